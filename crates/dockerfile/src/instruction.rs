@@ -1,0 +1,366 @@
+//! What a Dockerfile says, as data.
+//!
+//! Words are kept as written, with quotes and variables in place: [`crate::Expander`] turns them into values when
+//! the builder knows the variables. Only commands, durations and the like, which are never expanded, are final here.
+
+use std::time::Duration;
+
+use crate::source::Span;
+
+/// A whole Dockerfile.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Dockerfile {
+    /// Parser directives from the top of the file.
+    pub directives: Directives,
+    /// ARG declarations before the first FROM, in order; they are in scope in FROM lines only.
+    pub global_args: Vec<Instruction>,
+    /// Stages in order; at least one when parsing gave no error.
+    pub stages: Vec<Stage>,
+}
+
+/// Parser directives: `# syntax=`, `# escape=`, `# check=`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Directives {
+    /// The frontend image asked for.
+    pub syntax: Option<Word>,
+    /// Escape character, backslash or backtick.
+    pub escape: char,
+    /// Which checks to leave out.
+    pub check: Option<Checks>,
+}
+
+impl Default for Directives {
+    fn default() -> Directives {
+        Directives { syntax: None, escape: '\\', check: None }
+    }
+}
+
+/// Value of `# check=`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Checks {
+    /// `skip=all`.
+    pub skip_all: bool,
+    /// Names of the checks to skip; upper and lower case differ.
+    pub skip: Vec<String>,
+    /// `error=true`: a warning fails the build.
+    pub warnings_are_errors: bool,
+    /// Names of experimental checks to run.
+    pub experimental: Vec<String>,
+}
+
+/// A piece of the text, as written: quotes, escapes and variables still in it, continuations and comments taken out.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Word {
+    /// The text.
+    pub text: String,
+    /// Where it stands.
+    pub span: Span,
+}
+
+/// One FROM and what follows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stage {
+    /// Name after AS, in lower case (names are case-insensitive).
+    pub name: Option<Word>,
+    /// What it starts from: an image, `scratch` or an earlier stage; unexpanded.
+    pub base: Word,
+    /// `--platform`, unexpanded.
+    pub platform: Option<Word>,
+    /// The FROM line.
+    pub span: Span,
+    /// First line of FROM, from 1.
+    pub first_line: usize,
+    /// Last line of FROM.
+    pub last_line: usize,
+    /// The FROM line as BuildKit shows it.
+    pub text: String,
+    /// Comment directly above, where it describes the stage (`# name what it is for`).
+    pub comment: Option<String>,
+    /// What follows, up to the next FROM.
+    pub instructions: Vec<Instruction>,
+}
+
+/// One instruction with its place and its original wording.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Instruction {
+    /// Everything from the instruction's name to its last byte, here-documents included.
+    pub span: Span,
+    /// First line, from 1.
+    pub first_line: usize,
+    /// Last line.
+    pub last_line: usize,
+    /// The logical line as BuildKit keeps it: continuations joined, comments dropped, blanks at the ends trimmed,
+    /// blanks inside kept; here-document bodies follow on their own lines. See [`Instruction::step_name`].
+    pub text: String,
+    /// Comment lines directly above, without `#`.
+    pub comment: Option<String>,
+    /// What it does.
+    pub kind: InstructionKind,
+}
+
+/// An instruction's meaning.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum InstructionKind {
+    /// `ADD`
+    Add(AddInstruction),
+    /// `ARG`, one or more declarations.
+    Arg(Vec<ArgDeclaration>),
+    /// `CMD`
+    Cmd(Command),
+    /// `COPY`
+    Copy(CopyInstruction),
+    /// `ENTRYPOINT`
+    Entrypoint(Command),
+    /// `ENV`
+    Env(Vec<KeyValue>),
+    /// `EXPOSE`, words unexpanded; see [`ExposedPort::parse`].
+    Expose(Vec<Word>),
+    /// `HEALTHCHECK`
+    Healthcheck(Healthcheck),
+    /// `LABEL`
+    Label(Vec<KeyValue>),
+    /// `MAINTAINER`, the rest of the line.
+    Maintainer(Word),
+    /// `ONBUILD`
+    OnBuild(Trigger),
+    /// `RUN`
+    Run(RunInstruction),
+    /// `SHELL`, the array, never expanded.
+    Shell(Vec<String>),
+    /// `STOPSIGNAL`
+    StopSignal(Word),
+    /// `USER`
+    User(Word),
+    /// `VOLUME`
+    Volume(Vec<Word>),
+    /// `WORKDIR`
+    Workdir(Word),
+}
+
+/// Names of the instructions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the names are the documentation")]
+pub enum Keyword {
+    Add,
+    Arg,
+    Cmd,
+    Copy,
+    Entrypoint,
+    Env,
+    Expose,
+    From,
+    Healthcheck,
+    Label,
+    Maintainer,
+    OnBuild,
+    Run,
+    Shell,
+    StopSignal,
+    User,
+    Volume,
+    Workdir,
+}
+
+/// Command of RUN, CMD, ENTRYPOINT and HEALTHCHECK.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// Text for the shell: continuations and comment lines taken out, nothing else touched.
+    Shell(String),
+    /// The argument vector of a JSON array.
+    Exec(Vec<String>),
+}
+
+/// `RUN`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunInstruction {
+    /// What to run. With here-documents, the first line as written.
+    pub command: Command,
+    /// `--mount`, in order.
+    pub mounts: Vec<Mount>,
+    /// `--network`: `default`, `none` or `host`.
+    pub network: Option<Word>,
+    /// `--security`: `sandbox` or `insecure`.
+    pub security: Option<Word>,
+    /// `--device`
+    pub devices: Vec<Word>,
+    /// Here-documents of the line.
+    pub heredocs: Vec<Heredoc>,
+}
+
+/// `COPY`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CopyInstruction {
+    /// Sources; may be empty when there are here-documents.
+    pub sources: Vec<Word>,
+    /// Destination.
+    pub destination: Word,
+    /// Here-documents that are sources, in order.
+    pub heredocs: Vec<Heredoc>,
+    /// `--from`: a stage's name or number, an image, a named context. Never expanded.
+    pub from: Option<Word>,
+    /// `--chown`
+    pub chown: Option<Word>,
+    /// `--chmod`
+    pub chmod: Option<Word>,
+    /// `--link`
+    pub link: bool,
+    /// `--parents`
+    pub parents: bool,
+    /// `--exclude`, in order.
+    pub excludes: Vec<Word>,
+}
+
+/// `ADD`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AddInstruction {
+    /// Sources: paths, URLs, git repositories.
+    pub sources: Vec<Word>,
+    /// Destination.
+    pub destination: Word,
+    /// Here-documents that are sources, in order.
+    pub heredocs: Vec<Heredoc>,
+    /// `--chown`
+    pub chown: Option<Word>,
+    /// `--chmod`
+    pub chmod: Option<Word>,
+    /// `--link`
+    pub link: bool,
+    /// `--keep-git-dir`
+    pub keep_git_dir: Option<bool>,
+    /// `--checksum`
+    pub checksum: Option<Word>,
+    /// `--unpack`
+    pub unpack: Option<bool>,
+    /// `--exclude`, in order.
+    pub excludes: Vec<Word>,
+}
+
+/// One `name` or `name=default` of ARG.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ArgDeclaration {
+    /// Name.
+    pub name: Word,
+    /// Default, unexpanded; `None` is different from an empty one.
+    pub default: Option<Word>,
+}
+
+/// One pair of ENV or LABEL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyValue {
+    /// Key; may be quoted and may hold variables.
+    pub key: Word,
+    /// Value.
+    pub value: Word,
+}
+
+/// `HEALTHCHECK`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Healthcheck {
+    /// `HEALTHCHECK NONE`: switch off what the base image has.
+    None,
+    /// `HEALTHCHECK CMD …`
+    Check {
+        /// The probe.
+        command: Command,
+        /// `--interval`
+        interval: Option<Duration>,
+        /// `--timeout`
+        timeout: Option<Duration>,
+        /// `--start-period`
+        start_period: Option<Duration>,
+        /// `--start-interval`
+        start_interval: Option<Duration>,
+        /// `--retries`
+        retries: Option<u32>,
+    },
+}
+
+/// `ONBUILD`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trigger {
+    /// What goes into the image's config (`OnBuild`); [`crate::parse_trigger`] reads it back.
+    pub text: String,
+    /// The instruction, already checked.
+    pub instruction: Box<Instruction>,
+}
+
+/// A `--mount` of RUN.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mount {
+    /// `type=`; bind when it is not given.
+    pub kind: MountKind,
+    /// All options in order, `type` included.
+    pub options: Vec<MountOption>,
+    /// The flag's value as written.
+    pub text: Word,
+}
+
+/// `type=` of a mount.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MountKind {
+    /// A folder of the context, a stage or an image.
+    Bind,
+    /// A folder that stays between builds.
+    Cache,
+    /// Memory.
+    Tmpfs,
+    /// A file with a secret.
+    Secret,
+    /// An agent socket.
+    Ssh,
+}
+
+/// `key=value` or `key` within `--mount`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MountOption {
+    /// Key in lower case, with aliases resolved (`src` to `source`, `dst` and `destination` to `target`).
+    pub key: String,
+    /// Value, unexpanded.
+    pub value: Option<String>,
+}
+
+/// A here-document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heredoc {
+    /// End marker without quotes.
+    pub name: String,
+    /// Whether variables in the body are expanded: the marker had no quotes.
+    pub expand: bool,
+    /// `<<-`: leading tabs are taken away.
+    pub strip_tabs: bool,
+    /// File descriptor before `<<`, 0 when not given.
+    pub descriptor: u32,
+    /// Where the `<<EOF` stands.
+    pub span: Span,
+    /// The text.
+    pub body: HeredocBody,
+}
+
+/// Text of a here-document.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct HeredocBody {
+    /// Lines with their ends, leading tabs already gone where asked.
+    pub text: String,
+    /// Where it stands, without the end marker.
+    pub span: Span,
+}
+
+/// Transport protocol of an exposed port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "the names are the documentation")]
+pub enum Protocol {
+    Tcp,
+    Udp,
+    Sctp,
+}
+
+/// One word of EXPOSE after expansion: a port or a range.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ExposedPort {
+    /// First port.
+    pub first: u16,
+    /// Last port, the same as the first when it is not a range.
+    pub last: u16,
+    /// Protocol, TCP when not given.
+    pub protocol: Protocol,
+}
