@@ -1,1 +1,157 @@
-//! Placeholder header, replaced with the crate's first real file.
+//! Bytes on disk that many processes share: images, references, layers, records of build steps, containers.
+//!
+//! The files are the database (decision 0002). An object is one small file or folder found by its name; it appears
+//! by one rename or link, whole, and never changes afterwards, except for references, which are replaced by rename.
+//! Readers never lock. Only removal locks, and what is in use is named by a lease.
+//!
+//! ```text
+//! ROOT/
+//!   version                        "onggi store 1": written last when a store is made
+//!   images/HEX                     image config, verbatim; HEX is its SHA-256, the image ID
+//!   parents/HEX                    image ID of the image that HEX was committed from (local knowledge, never exported)
+//!   references/NAME                image ID; NAME is the canonical reference with `/` written as `+`
+//!   layers/HEX.tar                 layer, uncompressed tar, verbatim; HEX is the DiffID
+//!   layers/HEX.erofs               its index; the layer counts as present from here on
+//!   layers/HEX-CHAIN.erofs         an index that also depends on the layers below (CHAIN is their ChainID)
+//!   extracted/HEX-CHAIN/           the layer as a folder, where the kernel cannot mount indexes
+//!   steps/HEX                      result of a build step; HEX is the digest of its cache key
+//!   builds/HEX                     the cache keys of the last build of a context, for naming what changed
+//!   contexts/HEX                   stat index of a build context
+//!   containers/ID/                 a container: image (its image ID), config.json, state files, upper/, work/
+//!   names/NAME                     container ID; made exclusively, so that a name is taken once
+//!   networks/NAME/                 addresses in use, one file each
+//!   leases/PID-START               what a live process uses, a digest a line
+//!   ingest/PID-START-N             folders being worked in; swept when their process is gone
+//!   locks/NAME                     empty files for flock
+//! ```
+//!
+//! This crate knows no tar, no HTTP and no Dockerfile. It hands out descriptors and guards, never bare paths.
+
+mod containers;
+mod error;
+mod file;
+mod gc;
+mod images;
+mod layers;
+mod lease;
+mod lock;
+mod records;
+mod references;
+mod work;
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Mode, OFlags};
+
+pub use containers::{ContainerFolder, ContainerLookup};
+pub use error::StoreError;
+pub use gc::Removed;
+pub use images::ImageLookup;
+pub use layers::{LayerFiles, LayerSink};
+pub use lease::{Lease, ProcessIdentity};
+pub use lock::Lock;
+pub use records::RecordKind;
+pub use work::WorkFolder;
+
+/// An opened store.
+#[derive(Debug)]
+pub struct Store {
+    root: OwnedFd,
+    path: PathBuf,
+}
+
+const VERSION: &[u8] = b"onggi store 1\n";
+const FOLDERS: [&str; 15] = [
+    "images",
+    "parents",
+    "references",
+    "layers",
+    "extracted",
+    "steps",
+    "builds",
+    "contexts",
+    "containers",
+    "names",
+    "networks",
+    "leases",
+    "ingest",
+    "locks",
+    "stubs",
+];
+
+impl Store {
+    /// Opens the store at `path`, making an empty one where nothing is.
+    ///
+    /// An existing store costs two system calls and no write.
+    ///
+    /// # Errors
+    /// When the folder cannot be made or read, holds something else, or was written by a newer version.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        match Self::open_existing(path)? {
+            Some(store) => Ok(store),
+            None => Self::create(path),
+        }
+    }
+
+    fn open_existing(path: &Path) -> Result<Option<Self>, StoreError> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let root = match rustix::fs::open(path, flags, Mode::empty()) {
+            Ok(root) => root,
+            Err(rustix::io::Errno::NOENT) => return Ok(None),
+            Err(errno) => return Err(StoreError::io("open store", path, errno)),
+        };
+        let store = Self { root, path: path.to_owned() };
+        match file::read(&store, "version")? {
+            Some(version) if version == VERSION => Ok(Some(store)),
+            Some(_) => Err(StoreError::Version { path: path.to_owned() }),
+            None => Ok(None),
+        }
+    }
+
+    fn create(path: &Path) -> Result<Self, StoreError> {
+        let private = Mode::RWXU;
+        make_folders(path, private)?;
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let root = rustix::fs::open(path, flags, Mode::empty()).map_err(|e| StoreError::io("open store", path, e))?;
+        let store = Self { root, path: path.to_owned() };
+        for folder in FOLDERS {
+            match rustix::fs::mkdirat(&store.root, folder, private) {
+                Ok(()) | Err(rustix::io::Errno::EXIST) => {}
+                Err(errno) => return Err(StoreError::io("create folder", path.join(folder), errno)),
+            }
+        }
+        file::replace(&store, "version", VERSION)?;
+        Ok(store)
+    }
+
+    /// Where the store is, for messages and `info`.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The store's folder, for looking at the file system that it is on.
+    pub fn as_folder(&self) -> impl AsFd + '_ {
+        &self.root
+    }
+}
+
+/// `mkdir -p` with only the last folder private.
+fn make_folders(path: &Path, mode: Mode) -> Result<(), StoreError> {
+    match rustix::fs::mkdir(path, mode) {
+        Ok(()) | Err(rustix::io::Errno::EXIST) => Ok(()),
+        Err(rustix::io::Errno::NOENT) if path.parent().is_some_and(|parent| parent != Path::new("")) => {
+            if let Some(parent) = path.parent() {
+                make_folders(parent, Mode::from_raw_mode(0o755))?;
+            }
+            rustix::fs::mkdir(path, mode).or_else(|errno| match errno {
+                rustix::io::Errno::EXIST => Ok(()),
+                errno => Err(StoreError::io("create store", path, errno)),
+            })
+        }
+        Err(errno) => Err(StoreError::io("create store", path, errno)),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,55 @@
+//! Removal: an image, and every layer that nothing needs any more.
+//!
+//! Held under the exclusive `gc` lock, which leases and publications take shared for a moment; so what is seen as
+//! unneeded stays unneeded until it is gone. A layer is needed by an image, by a build step's record, or by a lease.
+
+use std::collections::HashSet;
+
+use oci::{DiffId, ImageId};
+
+use crate::lock::Lock;
+use crate::{RecordKind, Store, StoreError, file};
+
+/// What was removed.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Removed {
+    /// Images, in order of removal.
+    pub images: Vec<ImageId>,
+    /// Layers whose files are gone.
+    pub layers: Vec<DiffId>,
+}
+
+impl Store {
+    /// Removes an image that has no name, then the layers that were only its own.
+    ///
+    /// `step_layers` reads the layers that a step record names; the store does not know what records say.
+    ///
+    /// # Errors
+    /// When the image is not there, or a file cannot be removed.
+    pub fn remove_image(&self, id: ImageId, step_layers: &dyn Fn(&[u8]) -> Vec<DiffId>) -> Result<Removed, StoreError> {
+        let _exclusive = Lock::exclusive(self, "gc")?;
+        let config = self.image(id)?;
+        file::remove(self, &format!("images/{}", id.0.hex()))?;
+        file::remove(self, &format!("parents/{}", id.0.hex()))?;
+        let needed = self.needed_layers(step_layers)?;
+        let mut removed = Removed { images: vec![id], layers: Vec::new() };
+        for layer in config.rootfs.diff_ids.iter().rev() {
+            if !needed.contains(layer) && !removed.layers.contains(layer) {
+                self.remove_layer(*layer)?;
+                removed.layers.push(*layer);
+            }
+        }
+        Ok(removed)
+    }
+
+    fn needed_layers(&self, step_layers: &dyn Fn(&[u8]) -> Vec<DiffId>) -> Result<HashSet<DiffId>, StoreError> {
+        let mut needed: HashSet<DiffId> = self.leased()?.iter().filter_map(|text| text.parse().ok()).collect();
+        for id in self.image_ids()? {
+            needed.extend(self.image(id)?.rootfs.diff_ids);
+        }
+        for (_, record) in self.records(RecordKind::Step)? {
+            needed.extend(step_layers(&record));
+        }
+        Ok(needed)
+    }
+}

@@ -1,0 +1,138 @@
+//! Leases: what a live process uses is not removed.
+//!
+//! A lease is a file named by process ID and start time, so a crashed process pins nothing: the pair never comes
+//! back within one boot, and nothing of another boot is alive. Taking a lease and looking at all leases exclude each
+//! other by the `gc` lock, held for the moment of writing a line.
+
+use std::io::Write;
+
+use rustix::fs::{Mode, OFlags};
+
+use crate::lock::Lock;
+use crate::{Store, StoreError, file};
+
+/// A process that cannot be mistaken for another: its ID and when it started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProcessIdentity {
+    /// Process ID in the host's namespace.
+    pub pid: u32,
+    /// Start time in clock ticks since boot (proc(5), `/proc/PID/stat`, field 22).
+    pub start: u64,
+}
+
+impl ProcessIdentity {
+    /// The identity of this process.
+    ///
+    /// # Errors
+    /// When `/proc` cannot be read.
+    pub fn own() -> Result<Self, StoreError> {
+        static OWN: std::sync::OnceLock<ProcessIdentity> = std::sync::OnceLock::new();
+        let pid = std::process::id();
+        if let Some(own) = OWN.get().filter(|own| own.pid == pid) {
+            return Ok(*own);
+        }
+        let start = start_time(pid).ok_or_else(|| {
+            let cause = std::io::Error::other("no start time of this process in /proc");
+            StoreError::io("read", "/proc/self/stat", cause)
+        })?;
+        let own = Self { pid, start };
+        // A second thread may have been faster with the same value.
+        OWN.set(own).ok();
+        Ok(own)
+    }
+
+    /// Whether the process still runs.
+    pub fn is_alive(self) -> bool {
+        start_time(self.pid) == Some(self.start)
+    }
+
+    pub(crate) fn file_name(self) -> String {
+        format!("{}-{}", self.pid, self.start)
+    }
+
+    /// Reads `PID-START`, with or without more behind a further dash.
+    pub(crate) fn from_file_name(name: &str) -> Option<Self> {
+        let mut parts = name.split('-');
+        let pid = parts.next()?.parse().ok()?;
+        let start = parts.next()?.parse().ok()?;
+        Some(Self { pid, start })
+    }
+}
+
+/// Field 22, counted behind the last `)`: the command before it may hold anything.
+fn start_time(pid: u32) -> Option<u64> {
+    let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+    let end = stat.iter().rposition(|byte| *byte == b')')?;
+    let rest = std::str::from_utf8(&stat[end + 1..]).ok()?;
+    rest.split_ascii_whitespace().nth(19)?.parse().ok()
+}
+
+/// Keeps what it names from being removed, until it is dropped.
+#[derive(Debug)]
+pub struct Lease<'store> {
+    store: &'store Store,
+    name: String,
+    file: std::sync::Mutex<std::fs::File>,
+}
+
+impl Store {
+    /// Begins a lease that names nothing yet, and sweeps what dead processes left behind.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn lease(&self) -> Result<Lease<'_>, StoreError> {
+        static NEXT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+        self.sweep()?;
+        let number = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let name = format!("leases/{}-{number}", ProcessIdentity::own()?.file_name());
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::APPEND | OFlags::CLOEXEC;
+        let file = rustix::fs::openat(&self.root, &name, flags, Mode::RUSR | Mode::WUSR)
+            .map_err(|errno| StoreError::io("create lease", file::full(self, &name), errno))?;
+        Ok(Lease { store: self, name, file: std::sync::Mutex::new(file.into()) })
+    }
+
+    /// Digests named by live leases, as text.
+    pub(crate) fn leased(&self) -> Result<std::collections::HashSet<String>, StoreError> {
+        let mut held = std::collections::HashSet::new();
+        for name in file::list(self, "leases")? {
+            if ProcessIdentity::from_file_name(&name).is_some_and(ProcessIdentity::is_alive)
+                && let Some(content) = file::read(self, &format!("leases/{name}"))?
+            {
+                held.extend(String::from_utf8_lossy(&content).lines().map(str::to_owned));
+            }
+        }
+        Ok(held)
+    }
+
+    /// Removes leases and working folders of processes that are gone.
+    fn sweep(&self) -> Result<(), StoreError> {
+        for folder in ["leases", "ingest"] {
+            for name in file::list(self, folder)? {
+                if ProcessIdentity::from_file_name(&name).is_some_and(|owner| !owner.is_alive()) {
+                    file::remove_tree(self, &format!("{folder}/{name}"))?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Lease<'_> {
+    /// Adds content to the lease. It may have been removed the moment before: look for it afterwards.
+    ///
+    /// # Errors
+    /// When the line cannot be written.
+    pub fn hold(&self, digest: oci::Digest) -> Result<(), StoreError> {
+        let _shared = Lock::shared(self.store, "gc")?;
+        let mut file = self.file.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        file.write_all(format!("{digest}\n").as_bytes())
+            .map_err(|error| StoreError::io("write lease", file::full(self.store, &self.name), error))
+    }
+}
+
+impl Drop for Lease<'_> {
+    fn drop(&mut self) {
+        // A lease left behind is swept with its process.
+        file::remove(self.store, &self.name).ok();
+    }
+}

@@ -1,0 +1,180 @@
+use std::io::Write;
+
+use oci::{DiffId, Digest, ImageId, Reference};
+
+use super::*;
+
+fn store() -> (tempfile::TempDir, Store) {
+    let home = tempfile::tempdir().unwrap();
+    let store = Store::open(&home.path().join("a/b/store")).unwrap();
+    (home, store)
+}
+
+fn add_layer(store: &Store, content: &[u8]) -> DiffId {
+    let sink = store.layer_sink().unwrap();
+    sink.file().unwrap().write_all(content).unwrap();
+    let id = DiffId(Digest::of(content));
+    store.add_layer(id, sink, b"index", None).unwrap();
+    id
+}
+
+fn publish(store: &Store, layers: &[DiffId]) -> ImageId {
+    let mut config = oci::ImageConfig::default();
+    config.rootfs.diff_ids = layers.to_vec();
+    store.publish_image(&config.to_bytes(), None).unwrap()
+}
+
+fn names_below(path: &std::path::Path) -> Vec<String> {
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(path).unwrap().map(Result::unwrap) {
+        let name = entry.file_name().into_string().unwrap();
+        if entry.file_type().unwrap().is_dir() {
+            names.extend(names_below(&entry.path()).into_iter().map(|inner| format!("{name}/{inner}")));
+        } else {
+            names.push(name);
+        }
+    }
+    names.sort();
+    names
+}
+
+#[test]
+fn a_store_is_private_and_opens_again() {
+    let (_home, store) = store();
+    let mode = std::os::unix::fs::MetadataExt::mode(&std::fs::metadata(store.path()).unwrap());
+    assert_eq!(mode & 0o777, 0o700);
+    Store::open(store.path()).unwrap();
+}
+
+#[test]
+fn another_version_is_refused() {
+    let (_home, store) = store();
+    std::fs::write(store.path().join("version"), "onggi store 99\n").unwrap();
+    assert!(matches!(Store::open(store.path()), Err(StoreError::Version { .. })));
+}
+
+#[test]
+fn an_image_needs_its_layers() {
+    let (_home, store) = store();
+    let mut config = oci::ImageConfig::default();
+    config.rootfs.diff_ids = vec![DiffId(Digest::of(b"absent"))];
+    let result = store.publish_image(&config.to_bytes(), None);
+    assert!(matches!(result, Err(StoreError::LayerMissing(_))), "{result:?}");
+    assert!(store.image_ids().unwrap().is_empty());
+}
+
+/// S007: the same content under two names is kept once.
+#[test]
+fn s007_two_names_one_image() {
+    let (_home, store) = store();
+    let id = publish(&store, &[add_layer(&store, b"tar")]);
+    let (one, two): (Reference, Reference) = ("a:1".parse().unwrap(), "b/c:2".parse().unwrap());
+    store.set_reference(&one, id).unwrap();
+    store.set_reference(&two, id).unwrap();
+    assert_eq!(store.references().unwrap(), [(two.clone(), id), (one.clone(), id)]);
+    assert_eq!(store.image_ids().unwrap(), [id]);
+    assert!(store.remove_reference(&one).unwrap());
+    assert_eq!(store.reference(&one).unwrap(), None);
+    assert_eq!(store.reference(&two).unwrap(), Some(id));
+}
+
+/// S009: any unambiguous prefix names an image.
+#[test]
+fn s009_prefixes() {
+    let (_home, store) = store();
+    let mut ids = Vec::new();
+    for number in 0..40_u8 {
+        ids.push(publish(&store, &[add_layer(&store, &[number])]));
+    }
+    let hex = ids[0].0.hex();
+    assert_eq!(store.find_image(&hex).unwrap(), ImageLookup::Found(ids[0]));
+    assert_eq!(store.find_image(&hex[..12]).unwrap(), ImageLookup::Found(ids[0]));
+    assert_eq!(store.find_image(&format!("sha256:{}", &hex[..10])).unwrap(), ImageLookup::Found(ids[0]));
+    assert_eq!(store.find_image("").unwrap(), ImageLookup::NotFound);
+    assert_eq!(store.find_image("../x").unwrap(), ImageLookup::NotFound);
+    let ambiguous = (0..16).any(|n| store.find_image(&format!("{n:x}")).unwrap() == ImageLookup::Ambiguous);
+    assert!(ambiguous, "40 images share a first digit");
+}
+
+#[test]
+fn removal_spares_what_others_need() {
+    let (_home, store) = store();
+    let (base, own, cached, leased) = (
+        add_layer(&store, b"base"),
+        add_layer(&store, b"own"),
+        add_layer(&store, b"cached"),
+        add_layer(&store, b"leased"),
+    );
+    let keep = publish(&store, &[base]);
+    let go = publish(&store, &[base, own, cached, leased]);
+    store.put_record(RecordKind::Step, Digest::of(b"key"), cached.to_string().as_bytes()).unwrap();
+    let lease = store.lease().unwrap();
+    lease.hold(leased.0).unwrap();
+    let read = |record: &[u8]| vec![std::str::from_utf8(record).unwrap().parse().unwrap()];
+    let removed = store.remove_image(go, &read).unwrap();
+    assert_eq!(removed, Removed { images: vec![go], layers: vec![own] });
+    assert_eq!(store.image_ids().unwrap(), [keep]);
+    assert!(store.layer(own, None).unwrap().is_none());
+    for layer in [base, cached, leased] {
+        assert!(store.layer(layer, None).unwrap().is_some());
+    }
+}
+
+#[test]
+fn a_dead_process_pins_nothing_and_leaves_nothing() {
+    let (_home, store) = store();
+    let dead = "4194304-1";
+    std::fs::create_dir_all(store.path().join(format!("ingest/{dead}-7/upper/x"))).unwrap();
+    std::fs::write(store.path().join(format!("leases/{dead}-0")), "sha256:00\n").unwrap();
+    drop(store.lease().unwrap());
+    assert_eq!(names_below(store.path()), ["version"]);
+}
+
+#[test]
+fn an_unfinished_layer_leaves_no_file() {
+    let (_home, store) = store();
+    let sink = store.layer_sink().unwrap();
+    sink.file().unwrap().write_all(b"half").unwrap();
+    drop(sink);
+    assert_eq!(names_below(store.path()), ["version"]);
+}
+
+/// S042: a used name is a conflict; a name whose container is gone is free.
+#[test]
+fn container_names_are_taken_once() {
+    let (_home, store) = store();
+    let image = publish(&store, &[]);
+    let (one, two) = ("1".repeat(64), "12".repeat(32));
+    store.create_container(&one, "web", image).unwrap();
+    let taken = store.create_container(&two, "web", image);
+    assert!(matches!(taken, Err(StoreError::NameTaken { ref id, .. }) if *id == one), "{taken:?}");
+    store.create_container(&two, "db", image).unwrap();
+    assert_eq!(store.find_container("web").unwrap(), ContainerLookup::Found(one.clone()));
+    assert_eq!(store.find_container("11").unwrap(), ContainerLookup::Found(one.clone()));
+    assert_eq!(store.find_container("1").unwrap(), ContainerLookup::Ambiguous);
+    store.remove_container(&one, "web").unwrap();
+    assert_eq!(store.find_container("web").unwrap(), ContainerLookup::NotFound);
+    store.create_container(&one, "web", image).unwrap();
+}
+
+#[test]
+fn many_threads_publish_and_remove_without_loss() {
+    let (_home, store) = store();
+    std::thread::scope(|scope| {
+        for worker in 0..4_u8 {
+            let store = &store;
+            scope.spawn(move || {
+                for round in 0..20_u8 {
+                    let lease = store.lease().unwrap();
+                    let shared = DiffId(Digest::of(b"shared"));
+                    lease.hold(shared.0).unwrap();
+                    add_layer(store, b"shared");
+                    let id = publish(store, &[shared, add_layer(store, &[worker, round])]);
+                    assert_eq!(store.image(id).unwrap().rootfs.diff_ids.len(), 2);
+                    store.remove_image(id, &|_| Vec::new()).unwrap();
+                }
+            });
+        }
+    });
+    assert!(store.image_ids().unwrap().is_empty());
+}
