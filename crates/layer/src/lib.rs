@@ -1,1 +1,18 @@
-//! Placeholder header, replaced with the crate's first real file.
+//! Layers: a root filesystem's changes as a tar, and an index that lets the kernel mount that tar.
+//!
+//! A layer is kept as its verbatim uncompressed tar plus a small EROFS image, the index, whose inodes point into the
+//! tar (docs: ARCHITECTURE.md, "The layer tar is the file system"). [`LayerWriter`] makes both from entries,
+//! [`ingest`] makes the index while it copies a foreign tar, [`Tree`] reads a stack of layers from the indexes alone.
+//! This crate knows neither the store nor images, and never follows a path as text on the host.
+
+mod entry;
+mod index;
+mod ingest;
+mod tree;
+mod writer;
+
+pub use entry::{Entry, EntryKind, Metadata, PathError, Timestamp, Xattr, normalize};
+pub use index::{Index, IndexError};
+pub use ingest::{IngestError, ingest};
+pub use tree::{FileReader, Identity, Layer, Node, Resolved, Tree, TreeError};
+pub use writer::{FinishedLayer, LayerWriter, WriteError};
