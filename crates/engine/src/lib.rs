@@ -1,1 +1,5 @@
-//! Placeholder header, replaced with the crate's first real file.
+//! The verbs: build, run, images, history, save … Options in, plain data out, progress as events.
+//!
+//! Nothing here prints, parses arguments or reads the environment.
+
+pub mod progress;
