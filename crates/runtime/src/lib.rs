@@ -1,1 +1,34 @@
-//! Placeholder header, replaced with the crate's first real file.
+//! From a bundle to a process: starts a container from a root file system and a [`ContainerSpec`].
+//!
+//! Two executors sit behind one trait and pass one contract suite: [`BuiltIn`] does what runc does with one
+//! `clone3` and no second program; [`External`] hands the same spec to any OCI runtime. This crate knows no
+//! images, no store and no registry: what a path inside the container should contain is the caller's affair,
+//! how it gets there without ever trusting the image is ours. It is the only crate with `unsafe`, all of it
+//! in `sys`.
+
+mod error;
+mod process;
+mod spec;
+mod sys;
+
+pub use error::StartError;
+pub use process::{ExitStatus, Process, Stdio, StdioStream, WindowSize};
+pub use spec::{
+    BindMount, BindSource, Capabilities, Cgroup, ContainerSpec, CpuQuota, Device, DeviceKind, Mount, NetworkNamespace,
+    Rlimit, Seccomp, TmpfsMount, UnknownCapability, User,
+};
+
+use std::fmt::Debug;
+
+/// Something that can turn a [`ContainerSpec`] into a running [`Process`].
+pub trait Executor: Send + Sync + Debug {
+    /// Starts the container and returns as soon as its program has been executed.
+    ///
+    /// # Errors
+    /// [`StartError`] tells Docker's three cases apart: 127 (no such program), 126 (cannot be executed), 125 (all else).
+    /// Whatever was created for the container is gone again.
+    fn start(&self, spec: ContainerSpec, stdio: Stdio) -> Result<Process, StartError>;
+
+    /// What `onggi info` calls this executor.
+    fn name(&self) -> &str;
+}
