@@ -1,1 +1,26 @@
-//! Placeholder header, replaced with the crate's first real file.
+//! What the tests stand on: a hermetic home and store, base images made without a network, and an independent check.
+//!
+//! A test makes a [`Sandbox`], runs the real binary in it with [`Sandbox::onggi`], and looks at the [`Output`]. When
+//! the sandbox is dropped, [`checker`] reads the whole store again with code of its own and recomputes every digest.
+//!
+//! Nothing here uses the crates that it tests: a mistake in `layer` or `image` must not be able to hide itself by
+//! being made twice. Everything here may panic, because a panic is how a test says that its surroundings are wrong.
+
+mod base_image;
+pub mod checker;
+mod command;
+mod http_server;
+mod normalise;
+mod sandbox;
+mod tar_writer;
+mod terminal;
+mod trace;
+
+pub use base_image::{Debian, busybox_binary, busybox_root_tar, debian_root_tar};
+pub use command::{Command, Output};
+pub use http_server::{HttpServer, Request};
+pub use normalise::{Normaliser, normalise};
+pub use sandbox::{Sandbox, binary};
+pub use tar_writer::TarWriter;
+pub use terminal::Terminal;
+pub use trace::{SystemCall, written_paths};

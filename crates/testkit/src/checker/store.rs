@@ -1,0 +1,127 @@
+//! A store's files, read as docs/dev/store.md describes them and checked from the outside: no lock, no lease.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::path::Path;
+
+use sha2::{Digest as _, Sha256};
+
+use super::archive::Hashed;
+use super::tree::{Tree, apply_layer};
+use super::{CheckedImage, Problem, chain_ids, diff_ids, digest, expect_digest, json, name_of, tar_reader};
+
+/// Reads a store that nobody writes to at the moment, and recomputes everything that has a digest.
+///
+/// Checked: each image has its name's digest and only layers that are there; each reference and each container's name
+/// leads somewhere; each layer's tar can be read and has its name's digest, and each layer that an image uses has an
+/// index or an extracted folder beside its tar.
+///
+/// # Errors
+/// The first thing that is not so.
+pub fn check_store(root: &Path) -> Result<Vec<CheckedImage>, Problem> {
+    if !root.join("version").exists() {
+        // The version file is written last: before it, there is no store.
+        return Ok(Vec::new());
+    }
+    let layers = check_layers(root)?;
+    let mut names: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (file, content) in texts(root, "references")? {
+        names.entry(trimmed_id(&content)).or_default().push(file.replace('+', "/"));
+    }
+    let mut images = Vec::new();
+    for hex in listing(root, "images")? {
+        let bytes = read(&root.join("images").join(&hex))?;
+        let id = digest(&bytes);
+        expect_digest(&format!("images/{hex}"), &format!("sha256:{hex}"), &id)?;
+        let config = json(&id, &bytes)?;
+        let diff_ids = diff_ids(&config, &id)?;
+        let chain_ids = chain_ids(&diff_ids);
+        for (diff_id, chain_id) in diff_ids.iter().zip(&chain_ids) {
+            check_presence(root, &id, diff_id, chain_id, &layers)?;
+        }
+        let names = names.remove(id.trim_start_matches("sha256:")).unwrap_or_default();
+        let tree = tree(root, &diff_ids)?;
+        images.push(CheckedImage { id, names, diff_ids, chain_ids, config, tree });
+    }
+    if let Some((id, names)) = names.pop_first() {
+        return Err(Problem::new(format!("references/{names:?}: image {id} is not there")));
+    }
+    for (name, content) in texts(root, "names")? {
+        if !root.join("containers").join(content.trim()).is_dir() {
+            return Err(Problem::new(format!("names/{name}: container {} is not there", content.trim())));
+        }
+    }
+    Ok(images)
+}
+
+/// The DiffIDs, as hex, of all layers whose tar is whole.
+fn check_layers(root: &Path) -> Result<BTreeSet<String>, Problem> {
+    let mut layers = BTreeSet::new();
+    for name in listing(root, "layers")? {
+        let Some(hex) = name.strip_suffix(".tar") else { continue };
+        let mut hashed = Hashed { inner: open(&root.join("layers").join(&name))?, hash: Sha256::new() };
+        tar_reader::read(&mut hashed, |_, _| Ok(()))
+            .map_err(|problem| Problem::new(format!("layers/{name}: {problem}")))?;
+        expect_digest(&format!("layers/{name}"), &format!("sha256:{hex}"), &name_of(&hashed.hash.finalize()))?;
+        layers.insert(hex.to_owned());
+    }
+    Ok(layers)
+}
+
+fn check_presence(
+    root: &Path,
+    image: &str,
+    diff_id: &str,
+    chain_id: &str,
+    layers: &BTreeSet<String>,
+) -> Result<(), Problem> {
+    let (diff, chain) = (diff_id.trim_start_matches("sha256:"), chain_id.trim_start_matches("sha256:"));
+    if !layers.contains(diff) {
+        return Err(Problem::new(format!("image {image}: layers/{diff}.tar is missing")));
+    }
+    let forms =
+        [format!("layers/{diff}.erofs"), format!("layers/{diff}-{chain}.erofs"), format!("extracted/{diff}-{chain}")];
+    if forms.iter().any(|form| root.join(form).exists()) {
+        return Ok(());
+    }
+    Err(Problem::new(format!("image {image}: layer {diff} has neither an index nor an extracted folder")))
+}
+
+fn tree(root: &Path, diff_ids: &[String]) -> Result<Tree, Problem> {
+    let mut tree = Tree::new();
+    for diff_id in diff_ids {
+        let name = format!("{}.tar", diff_id.trim_start_matches("sha256:"));
+        apply_layer(&mut tree, open(&root.join("layers").join(name))?)?;
+    }
+    Ok(tree)
+}
+
+fn trimmed_id(content: &str) -> String {
+    content.trim().trim_start_matches("sha256:").to_owned()
+}
+
+fn listing(root: &Path, folder: &str) -> Result<Vec<String>, Problem> {
+    let entries = fs::read_dir(root.join(folder)).map_err(|error| Problem::new(format!("{folder}: {error}")))?;
+    let mut names: Vec<String> =
+        entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    Ok(names)
+}
+
+fn texts(root: &Path, folder: &str) -> Result<Vec<(String, String)>, Problem> {
+    let mut texts = Vec::new();
+    for name in listing(root, folder)? {
+        let bytes = read(&root.join(folder).join(&name))?;
+        texts.push((name, String::from_utf8_lossy(&bytes).into_owned()));
+    }
+    Ok(texts)
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Problem> {
+    fs::read(path).map_err(|error| Problem::new(format!("{}: {error}", path.display())))
+}
+
+fn open(path: &Path) -> Result<impl std::io::Read + use<>, Problem> {
+    let file = File::open(path).map_err(|error| Problem::new(format!("{}: {error}", path.display())))?;
+    Ok(std::io::BufReader::with_capacity(1 << 16, file))
+}
