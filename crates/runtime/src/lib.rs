@@ -6,6 +6,8 @@
 //! how it gets there without ever trusting the image is ours. It is the only crate with `unsafe`, all of it
 //! in `sys`.
 
+pub mod network;
+
 mod error;
 mod process;
 mod spec;
