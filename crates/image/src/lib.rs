@@ -1,1 +1,10 @@
-//! Placeholder header, replaced with the crate's first real file.
+//! What an image is: a config, a stack of layers, a manifest; and how it enters and leaves the store.
+//!
+//! [`Stack`] opens an image's layers and makes them a root file system, [`users`] reads who is who in it,
+//! `archive` writes and reads the files of `save`, `load` and `import`. This crate starts no process and speaks no
+//! HTTP.
+
+mod stack;
+pub mod users;
+
+pub use stack::{Stack, StackError};

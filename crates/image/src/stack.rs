@@ -1,0 +1,110 @@
+//! The layers of an image, open, bottom first.
+
+use std::sync::Arc;
+
+use layer::{Index, Layer, Tree};
+use oci::{ChainId, DiffId};
+use store::{Store, StoreError};
+
+/// Layers with their indexes. Cheap to copy: the copies share what is open.
+#[derive(Debug, Clone, Default)]
+pub struct Stack {
+    layers: Vec<Layer>,
+    diff_ids: Vec<DiffId>,
+}
+
+/// Why a stack of layers cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum StackError {
+    /// The store could not give a layer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A layer's index cannot be read.
+    #[error("the index of layer {layer} cannot be used")]
+    Index {
+        /// Which layer.
+        layer: DiffId,
+        /// What is wrong with it.
+        source: layer::IndexError,
+    },
+    /// A layer's tar cannot be indexed on top of these lower layers.
+    #[error("layer {layer} cannot be indexed")]
+    Ingest {
+        /// Which layer.
+        layer: DiffId,
+        /// What is wrong with it.
+        source: layer::IngestError,
+    },
+}
+
+impl Stack {
+    /// Opens layers, the bottom one first.
+    ///
+    /// # Errors
+    /// When a layer is not in the store, or its index is damaged.
+    pub fn open(store: &Store, diff_ids: &[DiffId]) -> Result<Self, StackError> {
+        let mut stack = Self::default();
+        for layer in diff_ids {
+            stack.push(store, *layer)?;
+        }
+        Ok(stack)
+    }
+
+    /// Opens one more layer on top.
+    ///
+    /// A tar whose index was made for other lower layers is indexed anew for these.
+    ///
+    /// # Errors
+    /// As [`Stack::open`].
+    pub fn push(&mut self, store: &Store, layer: DiffId) -> Result<(), StackError> {
+        let below = self.chain_id();
+        let files = match store.layer(layer, below)? {
+            Some(files) => files,
+            None => self.index_anew(store, layer, below)?,
+        };
+        let index = Index::open(files.index).map_err(|source| StackError::Index { layer, source })?;
+        self.layers.push(Layer { index: Arc::new(index), tar: Arc::new(files.tar) });
+        self.diff_ids.push(layer);
+        Ok(())
+    }
+
+    fn index_anew(
+        &self,
+        store: &Store,
+        layer: DiffId,
+        below: Option<ChainId>,
+    ) -> Result<store::LayerFiles, StackError> {
+        let missing = || StackError::Store(StoreError::LayerMissing(layer));
+        let tar = store.layer_tar(layer)?.ok_or_else(missing)?;
+        let sink = store.layer_sink()?;
+        let copy = sink.file().map_err(|source| StackError::Store(StoreError::Io {
+            action: "open",
+            path: store.path().to_owned(),
+            source,
+        }))?;
+        let made = layer::ingest(tar, copy, Some(&self.tree()))
+            .map_err(|source| StackError::Ingest { layer, source })?;
+        store.add_index(layer, &made.index, below)?;
+        store.layer(layer, below)?.ok_or_else(missing)
+    }
+
+    /// The merged view of all layers.
+    pub fn tree(&self) -> Tree {
+        Tree::new(self.layers.clone())
+    }
+
+    /// The layers, bottom first.
+    pub fn layers(&self) -> &[Layer] {
+        &self.layers
+    }
+
+    /// Their DiffIDs, bottom first.
+    pub fn diff_ids(&self) -> &[DiffId] {
+        &self.diff_ids
+    }
+
+    /// The chain of all layers; `None` without layers.
+    pub fn chain_id(&self) -> Option<ChainId> {
+        ChainId::of(&self.diff_ids)
+    }
+}
