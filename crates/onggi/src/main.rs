@@ -1,1 +1,5 @@
+//! `onggi`: the command line. Only it reads the environment, prints and exits; what the commands do is in `engine`.
+
+mod ui;
+
 fn main() {}
