@@ -5,14 +5,20 @@
 //! [`ingest`] makes the index while it copies a foreign tar, [`Tree`] reads a stack of layers from the indexes alone.
 //! This crate knows neither the store nor images, and never follows a path as text on the host.
 
+mod diff;
 mod entry;
 mod index;
 mod ingest;
+mod mount;
+mod overlay;
 mod tree;
 mod writer;
 
+pub use diff::{DiffError, DiffOptions, DiffStatistics, diff};
 pub use entry::{Entry, EntryKind, Metadata, PathError, Timestamp, Xattr, normalize};
 pub use index::{Index, IndexError};
 pub use ingest::{IngestError, ingest};
+pub use mount::{MountError, erofs_supported, mount_erofs};
+pub use overlay::{MOST_LAYERS, OverlayOptions, Upper, mount_overlay};
 pub use tree::{FileReader, Identity, Layer, Node, Resolved, Tree, TreeError};
 pub use writer::{FinishedLayer, LayerWriter, WriteError};

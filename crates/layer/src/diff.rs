@@ -1,0 +1,339 @@
+//! Reads the upper folder of an overlay into a layer: what a RUN step or a container changed.
+//!
+//! One walk, sorted and depth-first, by folder descriptors; names are single components and never followed. A folder
+//! that overlayfs copied up to reach something inside becomes an entry too, as in every builder's layers. What
+//! overlayfs itself keeps in the folder (whiteout devices, `*.overlay.*` attributes) becomes whiteout and opaque
+//! entries or stays out. Nothing here looks at the layers below, except to leave out what mount points left behind.
+
+mod walk;
+mod xattrs;
+
+use std::collections::{HashMap, HashSet};
+use std::ffi::CStr;
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, Statx, StatxFlags};
+use rustix::io::Errno;
+
+use crate::entry::{Entry, EntryKind, LONGEST_PATH, Metadata, Shown, Timestamp};
+use crate::tree::{Tree, TreeError};
+use crate::writer::{LayerWriter, WriteError};
+
+use self::walk::{Found, Walk};
+use self::xattrs::{Attributes, Source, XattrReader};
+
+/// What to leave out or change on the way.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct DiffOptions<'a> {
+    /// Later times become this one (`SOURCE_DATE_EPOCH`).
+    pub mtime_ceiling: Option<Timestamp>,
+    /// Names, in normal form, that are left out with all below them: what the runtime made to mount something over.
+    pub skip: Option<&'a HashSet<Vec<u8>>>,
+    /// The layers below. A folder that holds nothing but skipped names, and is there unchanged but for its time, is
+    /// left out as well. Without it such folders are written.
+    pub base: Option<&'a Tree>,
+    /// How the root was before. The root is written when mode, owner or attributes are different now, and never
+    /// without this.
+    pub root: Option<&'a Metadata>,
+    /// The overlay was mounted with [`crate::OverlayOptions::user_xattrs`].
+    pub user_xattrs: bool,
+}
+
+/// What a diff found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct DiffStatistics {
+    /// Entries written, of all kinds.
+    pub entries: u64,
+    /// Whiteouts and opaque marks among them.
+    pub removals: u64,
+    /// Bytes of regular files, hard links once.
+    pub bytes: u64,
+}
+
+/// Why an upper folder cannot become a layer.
+#[derive(Debug, thiserror::Error)]
+pub enum DiffError {
+    /// Something in the folder could not be read.
+    #[error("cannot read changed {}: {doing}", quoted(.path))]
+    Read {
+        /// Path within the root filesystem.
+        path: Vec<u8>,
+        /// What was being done.
+        doing: &'static str,
+        /// What the kernel said.
+        #[source]
+        source: Errno,
+    },
+    /// The overlay was mounted by someone else, with `metacopy` or `redirect_dir`.
+    #[error("changed {} is not whole without the layers below (overlay mounted with metacopy or redirect_dir)", quoted(.path))]
+    Partial {
+        /// Path within the root filesystem.
+        path: Vec<u8>,
+    },
+    /// Something else was put in its place while it was read.
+    #[error("{} was replaced while it was read", quoted(.path))]
+    Replaced {
+        /// Path within the root filesystem.
+        path: Vec<u8>,
+    },
+    /// Longer than any program could name.
+    #[error("path of {length} bytes is too long: {}", quoted(.path))]
+    TooLong {
+        /// The path.
+        path: Vec<u8>,
+        /// Its length.
+        length: usize,
+    },
+    /// The layers below could not be read.
+    #[error("cannot compare {} with the layers below", quoted(.path))]
+    Base {
+        /// Path within the root filesystem.
+        path: Vec<u8>,
+        /// What is wrong.
+        #[source]
+        source: TreeError,
+    },
+    /// The layer could not be written.
+    #[error("cannot write changed {} to the layer", quoted(.path))]
+    Write {
+        /// Path within the root filesystem.
+        path: Vec<u8>,
+        /// What is wrong.
+        #[source]
+        source: WriteError,
+    },
+}
+
+fn quoted(path: &[u8]) -> String {
+    format!("`/{}`", Shown(path))
+}
+
+/// Appends everything in `upper` to a layer. The folder should be quiet; what changes under the walk's hands is
+/// refused, or recorded as it was at one of the moments, but never followed to another place.
+///
+/// # Errors
+/// When something cannot be read or written. The layer is then of no use.
+pub fn diff(
+    upper: BorrowedFd<'_>,
+    options: &DiffOptions<'_>,
+    writer: &mut LayerWriter,
+) -> Result<DiffStatistics, DiffError> {
+    let mut diff = Diff {
+        options,
+        writer,
+        xattrs: XattrReader::new(options.user_xattrs),
+        first_names: HashMap::new(),
+        statistics: DiffStatistics::default(),
+    };
+    let root = rustix::fs::openat(upper, c".", FOLDER, Mode::empty()).map_err(reading(&[], "opening the folder"))?;
+    diff.root(&root)?;
+    let mut walk = Walk::new(root)?;
+    while let Some(found) = walk.next_name()? {
+        if found.path.len() > LONGEST_PATH {
+            return Err(DiffError::TooLong { length: found.path.len(), path: found.path });
+        }
+        if options.skip.is_some_and(|skip| skip.contains(&found.path)) {
+            continue;
+        }
+        if let Some(folder) = diff.name(&walk, &found)? {
+            walk.descend(folder, &found)?;
+        }
+    }
+    Ok(diff.statistics)
+}
+
+const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+/// A pipe or device that took the file's place must not make the walk wait.
+const FILE: OFlags =
+    OFlags::RDONLY.union(OFlags::NOFOLLOW).union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
+
+fn reading(path: &[u8], doing: &'static str) -> impl Fn(Errno) -> DiffError {
+    move |source| DiffError::Read { path: path.to_vec(), doing, source }
+}
+
+struct Diff<'a> {
+    options: &'a DiffOptions<'a>,
+    writer: &'a mut LayerWriter,
+    xattrs: XattrReader,
+    /// Files with more than one name, by device and inode: the first name in the layer's order.
+    first_names: HashMap<(u32, u32, u64), Vec<u8>>,
+    statistics: DiffStatistics,
+}
+
+impl Diff<'_> {
+    fn root(&mut self, root: &OwnedFd) -> Result<(), DiffError> {
+        let Some(before) = self.options.root else { return Ok(()) };
+        let status = status_of(root, &[])?;
+        let Attributes { xattrs, .. } = self.attributes(Source::Open(root.as_fd()), &[])?;
+        let now = self.metadata(&status, xattrs);
+        if is_same_but_for_time(&now, before) { Ok(()) } else { self.write(&[], EntryKind::Directory, now) }
+    }
+
+    /// Writes one name; gives the folder to go into, if it is one.
+    fn name(&mut self, walk: &Walk, found: &Found) -> Result<Option<OwnedFd>, DiffError> {
+        let parent = walk.folder();
+        let file_type = match found.file_type {
+            FileType::Unknown => type_of(&status_at(parent, found)?),
+            known => known,
+        };
+        match file_type {
+            FileType::Directory => self.folder(parent, found),
+            FileType::RegularFile => self.file(parent, found).map(|()| None),
+            // A socket is of no use without the process that bound it; no tar holds one.
+            FileType::Socket => Ok(None),
+            _ => self.special(parent, found).map(|()| None),
+        }
+    }
+
+    fn folder(&mut self, parent: BorrowedFd<'_>, found: &Found) -> Result<Option<OwnedFd>, DiffError> {
+        let path = &found.path;
+        let folder = rustix::fs::openat(parent, &found.name, FOLDER, Mode::empty())
+            .map_err(reading(path, "opening a folder"))?;
+        let status = status_of(&folder, path)?;
+        let Attributes { marks, xattrs } = self.attributes(Source::Open(folder.as_fd()), path)?;
+        if marks.partial {
+            return Err(DiffError::Partial { path: path.clone() });
+        }
+        let metadata = self.metadata(&status, xattrs);
+        if !marks.opaque && self.is_leftover(&folder, path, &metadata)? {
+            return Ok(None);
+        }
+        self.write(path, EntryKind::Directory, metadata)?;
+        if marks.opaque {
+            self.remove(path, EntryKind::Opaque)?;
+        }
+        Ok(Some(folder))
+    }
+
+    /// Whether the folder is in the upper one only because something was mounted below it.
+    fn is_leftover(&self, folder: &OwnedFd, path: &[u8], now: &Metadata) -> Result<bool, DiffError> {
+        let (Some(skip), Some(base)) = (self.options.skip, self.options.base) else { return Ok(false) };
+        let is_parent = |name: &Vec<u8>| name.strip_prefix(path).is_some_and(|rest| rest.starts_with(b"/"));
+        if !skip.iter().any(is_parent) || !walk::holds_only(folder, path, skip)? {
+            return Ok(false);
+        }
+        let failed = |source| DiffError::Base { path: path.to_vec(), source };
+        let Some(node) = base.lookup(path).map_err(failed)? else { return Ok(false) };
+        let before = base.entry(&node, path).map_err(failed)?;
+        Ok(before.kind == EntryKind::Directory && is_same_but_for_time(now, &before.metadata))
+    }
+
+    fn file(&mut self, parent: BorrowedFd<'_>, found: &Found) -> Result<(), DiffError> {
+        let path = &found.path;
+        let file =
+            rustix::fs::openat(parent, &found.name, FILE, Mode::empty()).map_err(reading(path, "opening a file"))?;
+        let status = status_of(&file, path)?;
+        if type_of(&status) != FileType::RegularFile {
+            return Err(DiffError::Replaced { path: path.clone() });
+        }
+        if self.write_link(&status, path)? {
+            return Ok(());
+        }
+        let Attributes { marks, xattrs } = self.attributes(Source::Open(file.as_fd()), path)?;
+        if marks.whiteout && status.stx_size == 0 {
+            return self.remove(path, EntryKind::Whiteout);
+        }
+        if marks.partial {
+            return Err(DiffError::Partial { path: path.clone() });
+        }
+        let (size, metadata) = (status.stx_size, self.metadata(&status, xattrs));
+        let entry = Entry { path: path.clone(), kind: EntryKind::File { size }, metadata };
+        self.writer
+            .append_file(&entry, &File::from(file))
+            .map_err(|source| DiffError::Write { path: path.clone(), source })?;
+        self.statistics.entries += 1;
+        self.statistics.bytes += size;
+        Ok(())
+    }
+
+    /// Links, devices and pipes: all that is not opened.
+    fn special(&mut self, parent: BorrowedFd<'_>, found: &Found) -> Result<(), DiffError> {
+        let path = &found.path;
+        let status = status_at(parent, found)?;
+        let (major, minor) = (status.stx_rdev_major, status.stx_rdev_minor);
+        let kind = match type_of(&status) {
+            FileType::CharacterDevice if (major, minor) == (0, 0) => return self.remove(path, EntryKind::Whiteout),
+            FileType::CharacterDevice => EntryKind::CharDevice { major, minor },
+            FileType::BlockDevice => EntryKind::BlockDevice { major, minor },
+            FileType::Fifo => EntryKind::Fifo,
+            FileType::Symlink => EntryKind::Symlink { target: link_target(parent, found)? },
+            _ => return Err(DiffError::Replaced { path: path.clone() }),
+        };
+        if self.write_link(&status, path)? {
+            return Ok(());
+        }
+        let Attributes { xattrs, .. } = self.attributes(Source::Name(parent, &found.name), path)?;
+        let metadata = self.metadata(&status, xattrs);
+        self.write(path, kind, metadata)
+    }
+
+    /// Writes a further name of a file as a hard link to the first; remembers the first.
+    fn write_link(&mut self, status: &Statx, path: &[u8]) -> Result<bool, DiffError> {
+        if status.stx_nlink < 2 {
+            return Ok(false);
+        }
+        let file = (status.stx_dev_major, status.stx_dev_minor, status.stx_ino);
+        let Some(first) = self.first_names.get(&file) else {
+            self.first_names.insert(file, path.to_vec());
+            return Ok(false);
+        };
+        let (target, metadata) = (first.clone(), self.metadata(status, Vec::new()));
+        self.write(path, EntryKind::HardLink { target }, metadata)?;
+        Ok(true)
+    }
+
+    fn remove(&mut self, path: &[u8], kind: EntryKind) -> Result<(), DiffError> {
+        self.statistics.removals += 1;
+        self.write(path, kind, Metadata::default())
+    }
+
+    fn write(&mut self, path: &[u8], kind: EntryKind, metadata: Metadata) -> Result<(), DiffError> {
+        let entry = Entry { path: path.to_vec(), kind, metadata };
+        self.statistics.entries += 1;
+        self.writer.append(&entry, &mut io::empty()).map_err(|source| DiffError::Write { path: path.to_vec(), source })
+    }
+
+    fn attributes(&mut self, source: Source<'_>, path: &[u8]) -> Result<Attributes, DiffError> {
+        self.xattrs.read(source).map_err(reading(path, "reading extended attributes"))
+    }
+
+    fn metadata(&self, status: &Statx, xattrs: Vec<crate::entry::Xattr>) -> Metadata {
+        let mtime = Timestamp { secs: status.stx_mtime.tv_sec, nanos: status.stx_mtime.tv_nsec };
+        Metadata {
+            mode: u32::from(status.stx_mode) & 0o7777,
+            uid: status.stx_uid,
+            gid: status.stx_gid,
+            mtime: self.options.mtime_ceiling.map_or(mtime, |ceiling| mtime.min(ceiling)),
+            xattrs,
+        }
+    }
+}
+
+fn is_same_but_for_time(now: &Metadata, before: &Metadata) -> bool {
+    (now.mode, now.uid, now.gid, &now.xattrs) == (before.mode, before.uid, before.gid, &before.xattrs)
+}
+
+fn type_of(status: &Statx) -> FileType {
+    FileType::from_raw_mode(u32::from(status.stx_mode))
+}
+
+fn status_of(file: &OwnedFd, path: &[u8]) -> Result<Statx, DiffError> {
+    rustix::fs::statx(file, c"", AtFlags::EMPTY_PATH, StatxFlags::BASIC_STATS)
+        .map_err(reading(path, "reading its status"))
+}
+
+fn status_at(parent: BorrowedFd<'_>, found: &Found) -> Result<Statx, DiffError> {
+    rustix::fs::statx(parent, &found.name, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::BASIC_STATS)
+        .map_err(reading(&found.path, "reading its status"))
+}
+
+fn link_target(parent: BorrowedFd<'_>, found: &Found) -> Result<Vec<u8>, DiffError> {
+    let name: &CStr = &found.name;
+    let target = rustix::fs::readlinkat(parent, name, Vec::with_capacity(256));
+    Ok(target.map_err(reading(&found.path, "reading a symbolic link"))?.into_bytes())
+}
+
+#[cfg(test)]
+mod tests;
