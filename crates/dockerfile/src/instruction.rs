@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use crate::keyword::Keyword;
 use crate::source::Span;
 
 /// A whole Dockerfile.
@@ -90,7 +91,7 @@ pub struct Instruction {
     /// Last line.
     pub last_line: usize,
     /// The logical line as BuildKit keeps it: continuations joined, comments dropped, blanks at the ends trimmed,
-    /// blanks inside kept; here-document bodies follow on their own lines. See [`Instruction::step_name`].
+    /// blanks inside kept, here-document bodies left out. See [`Instruction::step_name`].
     pub text: String,
     /// Comment lines directly above, without `#`.
     pub comment: Option<String>,
@@ -113,7 +114,7 @@ pub enum InstructionKind {
     Entrypoint(Command),
     /// `ENV`
     Env(Vec<KeyValue>),
-    /// `EXPOSE`, words unexpanded; see [`ExposedPort::parse`].
+    /// `EXPOSE`, words unexpanded; see [`crate::ExposedPort::parse`].
     Expose(Vec<Word>),
     /// `HEALTHCHECK`
     Healthcheck(Healthcheck),
@@ -137,28 +138,57 @@ pub enum InstructionKind {
     Workdir(Word),
 }
 
-/// Names of the instructions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[expect(missing_docs, reason = "the names are the documentation")]
-pub enum Keyword {
-    Add,
-    Arg,
-    Cmd,
-    Copy,
-    Entrypoint,
-    Env,
-    Expose,
-    From,
-    Healthcheck,
-    Label,
-    Maintainer,
-    OnBuild,
-    Run,
-    Shell,
-    StopSignal,
-    User,
-    Volume,
-    Workdir,
+impl Word {
+    /// Makes a word.
+    pub fn new(text: impl Into<String>, span: Span) -> Word {
+        Word { text: text.into(), span }
+    }
+}
+
+impl Instruction {
+    /// The text with the instruction's name in upper case, as BuildKit shows it behind `[2/3]`. BuildKit also
+    /// expands the variables in it: [`crate::Expander::for_display`].
+    pub fn step_name(&self) -> String {
+        upper_case_name(&self.text)
+    }
+}
+
+impl Stage {
+    /// The FROM line with `FROM` in upper case.
+    pub fn step_name(&self) -> String {
+        upper_case_name(&self.text)
+    }
+}
+
+fn upper_case_name(text: &str) -> String {
+    let end = text.find([' ', '\t']).unwrap_or(text.len());
+    let (name, rest) = text.split_at(end);
+    name.to_ascii_uppercase() + rest
+}
+
+impl InstructionKind {
+    /// The instruction's name.
+    pub fn keyword(&self) -> Keyword {
+        match self {
+            InstructionKind::Add(_) => Keyword::Add,
+            InstructionKind::Arg(_) => Keyword::Arg,
+            InstructionKind::Cmd(_) => Keyword::Cmd,
+            InstructionKind::Copy(_) => Keyword::Copy,
+            InstructionKind::Entrypoint(_) => Keyword::Entrypoint,
+            InstructionKind::Env(_) => Keyword::Env,
+            InstructionKind::Expose(_) => Keyword::Expose,
+            InstructionKind::Healthcheck(_) => Keyword::Healthcheck,
+            InstructionKind::Label(_) => Keyword::Label,
+            InstructionKind::Maintainer(_) => Keyword::Maintainer,
+            InstructionKind::OnBuild(_) => Keyword::OnBuild,
+            InstructionKind::Run(_) => Keyword::Run,
+            InstructionKind::Shell(_) => Keyword::Shell,
+            InstructionKind::StopSignal(_) => Keyword::StopSignal,
+            InstructionKind::User(_) => Keyword::User,
+            InstructionKind::Volume(_) => Keyword::Volume,
+            InstructionKind::Workdir(_) => Keyword::Workdir,
+        }
+    }
 }
 
 /// Command of RUN, CMD, ENTRYPOINT and HEALTHCHECK.
@@ -343,24 +373,4 @@ pub struct HeredocBody {
     pub text: String,
     /// Where it stands, without the end marker.
     pub span: Span,
-}
-
-/// Transport protocol of an exposed port.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[expect(missing_docs, reason = "the names are the documentation")]
-pub enum Protocol {
-    Tcp,
-    Udp,
-    Sctp,
-}
-
-/// One word of EXPOSE after expansion: a port or a range.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct ExposedPort {
-    /// First port.
-    pub first: u16,
-    /// Last port, the same as the first when it is not a range.
-    pub last: u16,
-    /// Protocol, TCP when not given.
-    pub protocol: Protocol,
 }

@@ -4,18 +4,44 @@
 //! images nor the store: names stay words, variables stay unexpanded until the builder hands in their values.
 //! The same parser serves build and lint, so that the two can never disagree.
 //!
-//! Reading order: [`parse`] turns bytes into a [`Dockerfile`]; [`instruction`](Instruction) says what it holds;
-//! [`Expander`] puts values into words; [`Diagnostic`] and [`SourceMap`] say what is wrong and where;
-//! [`IgnoreFile`] and [`Pattern`] match paths of the build context.
+//! Reading order: [`parse`] turns bytes into a [`Dockerfile`]; [`Instruction`] says what it holds; [`Expander`]
+//! puts values into words; [`Diagnostic`] and [`SourceMap`] say what is wrong and where.
 
-mod diagnostic;
-mod instruction;
 mod source;
 
+mod diagnostic;
+
+mod instruction;
+mod keyword;
+
+mod directive;
+mod heredoc;
+mod json;
+mod lexer;
+mod logical_line;
+mod parser;
+mod suggest;
+mod words;
+
+mod duration;
+mod port;
+mod signal;
+
+mod expand;
+mod stage;
+
 pub use diagnostic::{Code, Diagnostic, Severity};
+pub use directive::detect_foreign_syntax;
+pub use duration::{DurationError, parse_duration};
+pub use expand::{ExpandError, ExpandErrorKind, Expanded, Expander, Lookup};
 pub use instruction::{
-    AddInstruction, ArgDeclaration, Checks, Command, CopyInstruction, Directives, Dockerfile, ExposedPort, Healthcheck,
-    Heredoc, HeredocBody, Instruction, InstructionKind, KeyValue, Keyword, Mount, MountKind, MountOption, Protocol,
-    RunInstruction, Stage, Trigger, Word,
+    AddInstruction, ArgDeclaration, Checks, Command, CopyInstruction, Directives, Dockerfile, Healthcheck, Heredoc,
+    HeredocBody, Instruction, InstructionKind, KeyValue, Mount, MountKind, MountOption, RunInstruction, Stage, Trigger,
+    Word,
 };
+pub use keyword::{Expansion, Keyword};
+pub use parser::{MAX_LENGTH, Parsed, parse, parse_trigger};
+pub use port::{ExposedPort, PortError, Protocol};
+pub use signal::parse_signal;
 pub use source::{LineColumn, SourceMap, Span};
+pub use stage::{StageReference, UnknownTarget};

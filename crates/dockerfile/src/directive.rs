@@ -1,0 +1,161 @@
+//! Parser directives: `# syntax=`, `# escape=`, `# check=` at the very top of the file.
+//!
+//! A blank line, an ordinary comment or an instruction ends them (Dockerfile reference, "Parser directives").
+
+use crate::diagnostic::{Code, Diagnostic};
+use crate::instruction::{Checks, Directives, Word};
+use crate::lexer::{PhysicalLine, physical_line};
+use crate::source::Span;
+use crate::suggest;
+
+const NAMES: [&str; 3] = ["syntax", "escape", "check"];
+
+/// The directives, and where reading goes on.
+#[derive(Debug)]
+pub(crate) struct Top {
+    pub directives: Directives,
+    pub position: usize,
+    /// Line number (from 1) of `position`.
+    pub line: usize,
+}
+
+/// Reads byte order mark, `#!` line and directives.
+pub(crate) fn read(text: &str, diagnostics: &mut Vec<Diagnostic>) -> Top {
+    let mut top = Top { directives: Directives::default(), position: 0, line: 1 };
+    if text.starts_with('\u{feff}') {
+        top.position = '\u{feff}'.len_utf8();
+    }
+    if text[top.position..].starts_with("#!")
+        && let Some(line) = physical_line(text, top.position)
+    {
+        top.position = line.next;
+        top.line += 1;
+    }
+    let mut seen = Vec::new();
+    while let Some(line) = physical_line(text, top.position) {
+        let Some((name, value)) = directive(line) else { break };
+        let lower = name.text.to_ascii_lowercase();
+        if !NAMES.contains(&lower.as_str()) {
+            if let Some(meant) = near_miss(&name) {
+                diagnostics.push(meant);
+            }
+            break;
+        }
+        if seen.contains(&lower) {
+            let message = format!("`{lower}` is set twice");
+            let help = format!("keep one `# {lower}=` line");
+            diagnostics.push(Diagnostic::error(Code::DuplicateDirective, name.span, message).with_help(help));
+        } else {
+            apply(&mut top.directives, &lower, value, diagnostics);
+            seen.push(lower);
+        }
+        top.position = line.next;
+        top.line += 1;
+    }
+    warn_about_late_ones(text, &top, diagnostics);
+    top
+}
+
+/// `# name = value`: name and value with their places.
+fn directive(line: PhysicalLine<'_>) -> Option<(Word, Word)> {
+    let comment = line.text.trim_start().strip_prefix('#')?.trim_start();
+    let name_start = line.start + (line.text.len() - comment.len());
+    let (name, value) = comment.split_once('=')?;
+    let value_start = name_start + name.len() + 1 + (value.len() - value.trim_start().len());
+    let (name, value) = (name.trim_end(), value.trim());
+    let is_name =
+        name.starts_with(|c: char| c.is_ascii_alphabetic()) && name.chars().all(|c| c.is_ascii_alphanumeric());
+    if !is_name || value.is_empty() {
+        return None;
+    }
+    Some((
+        Word::new(name, Span::new(name_start, name_start + name.len())),
+        Word::new(value, Span::new(value_start, value_start + value.len())),
+    ))
+}
+
+fn near_miss(name: &Word) -> Option<Diagnostic> {
+    let meant = suggest::nearest(&name.text, NAMES)?;
+    let message = format!("unknown parser directive `{}`", name.text);
+    Some(
+        Diagnostic::warning(Code::InvalidDirective, name.span, message)
+            .with_label("taken as a comment")
+            .with_help(format!("did you mean `# {meant}=`?")),
+    )
+}
+
+fn apply(directives: &mut Directives, name: &str, value: Word, diagnostics: &mut Vec<Diagnostic>) {
+    match name {
+        "syntax" => directives.syntax = Some(value),
+        "escape" => match value.text.as_str() {
+            "\\" => directives.escape = '\\',
+            "`" => directives.escape = '`',
+            other => {
+                let message = format!("invalid escape character `{other}`");
+                diagnostics.push(
+                    Diagnostic::error(Code::InvalidDirective, value.span, message)
+                        .with_help("write `# escape=\\` or ``# escape=` ``"),
+                );
+            }
+        },
+        _ => directives.check = Some(checks(&value, diagnostics)),
+    }
+}
+
+/// `skip=A,B;error=true;experimental=C`
+fn checks(value: &Word, diagnostics: &mut Vec<Diagnostic>) -> Checks {
+    let mut checks = Checks::default();
+    for part in value.text.split(';').map(str::trim).filter(|part| !part.is_empty()) {
+        let (key, list) = part.split_once('=').unwrap_or((part, ""));
+        let names = list.split(',').map(str::trim).filter(|name| !name.is_empty());
+        match key.trim().to_ascii_lowercase().as_str() {
+            "skip" if list.trim().eq_ignore_ascii_case("all") => checks.skip_all = true,
+            "skip" => checks.skip.extend(names.map(str::to_owned)),
+            "experimental" => checks.experimental.extend(names.map(str::to_owned)),
+            "error" if matches!(list.trim(), "true" | "1") => checks.warnings_are_errors = true,
+            "error" if matches!(list.trim(), "false" | "0") => checks.warnings_are_errors = false,
+            _ => {
+                let message = format!("invalid check option `{part}`");
+                diagnostics.push(
+                    Diagnostic::error(Code::InvalidDirective, value.span, message)
+                        .with_help("write for example `# check=skip=JSONArgsRecommended;error=true`"),
+                );
+            }
+        }
+    }
+    checks
+}
+
+/// Warns of directives that come too late to count, up to the first instruction.
+fn warn_about_late_ones(text: &str, top: &Top, diagnostics: &mut Vec<Diagnostic>) {
+    let mut position = top.position;
+    while let Some(line) = physical_line(text, position) {
+        let trimmed = line.text.trim();
+        if !trimmed.is_empty() && !trimmed.starts_with('#') {
+            return;
+        }
+        if let Some((name, _)) = directive(line)
+            && NAMES.contains(&name.text.to_ascii_lowercase().as_str())
+        {
+            let message = format!("parser directive `{}` comes too late and is taken as a comment", name.text);
+            diagnostics.push(
+                Diagnostic::warning(Code::MisplacedDirective, name.span, message)
+                    .with_help("move it to the first line of the file"),
+            );
+        }
+        position = line.next;
+    }
+}
+
+/// The frontend image that a file in another language than ours asks for: `// syntax=image` in its first line.
+pub fn detect_foreign_syntax(text: &str) -> Option<Word> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let line = text.lines().next()?;
+    let (name, value) = line.strip_prefix("//")?.split_once('=')?;
+    let image = value.split_whitespace().next()?;
+    if !name.trim().eq_ignore_ascii_case("syntax") {
+        return None;
+    }
+    let start = line.find(image)?;
+    Some(Word::new(image, Span::new(start, start + image.len())))
+}

@@ -1,0 +1,172 @@
+//! Physical lines to logical lines: continuations, comments, empty lines and here-documents.
+//!
+//! Knows of instructions only which of them may carry a here-document. The rules are BuildKit's
+//! (`frontend/dockerfile/parser`), oddities included: a comment within a continued line is dropped, blanks at
+//! the start of a continuation line stay, an empty one is skipped with a warning.
+
+use crate::diagnostic::{Code, Diagnostic};
+use crate::heredoc;
+use crate::instruction::{Heredoc, HeredocBody};
+use crate::logical_line::LogicalLine;
+use crate::source::Span;
+
+/// A line of the file without its end.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PhysicalLine<'a> {
+    pub text: &'a str,
+    pub start: usize,
+    /// Where the next line begins.
+    pub next: usize,
+}
+
+/// The line that begins at `start`, or `None` at the end of the text. Every CR before the line end goes with it.
+pub(crate) fn physical_line(text: &str, start: usize) -> Option<PhysicalLine<'_>> {
+    if start >= text.len() {
+        return None;
+    }
+    let rest = &text[start..];
+    let length = rest.find('\n').map_or(rest.len(), |at| at + 1);
+    let line = rest[..length].trim_end_matches(['\r', '\n']);
+    Some(PhysicalLine { text: line, start, next: start + length })
+}
+
+/// Reads logical lines one after the other.
+#[derive(Debug)]
+pub(crate) struct Lexer<'a> {
+    text: &'a str,
+    position: usize,
+    line: usize,
+    escape: char,
+    comments: Vec<String>,
+    /// What was noticed on the way.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl<'a> Lexer<'a> {
+    /// Starts at a byte offset, which is the beginning of line `line` (from 1).
+    pub(crate) fn new(text: &'a str, position: usize, line: usize, escape: char) -> Lexer<'a> {
+        Lexer { text, position, line, escape, comments: Vec::new(), diagnostics: Vec::new() }
+    }
+
+    fn physical(&mut self) -> Option<PhysicalLine<'a>> {
+        let line = physical_line(self.text, self.position)?;
+        self.position = line.next;
+        self.line += 1;
+        Some(line)
+    }
+
+    /// The next instruction.
+    pub(crate) fn next_line(&mut self) -> Option<LogicalLine> {
+        loop {
+            let first = self.physical()?;
+            let trimmed = first.text.trim_start();
+            if let Some(comment) = trimmed.strip_prefix('#') {
+                self.note_comment(comment.trim());
+                continue;
+            }
+            let (piece, mut continued) = self.strip_continuation(trimmed);
+            if piece.is_empty() && !continued {
+                continue;
+            }
+            let mut line = LogicalLine { first_line: self.line - 1, ..LogicalLine::default() };
+            line.push(piece, first.start + (first.text.len() - trimmed.len()));
+            line.end = first.start + first.text.len();
+            while continued {
+                let Some(next) = self.physical() else { break };
+                let text = next.text.trim_start();
+                if text.starts_with('#') {
+                    continue;
+                }
+                if text.is_empty() {
+                    self.empty_continuation(next);
+                    continue;
+                }
+                let piece;
+                (piece, continued) = self.strip_continuation(next.text);
+                line.push(piece, next.start);
+                line.end = next.start + next.text.len();
+            }
+            line.last_line = self.line - 1;
+            if line.text.trim().is_empty() {
+                continue;
+            }
+            line.comments = std::mem::take(&mut self.comments);
+            self.read_heredocs(&mut line);
+            return Some(line);
+        }
+    }
+
+    /// An empty comment line separates; blank lines do not.
+    fn note_comment(&mut self, comment: &str) {
+        if comment.is_empty() {
+            self.comments.clear();
+        } else {
+            self.comments.push(comment.to_owned());
+        }
+    }
+
+    /// Takes away an escape character at the end of a line. Two of them are text, not a continuation.
+    fn strip_continuation<'t>(&self, line: &'t str) -> (&'t str, bool) {
+        let Some(piece) = line.trim_end_matches([' ', '\t']).strip_suffix(self.escape) else {
+            return (line, false);
+        };
+        if piece.ends_with(self.escape) { (line, false) } else { (piece, true) }
+    }
+
+    fn empty_continuation(&mut self, line: PhysicalLine<'_>) {
+        let span = Span::new(line.start, line.start + line.text.len());
+        self.diagnostics.push(
+            Diagnostic::warning(Code::NoEmptyContinuation, span, "empty line within a continued instruction")
+                .with_label("skipped today, an error in the future")
+                .with_help("remove the empty line, or make it a comment with `#`"),
+        );
+    }
+
+    fn read_heredocs(&mut self, line: &mut LogicalLine) {
+        let mut markers = heredoc::markers(line, self.escape);
+        for marker in &mut markers {
+            if !self.read_body(marker) {
+                break;
+            }
+        }
+        if !markers.is_empty() {
+            line.last_line = self.line - 1;
+            line.end = self.text[..self.position].trim_end_matches(['\r', '\n']).len().max(line.end);
+        }
+        line.heredocs = markers;
+    }
+
+    /// Reads lines up to the marker. False when the file ends first.
+    fn read_body(&mut self, heredoc: &mut Heredoc) -> bool {
+        let start = self.position;
+        let mut text = String::new();
+        let mut near_miss = None;
+        loop {
+            let end = self.position;
+            let Some(line) = self.physical() else { break };
+            let stripped = if heredoc.strip_tabs { line.text.trim_start_matches('\t') } else { line.text };
+            if stripped == heredoc.name {
+                heredoc.body = HeredocBody { text, span: Span::new(start, end) };
+                return true;
+            }
+            if near_miss.is_none() && line.text.trim() == heredoc.name {
+                near_miss = Some(self.line - 1);
+            }
+            let whole = &self.text[line.start..line.next];
+            text.push_str(if heredoc.strip_tabs { whole.trim_start_matches('\t') } else { whole });
+        }
+        heredoc.body = HeredocBody { text, span: Span::new(start, self.position) };
+        let name = &heredoc.name;
+        let help = match near_miss {
+            Some(line) => format!("remove the blanks around `{name}` in line {line}"),
+            None => format!("end the text with a line that holds only `{name}`"),
+        };
+        let message = format!("here-document `{name}` is never ended");
+        self.diagnostics.push(
+            Diagnostic::error(Code::UnterminatedHeredoc, heredoc.span, message)
+                .with_label("begins here")
+                .with_help(help),
+        );
+        false
+    }
+}

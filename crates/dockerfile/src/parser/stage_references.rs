@@ -1,0 +1,124 @@
+//! Names of stages: told twice, used before they exist, or mistyped.
+
+use crate::diagnostic::{Code, Diagnostic};
+use crate::instruction::{Dockerfile, Instruction, InstructionKind, Word};
+use crate::keyword::Keyword;
+use crate::stage;
+use crate::suggest;
+
+use super::{Context, Stages};
+
+/// Looks at all stages once the file is read.
+pub(super) fn check(dockerfile: &Dockerfile, context: &mut Context) {
+    let stages = dockerfile.stages.as_slice();
+    for (index, stage) in stages.iter().enumerate() {
+        if let Some(name) = &stage.name
+            && let Some(earlier) = stages[..index].iter().find(|earlier| has_name(earlier.name.as_ref(), &name.text))
+        {
+            let message = format!("stage name `{}` is already used in line {}", name.text, earlier.first_line);
+            let warning = Diagnostic::warning(Code::DuplicateStageName, name.span, message);
+            context.push(warning.with_help("give each stage a name of its own"));
+        }
+        check_base(stages, index, context);
+        for instruction in &stage.instructions {
+            for from in stage::references(instruction) {
+                check_from(stages, index, instruction, &from, context);
+            }
+        }
+        check_repeated(&stage.instructions, context);
+    }
+}
+
+fn has_name(name: Option<&Word>, wanted: &str) -> bool {
+    name.is_some_and(|name| name.text.eq_ignore_ascii_case(wanted))
+}
+
+/// FROM of a later stage's name means an image of that name, which is hardly meant.
+fn check_base(stages: &Stages, index: usize, context: &mut Context) {
+    let base = &stages[index].base;
+    if base.text.contains(['$', ':', '@', '/']) || stage::earlier(stages, index, &base.text).is_some() {
+        return;
+    }
+    let later = stages[index + 1..].iter().find(|later| has_name(later.name.as_ref(), &base.text));
+    if let Some(later) = later {
+        let message =
+            format!("`{}` is a later stage (line {}) and is taken as an image here", base.text, later.first_line);
+        let warning = Diagnostic::warning(Code::InvalidStageReference, base.span, message);
+        context.push(warning.with_help(format!("move the stage `{}` above this line", base.text)));
+        return;
+    }
+    let names = stages[..index].iter().filter_map(|stage| stage.name.as_ref()).map(|name| name.text.as_str());
+    if !base.text.eq_ignore_ascii_case("scratch")
+        && let Some(meant) = suggest::nearest(&base.text, names)
+    {
+        let message = format!("no stage is named `{}`, so it is taken as an image", base.text);
+        let warning = Diagnostic::warning(Code::InvalidStageReference, base.span, message);
+        context.push(warning.with_help(format!("did you mean the stage `{meant}`?")));
+    }
+}
+
+/// `--from` of COPY and `from=` of a mount.
+fn check_from(stages: &Stages, index: usize, instruction: &Instruction, from: &Word, context: &mut Context) {
+    let name = &from.text;
+    if stage::earlier(stages, index, name).is_some() {
+        return;
+    }
+    let verb = if instruction.kind.keyword() == Keyword::Run { "mount from" } else { "copy from" };
+    let error = |message: String| Diagnostic::error(Code::InvalidStageReference, from.span, message);
+    if let Ok(number) = name.parse::<usize>() {
+        let diagnostic = if number == index {
+            error(format!("stage {number} would {verb} itself"))
+        } else if number < stages.len() {
+            error(format!("stage {number} comes later (line {})", stages[number].first_line))
+        } else {
+            error(format!("there is no stage {number}"))
+        };
+        let help = match index {
+            0 => "there is no earlier stage to copy from; add one above, or name an image".to_owned(),
+            1 => "the only earlier stage is 0".to_owned(),
+            _ => format!("earlier stages are 0 to {}", index - 1),
+        };
+        context.push(diagnostic.with_help(help));
+        return;
+    }
+    if has_name(stages[index].name.as_ref(), name) {
+        let help = match stages[..index].iter().rev().find_map(|stage| stage.name.as_ref()) {
+            Some(earlier) => format!("name an earlier stage, for example `{}`", earlier.text),
+            None => "files of the same stage are already there; use `RUN cp` to copy them within it".to_owned(),
+        };
+        context.push(error(format!("stage `{name}` would {verb} itself")).with_help(help));
+        return;
+    }
+    let later = stages[index + 1..].iter().find(|later| has_name(later.name.as_ref(), name));
+    if let Some(later) = later {
+        let message = format!("stage `{name}` comes later (line {})", later.first_line);
+        context.push(error(message).with_help(format!("move the stage `{name}` above this one")));
+        return;
+    }
+    let names = stages[..index].iter().filter_map(|stage| stage.name.as_ref()).map(|name| name.text.as_str());
+    if !name.contains([':', '@', '/'])
+        && let Some(meant) = suggest::nearest(name, names)
+    {
+        let message = format!("no stage is named `{name}`, so it is taken as an image");
+        let warning = Diagnostic::warning(Code::InvalidStageReference, from.span, message);
+        context.push(warning.with_help(format!("did you mean `{meant}`?")));
+    }
+}
+
+/// CMD, ENTRYPOINT and HEALTHCHECK: only the last in a stage counts.
+fn check_repeated(instructions: &[Instruction], context: &mut Context) {
+    for (index, instruction) in instructions.iter().enumerate() {
+        let counts_once = matches!(
+            instruction.kind,
+            InstructionKind::Cmd(_) | InstructionKind::Entrypoint(_) | InstructionKind::Healthcheck(_)
+        );
+        let keyword = instruction.kind.keyword();
+        let last = instructions[index + 1..].iter().rfind(|later| later.kind.keyword() == keyword);
+        if let Some(last) = last.filter(|_| counts_once) {
+            let name = keyword.as_str();
+            let message = format!("this {name} has no effect: only the last one in a stage counts");
+            let warning = Diagnostic::warning(Code::MultipleInstructionsDisallowed, instruction.span, message);
+            context.push(warning.with_help(format!("remove it, or the {name} in line {}", last.first_line)));
+        }
+    }
+}
