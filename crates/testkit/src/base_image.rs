@@ -13,10 +13,16 @@ use crate::tar_writer::TarWriter;
 /// Where a statically linked busybox is installed by Debian, Ubuntu, Alpine and by hand.
 const BUSYBOX_PATHS: [&str; 4] = ["/usr/bin/busybox", "/bin/busybox", "/bin/busybox.static", "/usr/local/bin/busybox"];
 
+/// True for a 64-bit ELF program without an interpreter, that is one that needs no shared library.
+#[must_use]
+pub fn is_static(program: &Path) -> bool {
+    fs::read(program).is_ok_and(|elf| !has_interpreter(&elf))
+}
+
 /// The path of a statically linked busybox on this machine, if there is one.
 #[must_use]
 pub fn busybox_binary() -> Option<PathBuf> {
-    BUSYBOX_PATHS.iter().map(PathBuf::from).find(|path| fs::read(path).is_ok_and(|elf| !has_interpreter(&elf)))
+    BUSYBOX_PATHS.iter().map(PathBuf::from).find(|path| is_static(path))
 }
 
 /// Looks for a PT_INTERP program header (type 3) in a 64-bit little-endian ELF file: a dynamic program has one.
@@ -82,19 +88,27 @@ impl Debian {
     }
 }
 
-/// The tar of a Debian 12 root, made by debootstrap the first time and kept in the cache. Needs root.
+/// The tar of a Debian 12 root, made by debootstrap the first time and kept in the tests' cache. Needs root.
 ///
 /// # Panics
 /// If debootstrap is missing or fails; the message has its last words.
 #[must_use]
 pub fn debian_root_tar(debian: Debian) -> PathBuf {
-    let cache = cache_folder();
-    fs::create_dir_all(&cache).expect("cargo's target folder is writable");
+    debian_root_tar_in(&cache_folder(), debian)
+}
+
+/// The same with a cache of the caller's choice.
+///
+/// # Panics
+/// If debootstrap is missing or fails; the message has its last words.
+#[must_use]
+pub fn debian_root_tar_in(cache: &Path, debian: Debian) -> PathBuf {
+    fs::create_dir_all(cache).expect("cargo's target folder is writable");
     let tar = cache.join(format!("{}.tar", debian.name()));
     let lock = File::create(cache.join(format!("{}.lock", debian.name()))).expect("the cache is writable");
     lock.lock().expect("a lock file on a local disk can be locked");
     if !tar.exists() {
-        let folder = tempfile::Builder::new().prefix("root-").tempdir_in(&cache).expect("the cache is writable");
+        let folder = tempfile::Builder::new().prefix("root-").tempdir_in(cache).expect("the cache is writable");
         // debootstrap makes device nodes and runs programs in the root, so it must not be below a nodev mount.
         let root = folder.path().join("root");
         debootstrap(debian, &root);

@@ -16,7 +16,7 @@ mod tar_writer;
 mod terminal;
 mod trace;
 
-pub use base_image::{Debian, busybox_binary, busybox_root_tar, debian_root_tar};
+pub use base_image::{Debian, busybox_binary, busybox_root_tar, debian_root_tar, debian_root_tar_in, is_static};
 pub use command::{Command, Output};
 pub use http_server::{HttpServer, Request};
 pub use normalise::{Normaliser, normalise};

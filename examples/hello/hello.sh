@@ -1,0 +1,2 @@
+# Greets whoever the environment names.
+echo "Hello $NAME"
