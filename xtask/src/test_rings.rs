@@ -1,0 +1,64 @@
+//! `cargo xtask test`: every ring of tests, from pure data to the real binary beside other tools.
+//!
+//! The first call of cargo runs what anyone can run anywhere. The second, as root, runs the tests that are marked
+//! `#[ignore = "requires …"]` because they mount, start containers or need a Debian package. What did not run is named.
+
+use std::io::{BufRead, BufReader};
+use std::time::Instant;
+
+use crate::libtest::{Reader, Shown, Summary};
+use crate::{Result, machine, packages, process, say};
+
+/// Runs all rings; the summary says whether they passed.
+pub(crate) fn run() -> Result<Summary> {
+    let start = Instant::now();
+    say::step("what the tests need from this machine");
+    let missing = packages::ensure(&[packages::FOR_TESTS, packages::PEERS])?;
+    if missing.is_empty() {
+        say::line("    everything is installed");
+    } else if machine::is_root() {
+        return Err(format!("these packages are missing and could not be installed: {}", packages::names(&missing)));
+    }
+    let mut summary = Summary::default();
+    say::step("rings 1 to 4: data, contracts, graphs, faces (no root needed)");
+    cargo_test(&[], &mut summary)?;
+    if machine::is_root() {
+        say::step("rings 2 to 6 as root: mounts, containers, the real binary, other tools");
+        cargo_test(&["--ignored"], &mut summary)?;
+    } else if summary.skipped() > 0 {
+        say::line("    not root: the tests that need it are skipped");
+    }
+    say::line(&format!("    all rings took {} s", start.elapsed().as_secs()));
+    summary.print();
+    Ok(summary)
+}
+
+/// One call of cargo with all of its output, compiler and tests, through one pipe, so that the order is kept.
+fn cargo_test(options: &[&str], summary: &mut Summary) -> Result<()> {
+    let cache = machine::target_folder().join("testkit-cache");
+    let mut cargo = process::cargo();
+    cargo.args(["test", "--workspace", "--no-fail-fast", "--", "--show-output"]).args(options);
+    cargo.current_dir(machine::repository()).env("ONGGI_TEST_CACHE", cache).env("CARGO_TERM_COLOR", "never");
+    say::line(&format!("    $ {}", process::line(&cargo)));
+    let (reader, writer) = std::io::pipe().map_err(|error| format!("cannot make a pipe: {error}"))?;
+    let copy = writer.try_clone().map_err(|error| format!("cannot copy a pipe: {error}"))?;
+    cargo.stdin(std::process::Stdio::null()).stdout(copy).stderr(writer);
+    let mut child = cargo.spawn().map_err(|error| format!("cannot start cargo: {error}"))?;
+    // Our copies of the writing end live in `cargo`; as long as they are open the pipe has no end.
+    drop(cargo);
+    let mut lines = Reader::default();
+    for line in BufReader::new(reader).split(b'\n') {
+        let line = line.map_err(|error| format!("cannot read cargo's output: {error}"))?;
+        let line = String::from_utf8_lossy(&line);
+        match lines.line(&line, summary) {
+            Shown::AsIs => say::line(&line),
+            Shown::Finished(text) => say::line(&text),
+            Shown::Nothing => {}
+        }
+    }
+    let status = child.wait().map_err(|error| format!("cannot wait for cargo: {error}"))?;
+    if status.success() || summary.failed() > 0 {
+        return Ok(());
+    }
+    Err(format!("cargo test ended with {status} before all tests ran"))
+}
