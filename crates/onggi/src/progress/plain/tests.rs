@@ -1,0 +1,166 @@
+use super::Plain;
+use crate::progress::event::StepOutcome;
+use crate::progress::tests::{Recording, failure, rebuild, show};
+
+/// S110: `#n …` lines.
+#[test]
+fn finished_build_looks_like_buildkits() {
+    insta::assert_snapshot!(show(Plain::new(false), rebuild(), 2403), @"
+    #1 [internal] load build definition from Dockerfile
+    #1 transferring dockerfile: 119B done
+    #1 DONE 0.0s
+
+    #2 [internal] load .dockerignore
+    #2 transferring context: 2B done
+    #2 DONE 0.0s
+
+    #3 [internal] load metadata for docker.io/library/node:18
+    #3 DONE 2.2s
+
+    #4 [1/3] FROM docker.io/library/node:18@sha256:c6ae79e38498325db67193d391e6ec1d224d96c693a8a4d943498556716d3783
+    #4 CACHED
+
+    #5 [internal] load build context
+    #5 transferring context: 884B 0.0s done
+    #5 DONE 0.0s
+
+    #6 [3/3] COPY app.js .
+    #6 DONE 0.1s
+
+    #7 exporting to image
+    #7 exporting layers done
+    #7 writing image sha256:e3b6a0b0d1f2c4a5968778695a4b3c2d1e0f00112233445566778899aabbccdd done
+    #7 naming to docker.io/library/hello-name:v2 done
+    #7 DONE 0.1s
+    ");
+}
+
+/// S112: all of the output, its end once more at the end.
+#[test]
+fn failure_shows_the_output() {
+    let recording = failure().warning("`MAINTAINER` is deprecated", Some(3));
+    insta::assert_snapshot!(show(Plain::new(true), recording, 310), @"
+    #1 [1/3] FROM docker.io/library/node:18
+    #1 CACHED
+
+    #2 [2/3] RUN make
+    #2 0.050 cc main.c
+    #2 0.250 error: no such file
+    #2 0.250 make: *** [all] Error 1
+    #2 ERROR: exited with status 2
+    ------
+     > [2/3] RUN make:
+    0.050 cc main.c
+    0.250 error: no such file
+    0.250 make: *** [all] Error 1
+    ------
+    warning: `MAINTAINER` is deprecated (line 3)
+    ");
+}
+
+#[test]
+fn output_is_passed_on_as_it_is_except_to_a_terminal() {
+    let recording = || Recording::default().queue(0, "RUN x").start(0, 0).log(0, "\x1b[31mred\x1b[0m\n", 5);
+    assert_eq!(show(Plain::new(false), recording(), 10), "#1 RUN x\n#1 0.005 \x1b[31mred\x1b[0m\n");
+    assert_eq!(show(Plain::new(true), recording(), 10), "#1 RUN x\n#1 0.005 red\n");
+}
+
+/// Steps at the same time: the second waits until the first has ended.
+#[test]
+fn parallel_steps_are_not_mixed() {
+    let recording = Recording::default()
+        .queue(0, "[a 2/2] RUN one")
+        .queue(1, "[b 2/2] RUN two")
+        .start(0, 0)
+        .start(1, 1)
+        .log(0, "one 1\none ", 10)
+        .log(1, "two 1\n", 20)
+        .log(0, "2\n", 30)
+        .finish(1, StepOutcome::Done, 40)
+        .log(0, "one 3\n", 50)
+        .finish(0, StepOutcome::Done, 60);
+    insta::assert_snapshot!(show(Plain::new(false), recording, 60), @"
+    #1 [a 2/2] RUN one
+    #1 0.010 one 1
+    #1 0.010 one 2
+    #1 0.050 one 3
+    #1 DONE 0.1s
+
+    #2 [b 2/2] RUN two
+    #2 0.019 two 1
+    #2 DONE 0.0s
+    ");
+}
+
+/// But not for ever: five seconds, or one when the first is silent.
+#[test]
+fn a_waiting_step_gets_the_floor_in_time() {
+    let mut recording =
+        Recording::default().queue(0, "[a 2/2] RUN busy").queue(1, "[b 2/2] RUN two").start(0, 0).start(1, 1);
+    for second in 1..=6 {
+        recording = recording.log(0, &format!("busy {second}\n"), second * 900);
+    }
+    recording = recording.log(1, "two 1\n", 5500).finish(1, StepOutcome::Done, 7000).finish(0, StepOutcome::Done, 7100);
+    insta::assert_snapshot!(show(Plain::new(false), recording, 7100), @"
+    #1 [a 2/2] RUN busy
+    #1 0.900 busy 1
+    #1 1.800 busy 2
+    #1 2.700 busy 3
+    #1 3.600 busy 4
+    #1 4.500 busy 5
+    #1 ...
+
+    #2 [b 2/2] RUN two
+    #2 5.499 two 1
+    #2 ...
+
+    #1 [a 2/2] RUN busy
+    #1 5.400 busy 6
+    #1 DONE 7.1s
+
+    #2 [b 2/2] RUN two
+    #2 DONE 7.0s
+    ");
+
+    let silent = Recording::default()
+        .queue(0, "[a 2/2] RUN sleep")
+        .queue(1, "[b 2/2] RUN two")
+        .start(0, 0)
+        .start(1, 1)
+        .log(1, "two 1\n", 2)
+        .log(1, "two 2\n", 1100)
+        .finish(1, StepOutcome::Done, 1200)
+        .finish(0, StepOutcome::Done, 3000);
+    insta::assert_snapshot!(show(Plain::new(false), silent, 3000), @"
+    #1 [a 2/2] RUN sleep
+    #1 ...
+
+    #2 [b 2/2] RUN two
+    #2 0.001 two 1
+    #2 1.099 two 2
+    #2 DONE 1.2s
+
+    #1 [a 2/2] RUN sleep
+    #1 DONE 3.0s
+    ");
+}
+
+/// A status that lasts is shown before it is done; a short one only once.
+#[test]
+fn lasting_status_is_announced() {
+    let recording = Recording::default()
+        .queue(0, "exporting to image")
+        .start(0, 0)
+        .status(0, "exporting layers", false, 1)
+        .status(0, "writing image sha256:aa", false, 300)
+        .status(0, "writing image sha256:aa", true, 301)
+        .status(0, "exporting layers", true, 900)
+        .finish(0, StepOutcome::Done, 901);
+    insta::assert_snapshot!(show(Plain::new(false), recording, 901), @"
+    #1 exporting to image
+    #1 exporting layers 0.3s
+    #1 writing image sha256:aa done
+    #1 exporting layers 0.9s done
+    #1 DONE 0.9s
+    ");
+}

@@ -1,0 +1,27 @@
+//! The view that shows nothing, unless something went wrong.
+
+use std::time::Duration;
+
+use super::View;
+use super::event::Event;
+use super::steps::Steps;
+
+const FAILURE_LINES: usize = 1000;
+
+/// The view.
+#[derive(Debug, Default)]
+pub(crate) struct Quiet {
+    steps: Steps,
+}
+
+impl View for Quiet {
+    fn event(&mut self, event: Event, _out: &mut Vec<u8>) {
+        self.steps.apply(event);
+    }
+
+    fn tick(&mut self, _now: Duration, _out: &mut Vec<u8>) {}
+
+    fn finish(&mut self, _now: Duration, out: &mut Vec<u8>) {
+        self.steps.write_failures(FAILURE_LINES, out);
+    }
+}

@@ -1,0 +1,193 @@
+//! The view for programs: BuildKit's `SolveStatus` messages, one JSON object in each line, as `docker build
+//! --progress=rawjson` prints them.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use oci::Digest;
+use serde::Serialize;
+
+use super::View;
+use super::event::{Event, StepId, StepOutcome, Stream};
+
+/// The view.
+#[derive(Debug)]
+pub(crate) struct RawJson {
+    began: Timestamp,
+    vertexes: HashMap<StepId, Vertex>,
+    statuses: HashMap<(StepId, String), Timestamp>,
+}
+
+/// BuildKit's `client.SolveStatus`.
+#[derive(Debug, Default, Serialize)]
+struct SolveStatus {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    vertexes: Vec<Vertex>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    statuses: Vec<VertexStatus>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    logs: Vec<VertexLog>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<VertexWarning>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct Vertex {
+    digest: Digest,
+    name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    started: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    completed: Option<Timestamp>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    cached: bool,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    error: String,
+}
+
+#[derive(Debug, Serialize)]
+struct VertexStatus {
+    id: String,
+    vertex: Digest,
+    current: i64,
+    timestamp: Timestamp,
+    started: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    completed: Option<Timestamp>,
+}
+
+#[derive(Debug, Serialize)]
+struct VertexLog {
+    vertex: Digest,
+    stream: u8,
+    /// Base64, as Go writes bytes.
+    data: String,
+    timestamp: Timestamp,
+}
+
+#[derive(Debug, Serialize)]
+struct VertexWarning {
+    level: u8,
+    /// Base64, as Go writes bytes.
+    short: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    range: Vec<Range>,
+}
+
+#[derive(Debug, Serialize)]
+struct Range {
+    start: Position,
+    end: Position,
+}
+
+#[derive(Debug, Serialize)]
+struct Position {
+    line: u32,
+    character: u32,
+}
+
+impl RawJson {
+    /// `began` is when the build began, to which the events' times are added.
+    pub(crate) fn new(began: Timestamp) -> Self {
+        Self { began, vertexes: HashMap::new(), statuses: HashMap::new() }
+    }
+
+    fn time(&self, at: Duration) -> Timestamp {
+        self.began.checked_add(at).unwrap_or(Timestamp::MAX)
+    }
+
+    fn vertex(&mut self, step: StepId) -> &mut Vertex {
+        self.vertexes.entry(step).or_insert_with(|| new_vertex(step, format!("step {}", step.0)))
+    }
+
+    fn message(&mut self, event: Event) -> SolveStatus {
+        match event {
+            Event::StepQueued { step, name, .. } => {
+                let vertex = new_vertex(step, name);
+                self.vertexes.insert(step, vertex.clone());
+                SolveStatus { vertexes: vec![vertex], ..SolveStatus::default() }
+            }
+            Event::StepStarted { step, at } => {
+                let time = self.time(at);
+                let vertex = self.vertex(step);
+                vertex.started = Some(time);
+                SolveStatus { vertexes: vec![vertex.clone()], ..SolveStatus::default() }
+            }
+            Event::StepStatus { step, text, finished, at } => self.status(step, text, finished, at),
+            Event::StepLog { step, stream, data, at } => {
+                let timestamp = self.time(at);
+                let stream = match stream {
+                    Stream::Stdout => 1,
+                    Stream::Stderr => 2,
+                };
+                let log = VertexLog { vertex: self.vertex(step).digest, stream, data: base64(&data), timestamp };
+                SolveStatus { logs: vec![log], ..SolveStatus::default() }
+            }
+            Event::StepFinished { step, outcome, at } => {
+                let time = self.time(at);
+                let vertex = self.vertex(step);
+                vertex.started.get_or_insert(time);
+                vertex.completed = Some(time);
+                vertex.cached = outcome == StepOutcome::Cached;
+                vertex.error = match outcome {
+                    StepOutcome::Failed(message) => message,
+                    StepOutcome::Canceled => "context canceled".to_owned(),
+                    StepOutcome::Done | StepOutcome::Cached => String::new(),
+                };
+                SolveStatus { vertexes: vec![vertex.clone()], ..SolveStatus::default() }
+            }
+            Event::Warning { message, line } => {
+                let place = |line| Range { start: Position { line, character: 0 }, end: Position { line, character: 0 } };
+                let range = line.map(place).into_iter().collect();
+                let warning = VertexWarning { level: 1, short: base64(message.as_bytes()), range };
+                SolveStatus { warnings: vec![warning], ..SolveStatus::default() }
+            }
+        }
+    }
+
+    fn status(&mut self, step: StepId, text: String, finished: bool, at: Duration) -> SolveStatus {
+        let timestamp = self.time(at);
+        let vertex = self.vertex(step).digest;
+        let started = *self.statuses.entry((step, text.clone())).or_insert(timestamp);
+        let completed = finished.then_some(timestamp);
+        let status = VertexStatus { id: text, vertex, current: 0, timestamp, started, completed };
+        SolveStatus { statuses: vec![status], ..SolveStatus::default() }
+    }
+}
+
+impl View for RawJson {
+    fn event(&mut self, event: Event, out: &mut Vec<u8>) {
+        let message = self.message(event);
+        serde_json::to_writer(&mut *out, &message).expect("the message has text keys only, and a Vec takes every write");
+        out.push(b'\n');
+    }
+
+    fn tick(&mut self, _now: Duration, _out: &mut Vec<u8>) {}
+
+    fn finish(&mut self, _now: Duration, _out: &mut Vec<u8>) {}
+}
+
+/// A step has no digest of its own here, and consumers only need it to be the same in every message.
+fn new_vertex(step: StepId, name: String) -> Vertex {
+    let digest = Digest::of(format!("{} {name}", step.0).as_bytes());
+    Vertex { digest, name, started: None, completed: None, cached: false, error: String::new() }
+}
+
+/// RFC 4648, section 4, with padding.
+fn base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for group in bytes.chunks(3) {
+        let padded = [0, group[0], group.get(1).copied().unwrap_or(0), group.get(2).copied().unwrap_or(0)];
+        let bits = u32::from_be_bytes(padded);
+        for place in 0..4 {
+            let index = (bits >> (18 - 6 * place)) & 63;
+            text.push(if place <= group.len() { char::from(ALPHABET[index as usize]) } else { '=' });
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;

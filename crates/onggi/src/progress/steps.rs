@@ -1,0 +1,192 @@
+//! What is known of the steps so far: the state behind every view.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::event::{Event, StepId, StepOutcome};
+use super::log::{Log, LogLine};
+use crate::ui::printable::printable;
+
+/// One line below a step: `transferring context: 884B`.
+#[derive(Debug)]
+pub(crate) struct Status {
+    /// Safe to show.
+    pub(crate) text: String,
+    pub(crate) started: Duration,
+    pub(crate) ended: Option<Duration>,
+}
+
+/// One step that has begun.
+#[derive(Debug)]
+pub(crate) struct Step {
+    /// Safe to show.
+    pub(crate) name: String,
+    pub(crate) started: Duration,
+    pub(crate) ended: Option<(Duration, StepOutcome)>,
+    pub(crate) statuses: Vec<Status>,
+    pub(crate) log: Log,
+}
+
+impl Step {
+    /// How long it took, or has taken until `now`.
+    pub(crate) fn elapsed(&self, now: Duration) -> Duration {
+        let end = self.ended.as_ref().map_or(now, |(at, _)| *at);
+        end.saturating_sub(self.started)
+    }
+
+    /// The message of a step that failed.
+    pub(crate) fn failure(&self) -> Option<&str> {
+        match &self.ended {
+            Some((_, StepOutcome::Failed(message))) => Some(message),
+            _ => None,
+        }
+    }
+}
+
+/// What an event changed: the place of the step in `begun`, and what of it is new.
+#[derive(Debug)]
+pub(crate) enum Change {
+    /// Nothing to show.
+    Nothing,
+    /// The step began.
+    Started(usize),
+    /// A status line came or changed: its place in `statuses`.
+    Status(usize, usize),
+    /// The step wrote these lines.
+    Lines(usize, Vec<LogLine>),
+    /// The step ended; the rest of an unfinished line, if there was one.
+    Ended(usize, Option<LogLine>),
+}
+
+/// All steps of a build.
+#[derive(Debug, Default)]
+pub(crate) struct Steps {
+    /// Steps in the order in which they began: number `n` on the screen is `begun[n - 1]`.
+    pub(crate) begun: Vec<Step>,
+    /// Warnings, safe to show.
+    pub(crate) warnings: Vec<String>,
+    queued: HashMap<StepId, String>,
+    places: HashMap<StepId, usize>,
+    latest: Duration,
+}
+
+impl Steps {
+    /// Takes in one event.
+    pub(crate) fn apply(&mut self, event: Event) -> Change {
+        match event {
+            Event::StepQueued { step, name, at } => {
+                self.latest = self.latest.max(at);
+                self.queued.insert(step, printable(&name).into_owned());
+                Change::Nothing
+            }
+            Event::StepStarted { step, at } => Change::Started(self.place(step, at)),
+            Event::StepStatus { step, text, finished, at } => {
+                let place = self.place(step, at);
+                let status = self.begun[place].set_status(&text, finished, at);
+                Change::Status(place, status)
+            }
+            Event::StepLog { step, data, at, .. } => {
+                let place = self.place(step, at);
+                let step = &mut self.begun[place];
+                let lines = step.log.write(&data, at.saturating_sub(step.started));
+                Change::Lines(place, lines)
+            }
+            Event::StepFinished { step, outcome: StepOutcome::Canceled, .. } if !self.places.contains_key(&step) => {
+                Change::Nothing
+            }
+            Event::StepFinished { step, outcome, at } => {
+                let place = self.place(step, at);
+                let step = &mut self.begun[place];
+                step.ended = Some((at, outcome));
+                Change::Ended(place, step.log.end_line())
+            }
+            Event::Warning { message, line } => {
+                let message = printable(&message);
+                self.warnings.push(match line {
+                    Some(line) => format!("warning: {message} (line {line})"),
+                    None => format!("warning: {message}"),
+                });
+                Change::Nothing
+            }
+        }
+    }
+
+    /// Steps known, begun or not.
+    pub(crate) fn total(&self) -> usize {
+        self.queued.len().max(self.begun.len())
+    }
+
+    /// Steps that have ended.
+    pub(crate) fn ended(&self) -> usize {
+        self.begun.iter().filter(|step| step.ended.is_some()).count()
+    }
+
+    /// Time of the latest event.
+    pub(crate) fn latest(&self) -> Duration {
+        self.latest
+    }
+
+    /// The steps that failed with the end of what they wrote, between rules, as BuildKit shows them again at the end.
+    pub(crate) fn write_failures(&self, lines: usize, out: &mut Vec<u8>) {
+        for step in self.begun.iter().filter(|step| step.failure().is_some() && !step.log.is_empty()) {
+            let (before, last) = step.log.last(lines);
+            out.extend_from_slice(format!("------\n > {}:\n", step.name).as_bytes());
+            if before > 0 {
+                out.extend_from_slice(format!("[{before} earlier lines]\n").as_bytes());
+            }
+            for line in last {
+                out.extend_from_slice(line.timed().as_bytes());
+                out.push(b'\n');
+            }
+            out.extend_from_slice(b"------\n");
+        }
+    }
+
+    /// The warnings, one line each.
+    pub(crate) fn write_warnings(&self, out: &mut Vec<u8>) {
+        for warning in &self.warnings {
+            out.extend_from_slice(warning.as_bytes());
+            out.push(b'\n');
+        }
+    }
+
+    /// The step's place; whatever is heard of a step for the first time begins it.
+    fn place(&mut self, id: StepId, at: Duration) -> usize {
+        self.latest = self.latest.max(at);
+        if let Some(place) = self.places.get(&id) {
+            return *place;
+        }
+        let name = self.queued.entry(id).or_insert_with(|| format!("step {}", id.0)).clone();
+        self.begun.push(Step { name, started: at, ended: None, statuses: Vec::new(), log: Log::default() });
+        self.places.insert(id, self.begun.len() - 1);
+        self.begun.len() - 1
+    }
+}
+
+impl Step {
+    /// Updates the status line that `text` is a later state of, or adds one.
+    fn set_status(&mut self, text: &str, finished: bool, at: Duration) -> usize {
+        let text = printable(text).into_owned();
+        let ended = finished.then_some(at);
+        let open = |status: &Status| status.ended.is_none() && topic(&status.text) == topic(&text);
+        match self.statuses.iter().position(open) {
+            Some(place) => {
+                let started = self.statuses[place].started;
+                self.statuses[place] = Status { text, started, ended };
+                place
+            }
+            None => {
+                self.statuses.push(Status { text, started: at, ended });
+                self.statuses.len() - 1
+            }
+        }
+    }
+}
+
+/// What a status line is about, without its figures: `transferring context`, `sha256:…`, or the whole text.
+fn topic(text: &str) -> &str {
+    match text.starts_with("sha256:") {
+        true => text.split(' ').next().unwrap_or(text),
+        false => text.split_once(": ").map_or(text, |(topic, _)| topic),
+    }
+}
