@@ -94,19 +94,19 @@ fn frames_are_drawn_over_each_other() {
     let recording = Recording::default().queue(0, "[2/2] RUN sleep 1").start(0, 0).log(0, "a\nb\n", 100).log(0, "c\n", 250);
     let recording = recording.finish(0, StepOutcome::Done, 1200);
     let all = show(tty(40, 24), recording, 1200);
-    insta::assert_snapshot!(all.replace('\x1b', "ESC"), @"
+    insta::assert_snapshot!(all.replace('\x1b', "ESC").replace('\r', "CR"), @"
     [+] Building 0.1s (0/1)   onggi:default
      => [2/2] RUN sleep 1              0.1s
-    ESC[?25lESC[2A[+] Building 0.2s (0/1)   onggi:defaultESC[K
+    ESC[?25lCRESC[2A[+] Building 0.2s (0/1)   onggi:defaultESC[K
      => [2/2] RUN sleep 1              0.2sESC[K
      => => # aESC[K
      => => # bESC[K
-    ESC[JESC[?25hESC[?25lESC[4A[+] Building 1.2s (0/1)   onggi:defaultESC[K
+    ESC[JESC[?25hESC[?25lCRESC[4A[+] Building 1.2s (0/1)   onggi:defaultESC[K
      => [2/2] RUN sleep 1              1.2sESC[K
      => => # aESC[K
      => => # bESC[K
      => => # cESC[K
-    ESC[JESC[?25hESC[?25lESC[5A[+] Building 1.2s (1/1) FINISHED onggi:defaultESC[K
+    ESC[JESC[?25hESC[?25lCRESC[5A[+] Building 1.2s (1/1) FINISHED onggi:defaultESC[K
      => [2/2] RUN sleep 1              1.2sESC[K
     ESC[JESC[?25h
     ");
