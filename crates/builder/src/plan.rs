@@ -1,0 +1,403 @@
+//! Instructions become steps, before anything runs.
+//!
+//! What a stage's config will be does not depend on what its commands do, so all variables are expanded, all stages
+//! and base images found and all mistakes reported here. What is left is a list of steps for each stage, with every
+//! value final.
+
+mod metadata;
+mod steps;
+
+use dockerfile::{Diagnostic, Dockerfile, Expander, Instruction, InstructionKind, Span, Stage, StageReference, Word};
+use oci::{ImageConfig, ImageId, Platform, Reference};
+
+use crate::variables::{Arguments, DEFAULT_PATH, Scope};
+
+/// Something wrong, or worth knowing, at a place of the Dockerfile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Whether it stops the build.
+    pub is_error: bool,
+    /// Where, in bytes of the file.
+    pub span: Span,
+    /// One lower-case sentence.
+    pub message: String,
+    /// A few words for under the marked text; may be empty.
+    pub label: String,
+    /// What to do; it works when typed.
+    pub help: Option<String>,
+}
+
+impl Problem {
+    pub(crate) fn error(span: Span, message: impl Into<String>) -> Self {
+        Self { is_error: true, span, message: message.into(), label: String::new(), help: None }
+    }
+
+    pub(crate) fn with_help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    pub(crate) fn with_label(mut self, label: impl Into<String>) -> Self {
+        self.label = label.into();
+        self
+    }
+}
+
+impl From<Diagnostic> for Problem {
+    fn from(diagnostic: Diagnostic) -> Self {
+        Self {
+            is_error: diagnostic.is_error(),
+            span: diagnostic.span,
+            message: diagnostic.message,
+            label: diagnostic.label,
+            help: diagnostic.help,
+        }
+    }
+}
+
+/// An image of the store that a stage begins with or copies from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BaseImage {
+    /// Its ID.
+    pub id: ImageId,
+    /// Its config.
+    pub config: ImageConfig,
+    /// Digest of its manifest, as shown in the FROM step.
+    pub manifest: oci::Digest,
+}
+
+/// Finds images for FROM and COPY --from. The store, in a build; a table, in tests.
+pub type FindImage<'a> = &'a dyn Fn(&str) -> Result<Option<BaseImage>, String>;
+
+/// All stages that the target needs, in order.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    /// One for each stage of the file; `None` where the target does not need it.
+    pub(crate) stages: Vec<Option<StagePlan>>,
+    pub(crate) target: usize,
+    pub(crate) warnings: Vec<Problem>,
+}
+
+/// What a stage begins with.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Base {
+    Scratch,
+    Image { image: Box<BaseImage>, name: String },
+    Stage(usize),
+}
+
+/// One stage, every value final.
+#[derive(Debug)]
+pub(crate) struct StagePlan {
+    pub(crate) base: Base,
+    pub(crate) from_name: String,
+    /// Whether the base counts as a step in `[1/3]`.
+    pub(crate) steps: Vec<PlannedStep>,
+    /// The image's config as it will be, layers and history left out.
+    pub(crate) config: ImageConfig,
+    pub(crate) history: Vec<PlannedRow>,
+    /// What later stages inherit.
+    scope: Scope,
+    cmd_is_own: bool,
+}
+
+/// A step that makes a layer.
+#[derive(Debug)]
+pub(crate) struct PlannedStep {
+    /// `[2/3] COPY app.js .`
+    pub(crate) name: String,
+    pub(crate) span: Span,
+    pub(crate) line: usize,
+    pub(crate) op: Op,
+}
+
+/// One row of history.
+#[derive(Debug)]
+pub(crate) struct PlannedRow {
+    pub(crate) created_by: String,
+    /// Which of the stage's steps makes its layer.
+    pub(crate) step: Option<usize>,
+}
+
+/// What a step does.
+#[derive(Debug)]
+pub(crate) enum Op {
+    Run(RunOp),
+    Copy(CopyOp),
+    Workdir(WorkdirOp),
+}
+
+#[derive(Debug)]
+pub(crate) struct RunOp {
+    pub(crate) command: Vec<String>,
+    /// What the process sees.
+    pub(crate) env: Vec<String>,
+    /// What the cache key holds: as `env`, without the proxies that nobody declared.
+    pub(crate) keyed_env: Vec<String>,
+    pub(crate) user: String,
+    pub(crate) working_dir: String,
+    pub(crate) network: crate::RunNetwork,
+    /// As written, for messages.
+    pub(crate) shown: String,
+}
+
+#[derive(Debug)]
+pub(crate) struct CopyOp {
+    pub(crate) sources: Vec<CopySource>,
+    pub(crate) from: CopyFrom,
+    /// Normal form, without slashes at the ends.
+    pub(crate) destination: Vec<u8>,
+    /// It ends in a slash, or there are several sources.
+    pub(crate) into_folder: bool,
+    pub(crate) chown: Option<String>,
+    pub(crate) chmod: Option<u32>,
+    /// ADD unpacks local archives.
+    pub(crate) unpack: bool,
+}
+
+#[derive(Debug)]
+pub(crate) struct CopySource {
+    pub(crate) word: String,
+    pub(crate) span: Span,
+}
+
+#[derive(Debug)]
+pub(crate) enum CopyFrom {
+    Context,
+    Stage(usize),
+    Image { image: Box<BaseImage>, name: String },
+}
+
+#[derive(Debug)]
+pub(crate) struct WorkdirOp {
+    /// Normal form.
+    pub(crate) path: Vec<u8>,
+    pub(crate) user: String,
+}
+
+/// What planning needs besides the Dockerfile.
+pub(crate) struct Planner<'a> {
+    pub(crate) dockerfile: &'a Dockerfile,
+    pub(crate) build_args: &'a [(String, String)],
+    pub(crate) labels: &'a [(String, String)],
+    pub(crate) platform: &'a Platform,
+    pub(crate) network: crate::RunNetwork,
+    pub(crate) find_image: FindImage<'a>,
+}
+
+impl Planner<'_> {
+    fn expander(&self) -> Expander {
+        Expander::new(self.dockerfile.directives.escape)
+    }
+
+    /// Plans every stage that the target needs.
+    pub(crate) fn plan(&self, target: usize) -> Result<Plan, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let mut arguments = Arguments::new(self.build_args, self.platform);
+        self.global_arguments(&mut arguments, &mut problems);
+        let mut plan = Plan { stages: Vec::new(), target, warnings: Vec::new() };
+        let lookup = |name: &str| arguments.global.get(name).map(String::as_str);
+        let expand_base = |index: usize| {
+            let stage: &Stage = self.dockerfile.stages.get(index)?;
+            Some(self.expander().expand(&stage.base.text, &lookup).ok()?.text)
+        };
+        let needed = self.dockerfile.needed_stages(target, &expand_base);
+        for (index, stage) in self.dockerfile.stages.iter().enumerate() {
+            if index > target || !needed.contains(&index) {
+                plan.stages.push(None);
+                continue;
+            }
+            let planned = self.stage(index, stage, &plan.stages, &arguments, &mut problems);
+            plan.stages.push(planned);
+        }
+        let (errors, warnings): (Vec<_>, Vec<_>) = problems.into_iter().partition(|problem| problem.is_error);
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        if let Some(Some(stage)) = plan.stages.get_mut(target) {
+            metadata::add_labels(&mut stage.config, self.labels);
+        }
+        plan.warnings = warnings;
+        Ok(plan)
+    }
+
+    /// ARG before the first FROM: each may use the ones before it.
+    fn global_arguments(&self, arguments: &mut Arguments, problems: &mut Vec<Problem>) {
+        let expander = self.expander();
+        for instruction in &self.dockerfile.global_args {
+            let InstructionKind::Arg(declarations) = &instruction.kind else { continue };
+            for declaration in declarations {
+                let name = &declaration.name.text;
+                if let Some(given) = arguments.given.get(name) {
+                    arguments.global.insert(name.clone(), given.clone());
+                    continue;
+                }
+                let Some(default) = &declaration.default else { continue };
+                let expanded = expander.expand(&default.text, &|name| arguments.global.get(name).map(String::as_str));
+                match expanded {
+                    Ok(value) => {
+                        arguments.global.insert(name.clone(), value.text);
+                    }
+                    Err(error) => problems.push(expansion_problem(default, &error)),
+                }
+            }
+        }
+    }
+
+    fn stage(
+        &self,
+        index: usize,
+        stage: &Stage,
+        earlier: &[Option<StagePlan>],
+        arguments: &Arguments,
+        problems: &mut Vec<Problem>,
+    ) -> Option<StagePlan> {
+        let (base, shown) = self.base(index, stage, arguments, problems)?;
+        let (config, scope, cmd_is_own) = match &base {
+            Base::Scratch => (ImageConfig::scratch(self.platform), Scope::default(), true),
+            Base::Image { image, .. } => (inherit(&image.config), Scope::default(), false),
+            Base::Stage(parent) => {
+                let parent = earlier.get(*parent)?.as_ref()?;
+                (parent.config.clone(), parent.scope.clone(), parent.cmd_is_own)
+            }
+        };
+        let triggers = self.triggers(stage, &config, problems);
+        let mut run = steps::StagePlanner::new(self, arguments, earlier, index, scope, config, problems);
+        run.cmd_is_own = cmd_is_own;
+        let counts_base = matches!(base, Base::Image { .. });
+        run.count(counts_base, triggers.iter().chain(&stage.instructions));
+        let from_name = if counts_base { run.numbered(&shown) } else { shown };
+        for instruction in triggers.iter().chain(&stage.instructions) {
+            run.instruction(instruction);
+        }
+        Some(run.finish(base, from_name))
+    }
+
+    /// Resolves FROM; gives the base and the text of its step.
+    fn base(
+        &self,
+        index: usize,
+        stage: &Stage,
+        arguments: &Arguments,
+        problems: &mut Vec<Problem>,
+    ) -> Option<(Base, String)> {
+        let expander = self.expander();
+        let lookup = |name: &str| arguments.global.get(name).map(String::as_str);
+        let expanded = match expander.expand(&stage.base.text, &lookup) {
+            Ok(expanded) => expanded,
+            Err(error) => {
+                problems.push(expansion_problem(&stage.base, &error));
+                return None;
+            }
+        };
+        let word = expanded.text;
+        if word.is_empty() {
+            let unset = expanded.unset.first().map_or_else(String::new, |name| format!(": `{name}` has no value"));
+            let name = expanded.unset.first().map_or("NAME", String::as_str);
+            let problem = Problem::error(stage.base.span, format!("the base image is empty{unset}"));
+            problems.push(problem.with_help(format!("give it with `--build-arg {name}=…` or a default: `ARG {name}=…`")));
+            return None;
+        }
+        if let Some(platform) = &stage.platform
+            && let Some(problem) = self.platform_problem(platform, &lookup)
+        {
+            problems.push(problem);
+        }
+        if word == "scratch" {
+            return Some((Base::Scratch, "FROM scratch".to_owned()));
+        }
+        if let StageReference::Stage(parent) = self.dockerfile.base(index, &word) {
+            return Some((Base::Stage(parent), format!("FROM {word}")));
+        }
+        let (image, name) = self.image(&word, stage.base.span, problems)?;
+        let digest = if name.contains('@') { String::new() } else { format!("@{}", image.manifest) };
+        let shown = format!("FROM {name}{digest}");
+        Some((Base::Image { image: Box::new(image), name }, shown))
+    }
+
+    fn platform_problem(&self, word: &Word, lookup: &dyn Fn(&str) -> Option<&str>) -> Option<Problem> {
+        let text = match self.expander().expand(&word.text, lookup) {
+            Ok(expanded) => expanded.text,
+            Err(error) => return Some(expansion_problem(word, &error)),
+        };
+        match text.parse::<Platform>() {
+            Ok(platform) if platform.os == self.platform.os && platform.architecture == self.platform.architecture => {
+                None
+            }
+            Ok(platform) => Some(
+                Problem::error(word.span, format!("building for {platform} on {} is not supported yet", self.platform))
+                    .with_help(format!("leave `--platform` out, or use `--platform={}`", self.platform)),
+            ),
+            Err(error) => Some(Problem::error(word.span, error.to_string())),
+        }
+    }
+
+    /// An image of the store by name or ID; with its name as shown in steps: canonical, the tag as typed (S113).
+    fn image(&self, word: &str, span: Span, problems: &mut Vec<Problem>) -> Option<(BaseImage, String)> {
+        let name = match word.parse::<Reference>() {
+            Ok(reference) => reference.to_string(),
+            Err(oci::ReferenceError::LooksLikeId(_)) => word.to_owned(),
+            Err(error) => {
+                problems.push(Problem::error(span, error.to_string()));
+                return None;
+            }
+        };
+        match (self.find_image)(word) {
+            Ok(Some(image)) => Some((image, name)),
+            Ok(None) => {
+                let problem = Problem::error(span, format!("image `{name}` is not in the store"))
+                    .with_label("not found locally, and pulling from registries is not there yet");
+                let similar = self.dockerfile.target(Some(word)).err().and_then(|unknown| unknown.suggestion);
+                problems.push(match similar {
+                    Some(stage) => problem.with_help(format!("a stage has a similar name: `{stage}`")),
+                    None => problem.with_help(format!(
+                        "bring it in with `onggi load -i IMAGE.tar`, or make it from a root file system with \
+                         `onggi import ROOTFS.tar {word}`"
+                    )),
+                });
+                None
+            }
+            Err(reason) => {
+                problems.push(Problem::error(span, reason));
+                None
+            }
+        }
+    }
+
+    /// ONBUILD instructions of the base, which run first and are not handed on (D138).
+    fn triggers(&self, stage: &Stage, config: &ImageConfig, problems: &mut Vec<Problem>) -> Vec<Instruction> {
+        let mut triggers = Vec::new();
+        for text in &config.config.on_build {
+            match dockerfile::parse_trigger(text) {
+                Ok(mut instruction) => {
+                    instruction.span = stage.span;
+                    instruction.first_line = stage.first_line;
+                    triggers.push(instruction);
+                }
+                Err(found) => problems.extend(found.into_iter().map(|diagnostic| {
+                    let mut problem = Problem::from(diagnostic);
+                    problem.span = stage.span;
+                    problem.message = format!("the base image has an ONBUILD that cannot be used, `{text}`: {}", problem.message);
+                    problem
+                })),
+            }
+        }
+        triggers
+    }
+}
+
+/// A base image's config as a starting point: its history and layers are kept, its triggers were taken out by then.
+fn inherit(config: &ImageConfig) -> ImageConfig {
+    let mut config = config.clone();
+    if !config.config.env.iter().any(|pair| pair.starts_with("PATH=")) {
+        config.config.env.push(format!("PATH={DEFAULT_PATH}"));
+    }
+    config
+}
+
+pub(crate) fn expansion_problem(word: &Word, error: &dockerfile::ExpandError) -> Problem {
+    Problem::error(word.span, format!("cannot expand `{}`: {error}", word.text))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,188 @@
+//! Instructions that only change the image's config, with the wording of their history rows (S213: BuildKit's).
+
+use std::time::Duration;
+
+use dockerfile::{Command, ExposedPort, Healthcheck, Instruction, InstructionKind, Protocol};
+use oci::{ImageConfig, StringOrList};
+use serde_json::{Map, Value};
+
+use super::Problem;
+use super::steps::StagePlanner;
+
+impl StagePlanner<'_, '_> {
+    pub(super) fn metadata(&mut self, instruction: &Instruction) {
+        match &instruction.kind {
+            InstructionKind::Env(pairs) => self.env(pairs),
+            InstructionKind::Label(pairs) => self.label(pairs),
+            InstructionKind::Expose(words) => self.expose(words),
+            InstructionKind::Volume(words) => self.volume(words),
+            InstructionKind::User(word) => {
+                if let Some(user) = self.expand(word) {
+                    self.row(format!("USER {user}"));
+                    self.config.config.user = user;
+                }
+            }
+            InstructionKind::StopSignal(word) => self.stop_signal(word),
+            InstructionKind::Cmd(command) => {
+                let words = self.command_line(command);
+                self.row(format!("CMD {}", go_list(&words)));
+                self.config.config.cmd = Some(StringOrList(words));
+                self.config.config.args_escaped = matches!(command, Command::Shell(_)) && self.config.config.args_escaped;
+                self.cmd_is_own = true;
+            }
+            InstructionKind::Entrypoint(command) => {
+                let words = self.command_line(command);
+                self.row(format!("ENTRYPOINT {}", go_list(&words)));
+                self.config.config.entrypoint = Some(StringOrList(words));
+                if !self.cmd_is_own {
+                    // A CMD that came with the base belonged to the base's entrypoint (D130).
+                    self.config.config.cmd = None;
+                }
+            }
+            InstructionKind::Shell(words) => {
+                self.row(format!("SHELL [{}]", words.join(" ")));
+                self.config.config.shell.clone_from(words);
+            }
+            InstructionKind::Healthcheck(check) => self.healthcheck(check),
+            InstructionKind::OnBuild(trigger) => {
+                self.row(format!("ONBUILD {}", trigger.text));
+                self.config.config.on_build.push(trigger.text.clone());
+            }
+            InstructionKind::Maintainer(word) => {
+                self.row(format!("MAINTAINER {}", word.text));
+                self.config.author = Some(word.text.clone());
+            }
+            InstructionKind::Run(_)
+            | InstructionKind::Copy(_)
+            | InstructionKind::Add(_)
+            | InstructionKind::Workdir(_)
+            | InstructionKind::Arg(_) => {}
+        }
+    }
+
+    /// All values of one ENV see the variables as they were before it (D058).
+    fn env(&mut self, pairs: &[dockerfile::KeyValue]) {
+        let values = self.pairs(pairs);
+        for (key, value) in values {
+            self.row_of_pair("ENV", &key, &value);
+            self.scope.set_env(&key, &value);
+        }
+        self.config.config.env.clone_from(&self.scope.env);
+    }
+
+    fn label(&mut self, pairs: &[dockerfile::KeyValue]) {
+        let values = self.pairs(pairs);
+        let text: Vec<String> = values.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        self.row(format!("LABEL {}", text.join(" ")));
+        for (key, value) in values {
+            self.config.config.labels.insert(key, Value::String(value));
+        }
+    }
+
+    fn pairs(&mut self, pairs: &[dockerfile::KeyValue]) -> Vec<(String, String)> {
+        let expand = |pair| {
+            let dockerfile::KeyValue { key, value } = pair;
+            Some((self.expand(key)?, self.expand(value)?))
+        };
+        pairs.iter().filter_map(expand).collect()
+    }
+
+    /// Several pairs of one ENV share a row; BuildKit writes them one behind the other.
+    fn row_of_pair(&mut self, verb: &str, key: &str, value: &str) {
+        self.row(format!("{verb} {key}={value}"));
+    }
+
+    fn expose(&mut self, words: &[dockerfile::Word]) {
+        let mut ports = Vec::new();
+        for word in words {
+            let Some(text) = self.expand(word) else { continue };
+            for port in text.split_ascii_whitespace() {
+                match ExposedPort::parse(port) {
+                    Ok(range) => ports.extend((range.first..=range.last).map(|number| {
+                        let protocol = match range.protocol {
+                            Protocol::Tcp => "tcp",
+                            Protocol::Udp => "udp",
+                            Protocol::Sctp => "sctp",
+                        };
+                        format!("{number}/{protocol}")
+                    })),
+                    Err(error) => {
+                        let problem = Problem::error(word.span, error.to_string());
+                        self.problem(problem.with_help("write a port as in `80`, `53/udp` or `8000-8010`"));
+                    }
+                }
+            }
+        }
+        ports.sort();
+        ports.dedup();
+        let shown: Vec<String> = ports.iter().map(|port| format!("{port}:{{}}")).collect();
+        self.row(format!("EXPOSE map[{}]", shown.join(" ")));
+        for port in ports {
+            self.config.config.exposed_ports.insert(port, Value::Object(Map::new()));
+        }
+    }
+
+    fn volume(&mut self, words: &[dockerfile::Word]) {
+        let paths: Vec<String> = words.iter().filter_map(|word| self.expand(word)).collect();
+        self.row(format!("VOLUME [{}]", paths.join(" ")));
+        for path in paths {
+            self.config.config.volumes.insert(path, Value::Object(Map::new()));
+        }
+    }
+
+    fn stop_signal(&mut self, word: &dockerfile::Word) {
+        let Some(signal) = self.expand(word) else { return };
+        if dockerfile::parse_signal(&signal).is_none() {
+            let problem = Problem::error(word.span, format!("`{signal}` is not a signal"));
+            self.problem(problem.with_help("use a name such as `SIGTERM` or a number from 1 to 64"));
+            return;
+        }
+        self.row(format!("STOPSIGNAL {signal}"));
+        self.config.config.stop_signal = Some(signal);
+    }
+
+    fn healthcheck(&mut self, check: &Healthcheck) {
+        let nanoseconds =
+            |duration: Option<Duration>| duration.map_or(0, |d| i64::try_from(d.as_nanos()).unwrap_or(i64::MAX));
+        let config = match check {
+            Healthcheck::None => oci::Healthcheck { test: vec!["NONE".to_owned()], ..oci::Healthcheck::default() },
+            Healthcheck::Check { command, interval, timeout, start_period, start_interval, retries } => {
+                oci::Healthcheck {
+                    test: match command {
+                        Command::Shell(text) => vec!["CMD-SHELL".to_owned(), text.clone()],
+                        Command::Exec(words) => [&["CMD".to_owned()], words.as_slice()].concat(),
+                    },
+                    interval: nanoseconds(*interval),
+                    timeout: nanoseconds(*timeout),
+                    start_period: nanoseconds(*start_period),
+                    start_interval: nanoseconds(*start_interval),
+                    retries: i64::from(retries.unwrap_or(0)),
+                }
+            }
+        };
+        let seconds = |nanos: i64| format!("\"{}s\"", nanos / 1_000_000_000);
+        self.row(format!(
+            "HEALTHCHECK &{{{} {} {} {} {} '\\x{:02x}'}}",
+            go_list(&config.test),
+            seconds(config.interval),
+            seconds(config.timeout),
+            seconds(config.start_period),
+            seconds(config.start_interval),
+            config.retries
+        ));
+        self.config.config.healthcheck = Some(config);
+    }
+}
+
+/// `--label` of the command line.
+pub(super) fn add_labels(config: &mut ImageConfig, labels: &[(String, String)]) {
+    for (key, value) in labels {
+        config.config.labels.insert(key.clone(), Value::String(value.clone()));
+    }
+}
+
+/// Go's `%q` of a list: `["node" "./app.js"]`, no commas (S213).
+fn go_list(words: &[String]) -> String {
+    let quoted: Vec<String> = words.iter().map(|word| format!("{word:?}").replace("\\'", "'")).collect();
+    format!("[{}]", quoted.join(" "))
+}

@@ -1,0 +1,31 @@
+use super::*;
+
+fn row(path: &str, inode: u64) -> (Vec<u8>, Remembered) {
+    let stamp = Stamp { device: 1, inode, size: 3, mtime: -4, ctime: 5 };
+    let xattrs = vec![Xattr { name: b"user.x".to_vec(), value: vec![0, 255] }];
+    (path.as_bytes().to_vec(), Remembered { stamp, digest: Digest::of(path.as_bytes()), xattrs })
+}
+
+#[test]
+fn rows_survive_writing_and_reading() {
+    let mut index = StatIndex::default();
+    index.update(vec![row("b", 1), row("a/b", 2), row("a.txt", 3), row("b", 4)]);
+    let again = StatIndex::parse(&index.to_bytes());
+    assert_eq!(again.rows, index.rows);
+    let (_, newest) = row("b", 4);
+    assert_eq!(again.get(b"b", newest.stamp), Some(&newest));
+    assert_eq!(again.get(b"b", row("b", 1).1.stamp), None);
+    assert_eq!(again.get(b"c", newest.stamp), None);
+}
+
+#[test]
+fn damage_is_forgetting() {
+    let mut index = StatIndex::default();
+    index.update(vec![row("a", 1), row("b", 2)]);
+    let bytes = index.to_bytes();
+    for length in 0..bytes.len() {
+        // A cut at the end of a row leaves fewer rows, any other none; never a panic.
+        assert!(StatIndex::parse(&bytes[..length]).rows.len() < 2);
+    }
+    assert!(StatIndex::parse(b"something else").rows.is_empty());
+}
