@@ -196,9 +196,7 @@ fn configure(
     options: &AttachOptions,
 ) -> Result<(), NetworkError> {
     let routes = namespace.routes();
-    let link = routes.lookup_link(&options.interface)?;
-    let link = link.ok_or_else(|| NetworkError::InvalidName(options.interface.clone()))?;
-    Ok(routes.configure(link.index, lease.address, bridge.subnet, bridge.gateway)?)
+    Ok(routes.configure(&options.interface, lease.address, bridge.subnet, bridge.gateway)?)
 }
 
 fn mac(lease: &Lease, options: &AttachOptions) -> Mac {

@@ -131,7 +131,7 @@ impl Request {
         self.bytes
     }
 
-    fn error(&self, source: Errno) -> NetlinkError {
+    pub(super) fn error(&self, source: Errno) -> NetlinkError {
         NetlinkError { action: self.action, object: self.object.clone(), source }
     }
 }

@@ -117,6 +117,15 @@ impl RouteSocket {
         self.one_link(get_link(name))
     }
 
+    /// Returns the interface of that name.
+    ///
+    /// # Errors
+    /// With the kernel's refusal; `NODEV` when there is none.
+    pub fn link(&mut self, name: &str) -> Result<Link, NetlinkError> {
+        let absent = || get_link(name).error(Errno::NODEV);
+        self.lookup_link(name)?.ok_or_else(absent)
+    }
+
     /// Creates a bridge, or fails with `EXIST`.
     ///
     /// # Errors
@@ -125,8 +134,8 @@ impl RouteSocket {
         self.0.execute(&mut [create_bridge(name, mac, mtu)])
     }
 
-    /// Creates both ends of a veth pair and switches them on, in one request: moving an end into its
-    /// namespace afterwards would cost 20 ms of waiting for RCU.
+    /// Creates both ends of a veth pair where they belong and switches this one on, in one request:
+    /// moving an end into its namespace afterwards would cost 20 ms of waiting for RCU.
     ///
     /// # Errors
     /// With the kernel's refusal; `EXIST` when either name is taken.
@@ -184,18 +193,23 @@ impl RouteSocket {
         self.0.execute(&mut [add_default_route(index, gateway)])
     }
 
-    /// Makes an interface of a container ready: loopback on, address, default route; one datagram.
+    /// Makes an interface of a container ready: on, address, default route; one datagram.
     ///
     /// # Errors
     /// With the kernel's first refusal.
     pub fn configure(
         &mut self,
-        index: u32,
+        name: &str,
         address: Ipv4Addr,
         subnet: Subnet,
         gateway: Ipv4Addr,
     ) -> Result<(), NetlinkError> {
-        self.0.execute(&mut [set_up("lo"), add_address(index, address, subnet), add_default_route(index, gateway)])
+        let link = self.link(name)?;
+        self.0.execute(&mut [
+            set_up(name),
+            add_address(link.index, address, subnet),
+            add_default_route(link.index, gateway),
+        ])
     }
 
     /// Lists the IPv4 addresses of all interfaces, as (interface index, address, prefix length).
@@ -291,7 +305,8 @@ fn create_veth(pair: &VethPair<'_>) -> Request {
     request.nested(LINK_INFO, |info| {
         info.attribute(INFO_KIND, b"veth").nested(INFO_DATA, |data| {
             data.nested(VETH_PEER, |peer| {
-                peer.raw(&link_header(0, UP, UP))
+                // Not up yet: veth refuses to open an end before the other exists (ENOTCONN).
+                peer.raw(&link_header(0, 0, 0))
                     .string(LINK_NAME, pair.peer_name)
                     .attribute(LINK_ADDRESS, &pair.peer_mac)
                     .u32(LINK_MTU, pair.mtu)
