@@ -30,5 +30,6 @@ pub(crate) enum Event {
     StepStatus { step: StepId, text: String, finished: bool, at: Duration },
     StepLog { step: StepId, stream: Stream, data: Vec<u8>, at: Duration },
     StepFinished { step: StepId, outcome: StepOutcome, at: Duration },
+    CacheMiss { step: StepId, reason: String },
     Warning { message: String, line: Option<u32> },
 }

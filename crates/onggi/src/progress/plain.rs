@@ -53,7 +53,12 @@ impl Plain {
     fn note(&mut self, change: Change, now: Duration) {
         match change {
             Change::Nothing => {}
-            Change::Started(place) => self.speaker(place, now).waits(now),
+            Change::Started(place) => {
+                self.speaker(place, now).waits(now);
+                for status in 0..self.steps.begun[place].statuses.len() {
+                    self.say_status(place, status, now);
+                }
+            }
             Change::Status(place, status) if self.steps.begun[place].statuses[status].ended.is_some() => {
                 self.speaker(place, now).open_statuses.retain(|open| *open != status);
                 self.say_status(place, status, now);
@@ -96,7 +101,7 @@ impl Plain {
         let status = &self.steps.begun[place].statuses[status];
         let elapsed = status.ended.unwrap_or(now).saturating_sub(status.started).as_secs_f64();
         let time = if elapsed > 0.01 { format!(" {elapsed:.1}s") } else { String::new() };
-        let done = if status.ended.is_some() { " done" } else { "" };
+        let done = if status.ended.is_some() && !status.is_note { " done" } else { "" };
         let line = format!("{}{time}{done}", status.text);
         self.say(place, &line, now);
     }

@@ -17,6 +17,7 @@ pub(crate) struct RawJson {
     began: Timestamp,
     vertexes: HashMap<StepId, Vertex>,
     statuses: HashMap<(StepId, String), Timestamp>,
+    latest: Duration,
 }
 
 /// BuildKit's `client.SolveStatus`.
@@ -90,10 +91,11 @@ struct Position {
 impl RawJson {
     /// `began` is when the build began, to which the events' times are added.
     pub(crate) fn new(began: Timestamp) -> Self {
-        Self { began, vertexes: HashMap::new(), statuses: HashMap::new() }
+        Self { began, vertexes: HashMap::new(), statuses: HashMap::new(), latest: Duration::ZERO }
     }
 
-    fn time(&self, at: Duration) -> Timestamp {
+    fn time(&mut self, at: Duration) -> Timestamp {
+        self.latest = self.latest.max(at);
         self.began.checked_add(at).unwrap_or(Timestamp::MAX)
     }
 
@@ -136,6 +138,10 @@ impl RawJson {
                     StepOutcome::Done | StepOutcome::Cached => String::new(),
                 };
                 SolveStatus { vertexes: vec![vertex.clone()], ..SolveStatus::default() }
+            }
+            Event::CacheMiss { step, reason } => {
+                let at = self.latest;
+                self.status(step, format!("not cached: {reason}"), true, at)
             }
             Event::Warning { message, line } => {
                 let place = |line| Range { start: Position { line, character: 0 }, end: Position { line, character: 0 } };

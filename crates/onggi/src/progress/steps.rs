@@ -14,6 +14,8 @@ pub(crate) struct Status {
     pub(crate) text: String,
     pub(crate) started: Duration,
     pub(crate) ended: Option<Duration>,
+    /// A remark (why a step was not cached), not something that was done.
+    pub(crate) is_note: bool,
 }
 
 /// One step that has begun.
@@ -67,6 +69,8 @@ pub(crate) struct Steps {
     pub(crate) warnings: Vec<String>,
     queued: HashMap<StepId, String>,
     places: HashMap<StepId, usize>,
+    /// Reasons that came before their steps began.
+    misses: HashMap<StepId, String>,
     latest: Duration,
 }
 
@@ -99,6 +103,16 @@ impl Steps {
                 let step = &mut self.begun[place];
                 step.ended = Some((at, outcome));
                 Change::Ended(place, step.log.end_line())
+            }
+            Event::CacheMiss { step, reason } => {
+                let text = format!("not cached: {}", printable(&reason));
+                match self.places.get(&step) {
+                    Some(place) => Change::Status(*place, self.begun[*place].note(text, self.latest)),
+                    None => {
+                        self.misses.insert(step, text);
+                        Change::Nothing
+                    }
+                }
             }
             Event::Warning { message, line } => {
                 let message = printable(&message);
@@ -157,13 +171,23 @@ impl Steps {
             return *place;
         }
         let name = self.queued.entry(id).or_insert_with(|| format!("step {}", id.0)).clone();
-        self.begun.push(Step { name, started: at, ended: None, statuses: Vec::new(), log: Log::default() });
+        let mut step = Step { name, started: at, ended: None, statuses: Vec::new(), log: Log::default() };
+        if let Some(reason) = self.misses.remove(&id) {
+            step.note(reason, at);
+        }
+        self.begun.push(step);
         self.places.insert(id, self.begun.len() - 1);
         self.begun.len() - 1
     }
 }
 
 impl Step {
+    /// Adds a status line that is complete.
+    fn note(&mut self, text: String, at: Duration) -> usize {
+        self.statuses.push(Status { text, started: at, ended: Some(at), is_note: true });
+        self.statuses.len() - 1
+    }
+
     /// Updates the status line that `text` is a later state of, or adds one.
     fn set_status(&mut self, text: &str, finished: bool, at: Duration) -> usize {
         let text = printable(text).into_owned();
@@ -172,11 +196,11 @@ impl Step {
         match self.statuses.iter().position(open) {
             Some(place) => {
                 let started = self.statuses[place].started;
-                self.statuses[place] = Status { text, started, ended };
+                self.statuses[place] = Status { text, started, ended, is_note: false };
                 place
             }
             None => {
-                self.statuses.push(Status { text, started: at, ended });
+                self.statuses.push(Status { text, started: at, ended, is_note: false });
                 self.statuses.len() - 1
             }
         }

@@ -46,6 +46,11 @@ impl Recording {
         self.start(step, from).finish(step, StepOutcome::Done, to)
     }
 
+    pub(super) fn miss(mut self, step: u32, reason: &str) -> Self {
+        self.events.push(Event::CacheMiss { step: StepId(step), reason: reason.to_owned() });
+        self
+    }
+
     pub(super) fn warning(mut self, message: &str, line: Option<u32>) -> Self {
         self.events.push(Event::Warning { message: message.to_owned(), line });
         self
@@ -62,7 +67,7 @@ pub(super) fn show(mut view: impl View, recording: Recording, end: u64) -> Strin
             | Event::StepStatus { at, .. }
             | Event::StepLog { at, .. }
             | Event::StepFinished { at, .. } => *at,
-            Event::Warning { .. } => ms(0),
+            Event::CacheMiss { .. } | Event::Warning { .. } => ms(0),
         };
         view.tick(at, &mut out);
         view.event(event, &mut out);

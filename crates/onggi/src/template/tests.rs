@@ -80,7 +80,7 @@ fn templates_of_every_form_render() {
 
 #[test]
 fn mistakes_name_the_place() {
-    let deep = format!("{{{{{}", "(".repeat(100));
+    let deep = format!("{{{{{}1{}}}}}", "(".repeat(100), ")".repeat(100));
     for (template, expected) in [
         ("{{.Foo}}", ".Foo: there is no field `.Foo`"),
         ("{{.Config.Foo}}", ".Foo: there is no field `.Foo`"),

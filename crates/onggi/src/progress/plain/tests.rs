@@ -164,3 +164,25 @@ fn lasting_status_is_announced() {
     #1 DONE 0.9s
     ");
 }
+
+/// `build --explain`: why a step was not cached.
+#[test]
+fn cache_misses_are_explained() {
+    let recording = Recording::default()
+        .queue(0, "[2/3] COPY app.js .")
+        .miss(0, "content of `app.js` changed")
+        .done(0, 1, 2)
+        .queue(1, "[3/3] RUN make")
+        .start(1, 2)
+        .miss(1, "no earlier result")
+        .finish(1, StepOutcome::Done, 3);
+    insta::assert_snapshot!(show(Plain::new(false), recording, 3), @"
+    #1 [2/3] COPY app.js .
+    #1 not cached: content of `app.js` changed
+    #1 DONE 0.0s
+
+    #2 [3/3] RUN make
+    #2 not cached: no earlier result
+    #2 DONE 0.0s
+    ");
+}
