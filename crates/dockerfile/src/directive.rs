@@ -94,7 +94,7 @@ fn apply(directives: &mut Directives, name: &str, value: Word, diagnostics: &mut
                 let message = format!("invalid escape character `{other}`");
                 diagnostics.push(
                     Diagnostic::error(Code::InvalidDirective, value.span, message)
-                        .with_help("write `# escape=\\` or ``# escape=` ``"),
+                        .with_help("write `# escape=\\`, or a backtick in place of the backslash"),
                 );
             }
         },

@@ -150,7 +150,7 @@ impl<'a> Lexer<'a> {
                 return true;
             }
             if near_miss.is_none() && line.text.trim() == heredoc.name {
-                near_miss = Some(self.line - 1);
+                near_miss = Some((self.line - 1, self.position));
             }
             let whole = &self.text[line.start..line.next];
             text.push_str(if heredoc.strip_tabs { whole.trim_start_matches('\t') } else { whole });
@@ -158,7 +158,11 @@ impl<'a> Lexer<'a> {
         heredoc.body = HeredocBody { text, span: Span::new(start, self.position) };
         let name = &heredoc.name;
         let help = match near_miss {
-            Some(line) => format!("remove the blanks around `{name}` in line {line}"),
+            // The rest of the file is hardly meant to be in it: go on behind the line that was to end it.
+            Some((line, position)) => {
+                (self.line, self.position) = (line + 1, position);
+                format!("remove the blanks around `{name}` in line {line}")
+            }
             None => format!("end the text with a line that holds only `{name}`"),
         };
         let message = format!("here-document `{name}` is never ended");

@@ -5,7 +5,8 @@
 //! The same parser serves build and lint, so that the two can never disagree.
 //!
 //! Reading order: [`parse`] turns bytes into a [`Dockerfile`]; [`Instruction`] says what it holds; [`Expander`]
-//! puts values into words; [`Diagnostic`] and [`SourceMap`] say what is wrong and where.
+//! puts values into words; [`Diagnostic`] and [`SourceMap`] say what is wrong and where; [`IgnoreFile`] and
+//! [`PathPattern`] match paths of the build context.
 
 mod source;
 
@@ -30,10 +31,14 @@ mod signal;
 mod expand;
 mod stage;
 
+mod ignore_file;
+mod pattern;
+
 pub use diagnostic::{Code, Diagnostic, Severity};
 pub use directive::detect_foreign_syntax;
 pub use duration::{DurationError, parse_duration};
 pub use expand::{ExpandError, ExpandErrorKind, Expanded, Expander, Lookup};
+pub use ignore_file::{Folder, IgnoreFile, Rule, Verdict};
 pub use instruction::{
     AddInstruction, ArgDeclaration, Checks, Command, CopyInstruction, Directives, Dockerfile, Healthcheck, Heredoc,
     HeredocBody, Instruction, InstructionKind, KeyValue, Mount, MountKind, MountOption, RunInstruction, Stage, Trigger,
@@ -41,6 +46,7 @@ pub use instruction::{
 };
 pub use keyword::{Expansion, Keyword};
 pub use parser::{MAX_LENGTH, Parsed, parse, parse_trigger};
+pub use pattern::{PathPattern, Pattern, PatternError};
 pub use port::{ExposedPort, PortError, Protocol};
 pub use signal::parse_signal;
 pub use source::{LineColumn, SourceMap, Span};

@@ -16,7 +16,7 @@ mod stage_references;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::directive;
 use crate::expand::{ExpandErrorKind, Expander};
-use crate::instruction::{Dockerfile, Instruction, InstructionKind, Stage, Trigger, Word};
+use crate::instruction::{Dockerfile, Instruction, InstructionKind, Trigger, Word};
 use crate::keyword::Keyword;
 use crate::lexer::Lexer;
 use crate::logical_line::{LogicalLine, Text};
@@ -130,7 +130,11 @@ impl Context {
 fn open_quote(span: Span, quote: char, escape: char) -> Diagnostic {
     Diagnostic::error(Code::InvalidQuoting, span, format!("the closing quote `{quote}` is missing"))
         .with_label("opened here")
-        .with_help(format!("close it with `{quote}`, or write `{escape}{quote}` if the character itself is meant"))
+        .with_help(if escape == '`' {
+            format!("close it with `{quote}`, or put a backtick before it if the character itself is meant")
+        } else {
+            format!("close it with `{quote}`, or write `{escape}{quote}` if the character itself is meant")
+        })
 }
 
 fn expansion_help(kind: &ExpandErrorKind, escape: char) -> String {
@@ -142,6 +146,7 @@ fn expansion_help(kind: &ExpandErrorKind, escape: char) -> String {
         }
         ExpandErrorKind::OpenBrace => "close it with `}`".to_owned(),
         ExpandErrorKind::OpenSlash => "write `${v/pattern/text}`".to_owned(),
+        _ if escape == '`' => "put a backtick before `$` if the character itself is meant".to_owned(),
         _ => format!("write `{escape}$` if the character itself is meant"),
     }
 }
@@ -185,8 +190,11 @@ impl File {
     }
 
     fn finish(&mut self, text: &str, context: &mut Context) {
-        let from_was_typed = !self.dockerfile.stages.is_empty()
-            || context.diagnostics.iter().any(|problem| recovery::is_about_from(problem, text));
+        let broken_from = context.diagnostics.iter().find(|problem| recovery::is_about_from(problem, text));
+        let broken_from = broken_from.map(|problem| problem.span.start);
+        let from_was_typed = broken_from.is_some() || !self.dockerfile.stages.is_empty();
+        // What follows a FROM that could not be read has been told already.
+        self.before_from.retain(|(_, span)| broken_from.is_none_or(|from| span.start < from));
         match (&self.last, self.before_from.first()) {
             (None, _) => context.push(
                 Diagnostic::error(
@@ -247,6 +255,10 @@ fn instruction(
 
 fn instruction_kind(keyword: Keyword, rest: Text<'_>, context: &mut Context) -> Option<InstructionKind> {
     let (mut flags, arguments) = Flags::read(keyword, rest, context);
+    // `COPY --from build /a /b` would go on to complain of three sources.
+    if flags.has_errors {
+        return None;
+    }
     let kind = match keyword {
         Keyword::Add => InstructionKind::Add(copy::add(&mut flags, arguments, context)?),
         Keyword::Arg => InstructionKind::Arg(key_value::arg(arguments, context)?),
@@ -338,9 +350,6 @@ fn shortened(text: &str) -> String {
     }
     text.chars().take(57).chain("...".chars()).collect()
 }
-
-/// Stage that a list of instructions belongs to needs no more than this of the others.
-type Stages = [Stage];
 
 #[cfg(test)]
 mod tests;

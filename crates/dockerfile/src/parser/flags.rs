@@ -13,6 +13,8 @@ use super::{Context, shortened};
 #[derive(Debug, Default)]
 pub(super) struct Flags {
     found: Vec<(&'static str, Option<Word>)>,
+    /// Whether any flag was wrong; then what follows is not to be trusted either.
+    pub(super) has_errors: bool,
 }
 
 impl Flags {
@@ -27,7 +29,10 @@ impl Flags {
         for flag in raw {
             match flags.check(keyword, &flag, arguments) {
                 Ok(known) => flags.found.push(known),
-                Err(problem) => context.push(problem),
+                Err(problem) => {
+                    flags.has_errors = true;
+                    context.push(problem);
+                }
             }
         }
         (flags, arguments)

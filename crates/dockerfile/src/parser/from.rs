@@ -88,6 +88,9 @@ fn surplus(base: &Text<'_>, second: &Text<'_>, others: &[Text<'_>]) -> Diagnosti
         [] if second.as_str().starts_with(':') => {
             error.with_help(format!("write it without a blank: `FROM {}{}`", base.as_str(), second.as_str()))
         }
+        [] if second.as_str().starts_with(|c: char| c.is_ascii_digit()) && !base.as_str().contains([':', '@', '$']) => {
+            error.with_help(format!("write the tag behind a colon: `FROM {}:{}`", base.as_str(), second.as_str()))
+        }
         [] if is_valid(&second.as_str().to_ascii_lowercase()) => {
             error.with_help(format!("to name the stage write `FROM {} AS {}`", base.as_str(), second.as_str()))
         }

@@ -98,21 +98,19 @@ fn legacy(keyword: Keyword, arguments: Text<'_>, context: &mut Context) -> Optio
         );
         return None;
     }
-    if value.as_str() == "=" || value.as_str().starts_with("= ") {
-        let rest = value.slice(1, value.as_str().len()).trim();
-        let message = format!("blanks around `=` make it a part of {name} `{}`", key.as_str());
-        context.push(Diagnostic::error(Code::MissingArgument, value.slice(0, 1).span(), message).with_help(format!(
-            "write `{name} {}={}`",
-            key.as_str(),
-            value_as_typed(rest.as_str())
-        )));
-        return None;
-    }
     let pair = KeyValue { key: key.to_word(), value: value.to_word() };
-    context.push(
-        Diagnostic::warning(Code::LegacyKeyValueFormat, arguments.span(), format!("legacy form `{name} key value`"))
-            .with_help(format!("write `{name} {}={}`", key.as_str(), value_as_typed(value.as_str()))),
-    );
+    // `ENV KEY = value` sets KEY to `= value`, which nobody wants.
+    let (message, meant) = match value.as_str().strip_prefix('=') {
+        Some(rest) => {
+            (format!("blanks before `=` make it a part of the value of `{}`", key.as_str()), rest.trim_start())
+        }
+        None => (format!("legacy form `{name} key value`"), value.as_str()),
+    };
+    context.push(Diagnostic::warning(Code::LegacyKeyValueFormat, arguments.span(), message).with_help(format!(
+        "write `{name} {}={}`",
+        key.as_str(),
+        value_as_typed(meant)
+    )));
     context.check_expansion(&pair.key);
     context.check_expansion(&pair.value);
     Some(pair)

@@ -76,15 +76,16 @@ pub(super) fn unknown_instruction(name: Text<'_>, rest: Text<'_>, previous: Opti
         let argument = word[letters..].trim_start_matches(['=', ':']);
         return error.with_help(format!("write a blank behind it: `{} {argument}`", keyword.as_str()));
     }
-    if let Some(meant) = suggest::nearest(word, Keyword::ALL.map(Keyword::as_str)) {
-        return error.with_help(format!("did you mean `{meant}`?"));
-    }
     match word.to_ascii_uppercase().as_str() {
-        "IMAGE" | "BASE" => error.with_help("did you mean `FROM`?"),
-        "EXEC" | "COMMAND" | "START" => error.with_help("did you mean `CMD`?"),
-        "CD" => error.with_help(format!("did you mean `WORKDIR {}`?", rest.as_str())),
-        "EXPORT" | "SET" => error.with_help(format!("did you mean `ENV {}`?", rest.as_str())),
-        _ => error.with_help("a line begins with an instruction; a command of the shell needs `RUN` before it"),
+        "IMAGE" | "BASE" => return error.with_help("did you mean `FROM`?"),
+        "EXEC" | "COMMAND" | "START" => return error.with_help("did you mean `CMD`?"),
+        "CD" => return error.with_help(format!("did you mean `WORKDIR {}`?", rest.as_str())),
+        "EXPORT" | "SET" => return error.with_help(format!("did you mean `ENV {}`?", rest.as_str())),
+        _ => {}
+    }
+    match suggest::nearest(word, Keyword::ALL.map(Keyword::as_str)) {
+        Some(meant) => error.with_help(format!("did you mean `{meant}`?")),
+        None => error.with_help("a line begins with an instruction; a command of the shell needs `RUN` before it"),
     }
 }
 

@@ -1,12 +1,12 @@
 //! Names of stages: told twice, used before they exist, or mistyped.
 
 use crate::diagnostic::{Code, Diagnostic};
-use crate::instruction::{Dockerfile, Instruction, InstructionKind, Word};
+use crate::instruction::{Dockerfile, Instruction, InstructionKind, Stage, Word};
 use crate::keyword::Keyword;
 use crate::stage;
 use crate::suggest;
 
-use super::{Context, Stages};
+use super::Context;
 
 /// Looks at all stages once the file is read.
 pub(super) fn check(dockerfile: &Dockerfile, context: &mut Context) {
@@ -34,7 +34,7 @@ fn has_name(name: Option<&Word>, wanted: &str) -> bool {
 }
 
 /// FROM of a later stage's name means an image of that name, which is hardly meant.
-fn check_base(stages: &Stages, index: usize, context: &mut Context) {
+fn check_base(stages: &[Stage], index: usize, context: &mut Context) {
     let base = &stages[index].base;
     if base.text.contains(['$', ':', '@', '/']) || stage::earlier(stages, index, &base.text).is_some() {
         return;
@@ -58,7 +58,7 @@ fn check_base(stages: &Stages, index: usize, context: &mut Context) {
 }
 
 /// `--from` of COPY and `from=` of a mount.
-fn check_from(stages: &Stages, index: usize, instruction: &Instruction, from: &Word, context: &mut Context) {
+fn check_from(stages: &[Stage], index: usize, instruction: &Instruction, from: &Word, context: &mut Context) {
     let name = &from.text;
     if stage::earlier(stages, index, name).is_some() {
         return;
