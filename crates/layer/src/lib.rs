@@ -7,18 +7,22 @@
 
 mod diff;
 mod entry;
+mod erofs;
 mod index;
 mod ingest;
 mod mount;
 mod overlay;
+mod tar;
 mod tree;
 mod writer;
 
 pub use diff::{DiffError, DiffOptions, DiffStatistics, diff};
 pub use entry::{Entry, EntryKind, Metadata, PathError, Timestamp, Xattr, normalize};
+pub use erofs::xattrs::XattrError;
 pub use index::{Index, IndexError};
 pub use ingest::{IngestError, ingest};
 pub use mount::{MountError, erofs_supported, mount_erofs};
 pub use overlay::{MOST_LAYERS, OverlayOptions, Upper, mount_overlay};
-pub use tree::{FileReader, Identity, Layer, Node, Resolved, Tree, TreeError};
-pub use writer::{FinishedLayer, LayerWriter, WriteError};
+pub use tar::TarError;
+pub use tree::{FileReader, Identity, Layer, Node, NodeType, Resolved, Tree, TreeError};
+pub use writer::{FinishedLayer, IndexingError, LayerWriter, WriteError};

@@ -1,0 +1,456 @@
+//! The tree of a layer under construction: entries go in, in the order of the tar.
+//!
+//! As when a tar is unpacked, the last entry of a name wins: a folder over a folder keeps what is in it, anything else
+//! replaces. Whiteouts concern the layers below only, whatever their place in the tar (image-spec, layer.md).
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::entry::{Entry, EntryKind, Metadata, Shown, Timestamp, split};
+use crate::tree::{Node, Tree, TreeError};
+
+use super::image::{self, Image};
+use super::mapping::{Address, Mapping};
+use super::xattrs::{self, XattrError};
+use super::{BLOCK, mode};
+
+/// Most bytes that an index copies from elsewhere, for sparse files and for links to layers below.
+const MOST_SPILLED: u64 = 256 << 20;
+
+/// Why entries cannot be put into an index.
+#[derive(Debug, thiserror::Error)]
+pub enum IndexingError {
+    /// A hard link to something that neither this layer nor those below have.
+    #[error("target `{target}` of hard link `{path}` does not exist")]
+    LinkTarget {
+        /// The link.
+        path: String,
+        /// What it points to.
+        target: String,
+    },
+    /// A hard link to a folder.
+    #[error("target `{target}` of hard link `{path}` is a folder")]
+    LinkToDirectory {
+        /// The link.
+        path: String,
+        /// What it points to.
+        target: String,
+    },
+    /// The root is not a folder.
+    #[error("the root of a layer must be a folder")]
+    Root,
+    /// The extended attributes do not fit.
+    #[error("cannot keep extended attributes of `{path}`")]
+    Xattrs {
+        /// The entry.
+        path: String,
+        /// What does not fit.
+        #[source]
+        source: XattrError,
+    },
+    /// A number or length is beyond what the kernel can mount.
+    #[error("`{path}` has a {what} beyond what can be mounted")]
+    Range {
+        /// The entry.
+        path: String,
+        /// What is too large.
+        what: &'static str,
+    },
+    /// Too much content would have to be copied into the index.
+    #[error("`{path}` would copy more than 256 MiB into the layer's index")]
+    Spill {
+        /// The entry.
+        path: String,
+    },
+    /// A layer below cannot be read.
+    #[error("cannot look up `{path}` in the layers below")]
+    Base {
+        /// What was looked up.
+        path: String,
+        /// What is wrong.
+        #[source]
+        source: TreeError,
+    },
+    /// A file of a layer below cannot be read.
+    #[error("cannot read `{path}` in the layers below")]
+    BaseContent {
+        /// The file.
+        path: String,
+        /// What the kernel said.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// Where a regular file's bytes are.
+#[derive(Debug)]
+pub(crate) enum Content {
+    /// In the tar, from that byte.
+    Tar(u64),
+    /// As worked out before.
+    Mapped(Mapping),
+}
+
+pub(super) type Id = u32;
+
+/// What a folder's entry points to.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Indexed {
+    Child(Id),
+    Own,
+    Parent,
+}
+
+pub(super) const ROOT: Id = 0;
+
+#[derive(Debug)]
+pub(super) struct Inode {
+    pub(super) mode: u16,
+    pub(super) uid: u32,
+    pub(super) gid: u32,
+    pub(super) mtime: Timestamp,
+    /// Encoded entries.
+    pub(super) xattrs: Vec<u8>,
+    pub(super) kind: Kind,
+}
+
+#[derive(Debug)]
+pub(super) enum Kind {
+    Directory(Directory),
+    File {
+        size: u64,
+        mapping: Mapping,
+    },
+    Symlink(Vec<u8>),
+    /// Numbers in the kernel's encoding.
+    Device(u32),
+    Fifo,
+    Whiteout,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Directory {
+    pub(super) children: BTreeMap<Box<[u8]>, Id>,
+    pub(super) is_opaque: bool,
+    /// Has its own entry in the tar.
+    is_listed: bool,
+}
+
+/// The tree under construction.
+#[derive(Debug)]
+pub(crate) struct Inodes {
+    pub(super) all: Vec<Inode>,
+    /// Content that is copied into the index, in whole blocks.
+    pub(super) spilled: Vec<u8>,
+    pub(super) needs_base: bool,
+    /// The folder of the entry before: most often also of the next.
+    recent: (Vec<u8>, Id),
+    /// Inodes of layers below that have names here.
+    adopted: HashMap<crate::tree::Identity, Id>,
+}
+
+impl Inodes {
+    pub(crate) fn new() -> Self {
+        Self {
+            all: vec![Inode::implied()],
+            spilled: Vec::new(),
+            needs_base: false,
+            recent: (Vec::new(), ROOT),
+            adopted: HashMap::new(),
+        }
+    }
+
+    /// Adds an entry. Only the content of regular files is looked at.
+    pub(crate) fn add(&mut self, entry: &Entry, content: Content, base: Option<&Tree>) -> Result<(), IndexingError> {
+        let path = &entry.path[..];
+        match &entry.kind {
+            EntryKind::Opaque => {
+                let id = self.directory(path);
+                if let Kind::Directory(directory) = &mut self.all[id as usize].kind {
+                    directory.is_opaque = true;
+                }
+                return Ok(());
+            }
+            EntryKind::Directory if path.is_empty() => return self.list(ROOT, entry),
+            EntryKind::Whiteout if path.is_empty() => return Err(IndexingError::Root),
+            _ if path.is_empty() => return Err(IndexingError::Root),
+            _ => {}
+        }
+        let (folder, name) = split(path);
+        if let EntryKind::HardLink { target } = &entry.kind {
+            let id = self.link(path, target, base)?;
+            let parent = self.directory(folder);
+            return self.put(parent, name, id);
+        }
+        let parent = self.directory(folder);
+        let old = self.child(parent, name);
+        match &entry.kind {
+            EntryKind::Directory => {
+                let id = match old.map(|id| (id, &self.all[id as usize].kind)) {
+                    Some((id, Kind::Directory(_))) => id,
+                    other => {
+                        let hides = matches!(other, Some((_, Kind::Whiteout)));
+                        self.new_directory(parent, name, hides)?
+                    }
+                };
+                self.list(id, entry)
+            }
+            EntryKind::Whiteout => match old.map(|id| &mut self.all[id as usize].kind) {
+                Some(Kind::Directory(directory)) => {
+                    directory.is_opaque = true;
+                    Ok(())
+                }
+                Some(_) => Ok(()),
+                None => {
+                    let id = self.push(Inode::new(mode::CHAR, &Metadata::default(), Kind::Whiteout, path)?, path)?;
+                    self.put(parent, name, id)
+                }
+            },
+            _ => {
+                let (format, kind) = self.leaf(entry, content)?;
+                let id = self.push(Inode::new(format, &entry.metadata, kind, path)?, path)?;
+                self.put(parent, name, id)
+            }
+        }
+    }
+
+    /// Copies content into the index; the first of its blocks.
+    pub(crate) fn spill(&mut self, bytes: &[u8], path: &[u8]) -> Result<u32, IndexingError> {
+        let first = self.spilled.len() as u64 / BLOCK;
+        if (self.spilled.len() + bytes.len()) as u64 > MOST_SPILLED {
+            return Err(IndexingError::Spill { path: Shown(path).to_string() });
+        }
+        self.spilled.extend_from_slice(bytes);
+        self.spilled.resize(self.spilled.len().next_multiple_of(BLOCK as usize), 0);
+        Ok(first as u32)
+    }
+
+    /// Whether so much content can still be copied.
+    pub(crate) fn can_spill(&self, size: u64) -> bool {
+        size <= MOST_SPILLED - self.spilled.len() as u64
+    }
+
+    /// Gives folders that the tar implies but does not list the metadata that they have below, and lays the image out.
+    pub(crate) fn build(mut self, base: Option<&Tree>) -> Result<Image, IndexingError> {
+        if let Some(base) = base {
+            self.inherit(base)?;
+        }
+        image::build(&self)
+    }
+
+    fn leaf(&mut self, entry: &Entry, content: Content) -> Result<(u16, Kind), IndexingError> {
+        let range = |what| IndexingError::Range { path: Shown(&entry.path).to_string(), what };
+        Ok(match &entry.kind {
+            EntryKind::File { size } => {
+                let mapping = match content {
+                    _ if *size == 0 => Mapping::Empty,
+                    Content::Mapped(mapping) => mapping,
+                    Content::Tar(offset) => {
+                        let block = u32::try_from(offset / BLOCK).map_err(|_| range("place in the tar"))?;
+                        // The kernel maps at most 2^40 bytes with one chunk of 512-byte blocks.
+                        if *size > 1 << 40 {
+                            return Err(range("size"));
+                        }
+                        Mapping::One(Address::Tar(block))
+                    }
+                };
+                (mode::FILE, Kind::File { size: *size, mapping })
+            }
+            EntryKind::Symlink { target } if target.is_empty() || target.len() >= 4096 => return Err(range("target")),
+            EntryKind::Symlink { target } => (mode::SYMLINK, Kind::Symlink(target.clone())),
+            EntryKind::CharDevice { major, minor } => {
+                (mode::CHAR, Kind::Device(device(*major, *minor).ok_or_else(|| range("device number"))?))
+            }
+            EntryKind::BlockDevice { major, minor } => {
+                (mode::BLOCK, Kind::Device(device(*major, *minor).ok_or_else(|| range("device number"))?))
+            }
+            _ => (mode::FIFO, Kind::Fifo),
+        })
+    }
+
+    /// Gives a folder the metadata of its entry.
+    fn list(&mut self, id: Id, entry: &Entry) -> Result<(), IndexingError> {
+        let new = Inode::new(mode::DIRECTORY, &entry.metadata, Kind::Fifo, &entry.path)?;
+        let inode = &mut self.all[id as usize];
+        if let Kind::Directory(directory) = &mut inode.kind {
+            directory.is_listed = true;
+        }
+        let kind = std::mem::replace(&mut inode.kind, Kind::Fifo);
+        *inode = Inode { kind, ..new };
+        Ok(())
+    }
+
+    /// The folder at a path; folders that are missing on the way are made.
+    fn directory(&mut self, path: &[u8]) -> Id {
+        if self.recent.0 == path {
+            return self.recent.1;
+        }
+        let mut id = ROOT;
+        for name in path.split(|byte| *byte == b'/').filter(|name| !name.is_empty()) {
+            id = match self.child(id, name).map(|child| (child, &self.all[child as usize].kind)) {
+                Some((child, Kind::Directory(_))) => child,
+                other => {
+                    let hides = other.is_some();
+                    self.attach(id, name, hides)
+                }
+            };
+        }
+        self.recent = (path.to_vec(), id);
+        id
+    }
+
+    fn attach(&mut self, parent: Id, name: &[u8], hides: bool) -> Id {
+        let id = self.all.len() as Id;
+        let mut inode = Inode::implied();
+        if let Kind::Directory(directory) = &mut inode.kind {
+            directory.is_opaque = hides;
+        }
+        self.all.push(inode);
+        if let Kind::Directory(directory) = &mut self.all[parent as usize].kind {
+            directory.children.insert(name.into(), id);
+        }
+        id
+    }
+
+    fn new_directory(&mut self, parent: Id, name: &[u8], hides: bool) -> Result<Id, IndexingError> {
+        if self.all.len() >= Id::MAX as usize {
+            return Err(IndexingError::Range { path: Shown(name).to_string(), what: "number of inodes" });
+        }
+        Ok(self.attach(parent, name, hides))
+    }
+
+    fn child(&self, parent: Id, name: &[u8]) -> Option<Id> {
+        match &self.all[parent as usize].kind {
+            Kind::Directory(directory) => directory.children.get(name).copied(),
+            _ => None,
+        }
+    }
+
+    fn push(&mut self, inode: Inode, path: &[u8]) -> Result<Id, IndexingError> {
+        let id = self.all.len();
+        if id >= Id::MAX as usize {
+            return Err(IndexingError::Range { path: Shown(path).to_string(), what: "number of inodes" });
+        }
+        self.all.push(inode);
+        Ok(id as Id)
+    }
+
+    /// Names an inode; what had the name before loses it.
+    fn put(&mut self, parent: Id, name: &[u8], id: Id) -> Result<(), IndexingError> {
+        let mut replaced = None;
+        if let Kind::Directory(directory) = &mut self.all[parent as usize].kind {
+            replaced = directory.children.insert(name.into(), id);
+        }
+        if replaced.is_some_and(|old| matches!(self.all[old as usize].kind, Kind::Directory(_))) {
+            self.recent = (Vec::new(), ROOT);
+        }
+        Ok(())
+    }
+
+    /// The inode that a hard link names: of this layer, or else one made after a file of the layers below.
+    fn link(&mut self, path: &[u8], target: &[u8], base: Option<&Tree>) -> Result<Id, IndexingError> {
+        let mut id = Some(ROOT);
+        let mut is_hidden = false;
+        for name in target.split(|byte| *byte == b'/').filter(|name| !name.is_empty()) {
+            let Some(folder) = id else { break };
+            if let Kind::Directory(directory) = &self.all[folder as usize].kind {
+                is_hidden |= directory.is_opaque;
+            }
+            id = self.child(folder, name);
+        }
+        match id.map(|id| (id, &self.all[id as usize].kind)) {
+            Some((_, Kind::Directory(_))) => {
+                Err(IndexingError::LinkToDirectory { path: Shown(path).to_string(), target: Shown(target).to_string() })
+            }
+            Some((id, kind)) if !matches!(kind, Kind::Whiteout) => Ok(id),
+            // A whiteout hides the target only once the layer is complete, and links come from the state before.
+            _ => match base.filter(|_| !is_hidden) {
+                Some(base) => self.adopt(path, target, base),
+                None => Err(missing(path, target)),
+            },
+        }
+    }
+
+    fn adopt(&mut self, path: &[u8], target: &[u8], base: &Tree) -> Result<Id, IndexingError> {
+        let failed = |source| IndexingError::Base { path: Shown(target).to_string(), source };
+        let node = base.lookup(target).map_err(failed)?.ok_or_else(|| missing(path, target))?;
+        if let Some(id) = self.adopted.get(&node.identity()) {
+            return Ok(*id);
+        }
+        let entry = base.entry(&node, target).map_err(failed)?;
+        let content = match entry.kind {
+            EntryKind::Directory => {
+                let (path, target) = (Shown(path).to_string(), Shown(target).to_string());
+                return Err(IndexingError::LinkToDirectory { path, target });
+            }
+            EntryKind::File { size } if size > 0 => self.copy(target, &node, size, base)?,
+            _ => Content::Mapped(Mapping::Empty),
+        };
+        let (format, kind) = self.leaf(&entry, content)?;
+        let id = self.push(Inode::new(format, &entry.metadata, kind, path)?, path)?;
+        self.needs_base = true;
+        self.adopted.insert(node.identity(), id);
+        Ok(id)
+    }
+
+    fn copy(&mut self, path: &[u8], node: &Node, size: u64, base: &Tree) -> Result<Content, IndexingError> {
+        if !self.can_spill(size) {
+            return Err(IndexingError::Spill { path: Shown(path).to_string() });
+        }
+        let mut bytes = Vec::with_capacity(size as usize);
+        let mut reader =
+            base.open(node).map_err(|source| IndexingError::Base { path: Shown(path).to_string(), source })?;
+        std::io::Read::read_to_end(&mut reader, &mut bytes)
+            .map_err(|source| IndexingError::BaseContent { path: Shown(path).to_string(), source })?;
+        Ok(Content::Mapped(Mapping::One(Address::Spill(self.spill(&bytes, path)?))))
+    }
+
+    /// Walks the folders without an entry of their own.
+    fn inherit(&mut self, base: &Tree) -> Result<(), IndexingError> {
+        let mut waiting = vec![(ROOT, Vec::new())];
+        while let Some((id, path)) = waiting.pop() {
+            let Kind::Directory(directory) = &self.all[id as usize].kind else { continue };
+            let folders = directory.children.iter().filter(|(_, child)| {
+                !directory.is_opaque && matches!(self.all[**child as usize].kind, Kind::Directory(_))
+            });
+            for (name, child) in folders {
+                let separator: &[u8] = if path.is_empty() { b"" } else { b"/" };
+                waiting.push((*child, [&path, separator, name].concat()));
+            }
+            if directory.is_listed {
+                continue;
+            }
+            let failed = |source| IndexingError::Base { path: Shown(&path).to_string(), source };
+            let Some(node) = base.lookup(&path).map_err(failed)? else { continue };
+            let entry = base.entry(&node, &path).map_err(failed)?;
+            if entry.kind == EntryKind::Directory {
+                self.list(id, &entry)?;
+                self.needs_base = true;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Inode {
+    fn new(format: u16, metadata: &Metadata, kind: Kind, path: &[u8]) -> Result<Self, IndexingError> {
+        let xattrs = xattrs::encode(&metadata.xattrs)
+            .map_err(|source| IndexingError::Xattrs { path: Shown(path).to_string(), source })?;
+        let Metadata { mode, uid, gid, mtime, .. } = *metadata;
+        Ok(Self { mode: format | (mode & 0o7777) as u16, uid, gid, mtime, xattrs, kind })
+    }
+
+    /// A folder that a tar implies but does not list.
+    fn implied() -> Self {
+        let kind = Kind::Directory(Directory::default());
+        Self { mode: mode::DIRECTORY | 0o755, uid: 0, gid: 0, mtime: Timestamp::default(), xattrs: Vec::new(), kind }
+    }
+}
+
+/// The kernel's encoding of device numbers (`new_encode_dev`).
+fn device(major: u32, minor: u32) -> Option<u32> {
+    (major < 1 << 12 && minor < 1 << 20).then_some((minor & 0xff) | major << 8 | (minor & !0xff) << 12)
+}
+
+fn missing(path: &[u8], target: &[u8]) -> IndexingError {
+    IndexingError::LinkTarget { path: Shown(path).to_string(), target: Shown(target).to_string() }
+}
