@@ -51,3 +51,4 @@ pub use port::{ExposedPort, PortError, Protocol};
 pub use signal::parse_signal;
 pub use source::{LineColumn, SourceMap, Span};
 pub use stage::{StageReference, UnknownTarget};
+pub use suggest::nearest;

@@ -2,7 +2,7 @@
 
 /// The candidate nearest to `typed`, if it is near enough to be meant: one slip in three letters, a swap of
 /// neighbours counting as one slip. Upper and lower case are the same.
-pub(crate) fn nearest<'a>(typed: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(typed: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // Longer names are no typing slips, and the table below is quadratic.
     if typed.is_empty() || typed.len() > 64 {
         return None;
