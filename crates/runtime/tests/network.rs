@@ -3,6 +3,8 @@
 //!
 //! Only the last test works on the real host, with a bridge of its own name, and removes it again.
 
+#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "helpers of tests, which clippy does not take for tests")]
+
 use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::AsFd as _;
