@@ -1,6 +1,7 @@
 //! `onggi`: the command line. Only it reads the environment, prints and exits; what the commands do is in `engine`.
 
 mod progress;
+mod render;
 mod template;
 mod ui;
 

@@ -83,7 +83,7 @@ fn formatted(verb: char, value: &Value, precision: Option<usize>) -> Result<Stri
         ('f', Value::Number(number)) => {
             format!("{:.*}", precision.unwrap_or(6), number.as_f64().ok_or_else(wrong)?)
         }
-        ('s' | 'v' | 'q' | 't' | 'd' | 'x' | 'f', _) => return Err(wrong()),
+        ('q' | 't' | 'd' | 'x' | 'f', _) => return Err(wrong()),
         _ => return Err(format!("`printf` does not know `%{verb}`")),
     })
 }

@@ -1,0 +1,10 @@
+//! What the commands print: lists, objects, problems.
+//!
+//! Pure: plain data in, text out.
+
+pub(crate) mod containers;
+pub(crate) mod history;
+pub(crate) mod images;
+pub(crate) mod inspect;
+pub(crate) mod list;
+pub(crate) mod problem;
