@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use dockerfile::IgnoreFile;
+use dockerfile::{IgnoreFile, Verdict};
 use layer::{EntryKind, Metadata, Timestamp, Xattr};
 use oci::{Digest, Hasher};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, Stat};
@@ -129,10 +129,10 @@ impl Context {
         let opened = self.open_below(&found.path, OFlags::DIRECTORY)?;
         let names = list(&opened).map_err(|errno| read_error(folder, errno.into()))?;
         let visible = |(name, kind): (Vec<u8>, FileType)| {
-            let path = join(&found.path, &name);
             let is_folder = kind == FileType::Directory;
-            let gone = self.ignore.ignores(&path, is_folder) && (!is_folder || self.ignore.ignores_whole_folder(&path));
-            (!gone).then_some((name, is_folder))
+            let verdict = self.ignore.matches(&join(&found.path, &name), is_folder);
+            let visible = verdict == Verdict::Included || is_folder && verdict == Verdict::Ignored;
+            visible.then_some((name, is_folder))
         };
         Ok(names.into_iter().filter_map(visible).collect())
     }
@@ -142,8 +142,11 @@ impl Context {
         let found = self.resolve(path, path)?;
         let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default().to_vec();
         let is_folder = kind_of(&found.stat) == FileType::Directory;
-        let ignored = !found.path.is_empty() && self.ignore.ignores(&found.path, is_folder);
-        if ignored && (!is_folder || self.ignore.ignores_whole_folder(&found.path)) {
+        let verdict = match found.path.as_slice() {
+            b"" => Verdict::Included,
+            path => self.ignore.matches(path, is_folder),
+        };
+        if verdict == Verdict::Skipped || verdict == Verdict::Ignored && !is_folder {
             return Err(ContextError::Ignored { path: lossy(path) });
         }
         let mut entries = vec![entry(Vec::new(), &found.path, &found.stat, None)];
@@ -151,13 +154,24 @@ impl Context {
             let folder = self.open_below(&found.path, OFlags::DIRECTORY)?;
             let mut walk = Walk { context: self, path: found.path, prefix: 0, entries };
             walk.prefix = if walk.path.is_empty() { 0 } else { walk.path.len() + 1 };
-            walk.folder(&folder)?;
+            let matched = self.matched(&walk.path);
+            walk.folder(&folder, &matched)?;
             entries = walk.entries;
-            if ignored && entries.len() == 1 {
+            if verdict == Verdict::Ignored && entries.len() == 1 {
                 return Err(ContextError::Ignored { path: lossy(path) });
             }
         }
         Ok(Selection { name, entries })
+    }
+
+    /// What the ignore rules know of a folder and those above it.
+    fn matched(&self, path: &[u8]) -> dockerfile::Folder {
+        let mut matched = self.ignore.root();
+        let slashes = path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(place, _)| place);
+        for end in slashes.chain((!path.is_empty()).then_some(path.len())) {
+            matched = self.ignore.enter(&matched, &path[..end]);
+        }
+        matched
     }
 
     /// Follows symbolic links by hand, so that the path without them is known: ignore rules speak of that one.
@@ -303,6 +317,17 @@ impl Context {
         if known == Some(stamp(&after)) { Ok(()) } else { Err(ContextError::Changed { path: lossy(path) }) }
     }
 
+    /// A name in the same folder that differs from a missing one in few letters, or only in case.
+    pub(crate) fn similar(&self, path: &[u8]) -> Option<String> {
+        let split = path.iter().rposition(|byte| *byte == b'/');
+        let (folder, name) = split.map_or((&b""[..], path), |slash| (&path[..slash], &path[slash + 1..]));
+        let name = std::str::from_utf8(name).ok()?;
+        let names = self.names_in(folder).ok()?;
+        let names: Vec<&str> = names.iter().filter_map(|(name, _)| std::str::from_utf8(name).ok()).collect();
+        let nearest = dockerfile::nearest(name, names)?;
+        Some(lossy(&join(folder, nearest.as_bytes())))
+    }
+
     /// Which files differ from what the index says, for `--explain`: at most `limit` paths, and how many there are.
     pub(crate) fn changed_files(&self, entries: &[SourceEntry], limit: usize) -> (Vec<String>, usize) {
         let mut paths = Vec::new();
@@ -336,7 +361,7 @@ struct Walk<'context> {
 }
 
 impl Walk<'_> {
-    fn folder(&mut self, folder: &OwnedFd) -> Result<(), ContextError> {
+    fn folder(&mut self, folder: &OwnedFd, matched: &dockerfile::Folder) -> Result<(), ContextError> {
         let names = list(folder).map_err(|errno| read_error(&self.path, errno.into()))?;
         let length = self.path.len();
         for (name, kind) in names {
@@ -344,16 +369,23 @@ impl Walk<'_> {
                 self.path.push(b'/');
             }
             self.path.extend_from_slice(&name);
-            self.name(folder, &name, kind)?;
+            self.name(folder, &name, kind, matched)?;
             self.path.truncate(length);
         }
         Ok(())
     }
 
-    fn name(&mut self, folder: &OwnedFd, name: &[u8], kind: FileType) -> Result<(), ContextError> {
+    fn name(
+        &mut self,
+        folder: &OwnedFd,
+        name: &[u8],
+        kind: FileType,
+        matched: &dockerfile::Folder,
+    ) -> Result<(), ContextError> {
         let is_folder = kind == FileType::Directory;
-        let ignored = self.context.ignore.ignores(&self.path, is_folder);
-        if kind == FileType::Socket || ignored && (!is_folder || self.context.ignore.ignores_whole_folder(&self.path)) {
+        let verdict = self.context.ignore.check(matched, &self.path, is_folder);
+        let ignored = verdict != Verdict::Included;
+        if kind == FileType::Socket || verdict == Verdict::Skipped || ignored && !is_folder {
             return Ok(());
         }
         let failed = |path: &[u8], errno: Errno| read_error(path, errno.into());
@@ -376,7 +408,8 @@ impl Walk<'_> {
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
             let opened = rustix::fs::openat(folder, name, flags, Mode::empty())
                 .map_err(|errno| failed(&self.path, errno))?;
-            self.folder(&opened)?;
+            let matched = self.context.ignore.enter(matched, &self.path);
+            self.folder(&opened, &matched)?;
             if ignored && self.entries.len() == own + 1 {
                 // Ignored, and no exception below it.
                 self.entries.pop();

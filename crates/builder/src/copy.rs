@@ -10,7 +10,7 @@ use oci::{Digest, Hasher};
 
 use crate::context::{Context, ContextError};
 use crate::order;
-use crate::source::{Content, RangeReader, Selection, SourceEntry};
+use crate::source::{Content, Selection, SourceEntry};
 
 /// Why files cannot be copied.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +56,9 @@ pub enum CopyError {
     /// The layer cannot be written.
     #[error(transparent)]
     Write(#[from] layer::WriteError),
+    /// `--chown` or USER names nobody.
+    #[error(transparent)]
+    User(#[from] image::users::UserError),
     /// An archive that ADD unpacks is broken.
     #[error("cannot unpack `{path}`")]
     Archive {
@@ -69,10 +72,10 @@ pub enum CopyError {
 /// Where copied files go and what they become.
 #[derive(Debug, Clone)]
 pub(crate) struct Placement {
-    /// Absolute path, as the image will see it; a slash at its end means a folder.
+    /// Path in the image, in normal form.
     pub(crate) destination: Vec<u8>,
-    /// Several sources need a folder.
-    pub(crate) several: bool,
+    /// It was written with a slash at its end, or there are several sources.
+    pub(crate) into_folder: bool,
     /// `--chown`.
     pub(crate) owner: Option<(u32, u32)>,
     /// `--chmod`.
@@ -143,7 +146,7 @@ pub(crate) fn expand_pattern(
     let mut components = pattern.split('/').filter(|part| !part.is_empty()).peekable();
     while let Some(component) = components.next() {
         let is_last = components.peek().is_none();
-        let matcher = dockerfile::Pattern::new(component.as_bytes())
+        let matcher = dockerfile::Pattern::new(component)
             .map_err(|_| CopyError::Pattern { pattern: pattern.to_owned() })?;
         let mut next = Vec::new();
         for folder in &paths {
@@ -193,7 +196,7 @@ fn collect(tree: &Tree, path: Vec<u8>, node: &Node, entries: &mut Vec<SourceEntr
         digest: None,
         identity: is_file.then_some((u64::from(identity.layer), identity.inode)),
         stamp: None,
-        content: if is_file { Content::Tree(node.clone()) } else { Content::None },
+        content: if is_file { Content::Tree { tree: tree.clone(), node: node.clone() } } else { Content::None },
     });
     if is_folder {
         for (name, child) in tree.read_dir(node)? {
@@ -203,12 +206,26 @@ fn collect(tree: &Tree, path: Vec<u8>, node: &Node, entries: &mut Vec<SourceEntr
     Ok(())
 }
 
+/// Names in a folder of a stage or image, and whether each is a folder.
+pub(crate) fn names_in_tree(tree: &Tree, folder: &[u8]) -> Result<Vec<(Vec<u8>, bool)>, CopyError> {
+    let Some(node) = tree.resolve(folder, true)?.node else { return Ok(Vec::new()) };
+    if tree.entry(&node, b"")?.kind != EntryKind::Directory {
+        return Ok(Vec::new());
+    }
+    let mut names = Vec::new();
+    for (name, child) in tree.read_dir(&node)? {
+        let is_folder = tree.entry(&child, b"")?.kind == EntryKind::Directory;
+        names.push((name, is_folder));
+    }
+    Ok(names)
+}
+
 /// Fills in the digests of files that come from layers, by reading them.
-pub(crate) fn digest_from_tree(tree: &Tree, entries: &mut [SourceEntry]) -> Result<(), CopyError> {
+pub(crate) fn digest_from_tree(entries: &mut [SourceEntry]) -> Result<(), CopyError> {
     let mut buffer = vec![0; 1 << 17];
     let mut known: HashMap<(u64, u64), Digest> = HashMap::new();
     for entry in entries {
-        let Content::Tree(node) = &entry.content else { continue };
+        let Content::Tree { tree, node } = &entry.content else { continue };
         if let Some(digest) = entry.identity.and_then(|identity| known.get(&identity)) {
             entry.digest = Some(*digest);
             continue;
@@ -234,13 +251,12 @@ pub(crate) fn digest_from_tree(tree: &Tree, entries: &mut [SourceEntry]) -> Resu
     Ok(())
 }
 
-/// Writes selections into a layer on top of `base`. `origin` is where files of [`Content::Tree`] are read.
+/// Writes selections into a layer on top of `base`.
 pub(crate) fn write(
     selections: Vec<Selection>,
     placement: &Placement,
     base: &Tree,
     context: Option<&Context>,
-    origin: Option<&Tree>,
     writer: &mut LayerWriter,
 ) -> Result<(), CopyError> {
     let mut layout = Layout { base, placement, placed: Vec::new(), in_base: HashSet::new() };
@@ -271,13 +287,7 @@ pub(crate) fn write(
                 writer.append_file(&entry, &file)?;
                 context.check_unchanged(&file, &path, source.stamp)?;
             }
-            Content::Tree(node) => {
-                let mut reader = origin.expect("files of a tree come with the tree").open(&node)?;
-                writer.append(&entry, &mut reader)?;
-            }
-            Content::Archive { file, offset, size } => {
-                writer.append(&entry, &mut RangeReader { file, offset, left: size })?;
-            }
+            Content::Tree { tree, node } => writer.append(&entry, &mut tree.open(&node)?)?,
         }
     }
     Ok(())
@@ -299,8 +309,8 @@ impl Layout<'_> {
             Some(node) => Some(self.base.entry(node, b"")?.kind == EntryKind::Directory),
             None => None,
         };
-        let asks_for_folder = self.placement.several || self.placement.destination.ends_with(b"/");
-        let into_folder = exists == Some(true) || asks_for_folder || selections.iter().any(Selection::is_folder);
+        let folders = selections.iter().any(Selection::is_folder);
+        let into_folder = exists == Some(true) || self.placement.into_folder || folders;
         if exists == Some(false) && into_folder {
             return Err(CopyError::NotFolder { path: lossy(&destination.path) });
         }
@@ -400,7 +410,7 @@ pub(crate) fn make_folder(
             _ => Err(CopyError::NotFolder { path: lossy(&resolved.path) }),
         };
     }
-    let placement = Placement { destination: resolved.path.clone(), several: true, owner, mode: None, now };
+    let placement = Placement { destination: resolved.path.clone(), into_folder: true, owner, mode: None, now };
     let mut layout = Layout { base, placement: &placement, placed: Vec::new(), in_base: HashSet::new() };
     layout.folders(&resolved.path)?;
     for (path, folder) in layout.placed {

@@ -111,6 +111,16 @@ impl CacheKey {
         values.filter(|values| !values.is_empty()).map(|values| Self { values })
     }
 
+    /// Whether an older key is of the same kind of step.
+    pub(crate) fn is_same_step(&self, older: &Self) -> bool {
+        self.values.first() == older.values.first()
+    }
+
+    /// How many values an older key has in common with this one.
+    pub(crate) fn likeness(&self, older: &Self) -> usize {
+        self.values.iter().filter(|value| older.values.contains(value)).count()
+    }
+
     /// The first value that differs from an older key of the same step.
     pub fn difference(&self, older: &Self) -> Option<CacheMiss> {
         let absent = |key: &Self, field: Field, value: &str| !key.values.iter().any(|(f, v)| *f == field && v == value);

@@ -1,9 +1,32 @@
 //! Dockerfile instructions become a graph of steps, solved with the cache.
 //!
-//! Reading order: [`request`] says what a build is asked for; `stage` walks the instructions of one stage; `key` says
-//! what identifies a step's result; `context` reads the build context in place; `copy` and `run` do the work of a
-//! step that was not cached. This crate starts no process (it takes a [`StepExecutor`]) and speaks no HTTP.
+//! Reading order: `build` is one build from top to bottom; `plan` turns instructions into steps with every value
+//! final; `sources` finds the files of the context; `solve` takes each step from the cache or makes it (`copy`, `run`);
+//! `key` says what identifies a result; `export` publishes the image. This crate starts no process (it takes a
+//! [`StepExecutor`]) and speaks no HTTP.
 
+mod build;
+mod context;
+mod copy;
+mod executor;
+mod export;
+mod key;
+mod order;
+mod plan;
 mod progress;
+mod report;
+mod run;
+mod solve;
+mod source;
+mod sources;
+mod stat_index;
+mod unpack;
+mod variables;
 
+pub use build::{BuildError, BuildRequest, BuildTools, Built, build, layers_of_record};
+pub use context::ContextError;
+pub use copy::CopyError;
+pub use executor::{ExecutorError, RunNetwork, RunRequest, StepExecutor};
+pub use key::{CacheKey, CacheMiss, Field};
+pub use plan::{BaseImage, FindImage, Problem};
 pub use progress::{Event, StepId, StepOutcome, Stream};

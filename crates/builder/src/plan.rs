@@ -7,7 +7,9 @@
 mod metadata;
 mod steps;
 
-use dockerfile::{Diagnostic, Dockerfile, Expander, Instruction, InstructionKind, Span, Stage, StageReference, Word};
+pub(crate) use steps::inside;
+
+use dockerfile::{Diagnostic, Dockerfile, Expander, Instruction, InstructionKind, Lookup, Span, Stage, StageReference, Word};
 use oci::{ImageConfig, ImageId, Platform, Reference};
 
 use crate::variables::{Arguments, DEFAULT_PATH, Scope};
@@ -90,8 +92,10 @@ pub(crate) enum Base {
 #[derive(Debug)]
 pub(crate) struct StagePlan {
     pub(crate) base: Base,
+    /// Name of the FROM step: `[1/3] FROM docker.io/library/node:18@sha256:…`.
     pub(crate) from_name: String,
-    /// Whether the base counts as a step in `[1/3]`.
+    /// What stands before the numbers: `build ` in `[build 1/3]`.
+    pub(crate) label: String,
     pub(crate) steps: Vec<PlannedStep>,
     /// The image's config as it will be, layers and history left out.
     pub(crate) config: ImageConfig,
@@ -315,7 +319,7 @@ impl Planner<'_> {
         Some((Base::Image { image: Box::new(image), name }, shown))
     }
 
-    fn platform_problem(&self, word: &Word, lookup: &dyn Fn(&str) -> Option<&str>) -> Option<Problem> {
+    fn platform_problem(&self, word: &Word, lookup: Lookup<'_, '_>) -> Option<Problem> {
         let text = match self.expander().expand(&word.text, lookup) {
             Ok(expanded) => expanded.text,
             Err(error) => return Some(expansion_problem(word, &error)),

@@ -1,10 +1,6 @@
 //! Files that a step copies, wherever they come from: the context, another stage, an image, an archive.
 
-use std::fs::File;
-use std::io::Read;
-use std::sync::Arc;
-
-use layer::{EntryKind, Metadata, Node};
+use layer::{EntryKind, Metadata, Node, Tree};
 use oci::Digest;
 
 use crate::stat_index::Stamp;
@@ -32,10 +28,8 @@ pub(crate) enum Content {
     None,
     /// In the context, at this path.
     Context(Vec<u8>),
-    /// In the layers of a stage or image.
-    Tree(Node),
-    /// In an archive, from this offset.
-    Archive { file: Arc<File>, offset: u64, size: u64 },
+    /// In the layers of a stage or image, or in an archive.
+    Tree { tree: Tree, node: Node },
 }
 
 /// What one source word of COPY or ADD stands for.
@@ -50,23 +44,5 @@ pub(crate) struct Selection {
 impl Selection {
     pub(crate) fn is_folder(&self) -> bool {
         self.entries.first().is_some_and(|entry| entry.kind == EntryKind::Directory)
-    }
-}
-
-/// Reads a range of a file without moving anybody's position.
-#[derive(Debug)]
-pub(crate) struct RangeReader {
-    pub(crate) file: Arc<File>,
-    pub(crate) offset: u64,
-    pub(crate) left: u64,
-}
-
-impl Read for RangeReader {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let wanted = usize::try_from(self.left).map_or(buffer.len(), |left| left.min(buffer.len()));
-        let count = std::os::unix::fs::FileExt::read_at(&*self.file, &mut buffer[..wanted], self.offset)?;
-        self.offset += count as u64;
-        self.left -= count as u64;
-        Ok(count)
     }
 }

@@ -4,7 +4,9 @@
 //! `archive` writes and reads the files of `save`, `load` and `import`. This crate starts no process and speaks no
 //! HTTP.
 
+mod manifest;
 mod stack;
 pub mod users;
 
+pub use manifest::{ManifestError, StoredImage, find, manifest};
 pub use stack::{Stack, StackError};

@@ -63,8 +63,9 @@ impl StagePlanner<'_, '_> {
     /// All values of one ENV see the variables as they were before it (D058).
     fn env(&mut self, pairs: &[dockerfile::KeyValue]) {
         let values = self.pairs(pairs);
+        let text: Vec<String> = values.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        self.row(format!("ENV {}", text.join(" ")));
         for (key, value) in values {
-            self.row_of_pair("ENV", &key, &value);
             self.scope.set_env(&key, &value);
         }
         self.config.config.env.clone_from(&self.scope.env);
@@ -80,16 +81,8 @@ impl StagePlanner<'_, '_> {
     }
 
     fn pairs(&mut self, pairs: &[dockerfile::KeyValue]) -> Vec<(String, String)> {
-        let expand = |pair| {
-            let dockerfile::KeyValue { key, value } = pair;
-            Some((self.expand(key)?, self.expand(value)?))
-        };
+        let expand = |pair: &dockerfile::KeyValue| Some((self.expand(&pair.key)?, self.expand(&pair.value)?));
         pairs.iter().filter_map(expand).collect()
-    }
-
-    /// Several pairs of one ENV share a row; BuildKit writes them one behind the other.
-    fn row_of_pair(&mut self, verb: &str, key: &str, value: &str) {
-        self.row(format!("{verb} {key}={value}"));
     }
 
     fn expose(&mut self, words: &[dockerfile::Word]) {

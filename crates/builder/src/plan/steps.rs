@@ -348,6 +348,7 @@ impl<'a, 'p> StagePlanner<'a, 'p> {
         StagePlan {
             base,
             from_name,
+            label: self.label,
             steps: self.steps,
             config: self.config,
             history: self.history,

@@ -1,0 +1,237 @@
+//! One build, top to bottom: read, plan, solve, export.
+
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+
+use dockerfile::{Dockerfile, IgnoreFile};
+use oci::{ImageId, Platform, Reference};
+use store::{Store, StoreError};
+
+use crate::context::ContextError;
+use crate::export;
+use crate::plan::{BaseImage, FindImage, Plan, Planner, Problem};
+use crate::report::Reporter;
+use crate::solve::Solver;
+use crate::sources::Sources;
+use crate::{Event, RunNetwork, StepExecutor, StepOutcome};
+
+/// What to build.
+#[derive(Debug, Clone)]
+pub struct BuildRequest {
+    /// How the Dockerfile is called in messages.
+    pub dockerfile_name: String,
+    /// Its bytes.
+    pub dockerfile: Vec<u8>,
+    /// The context's folder; `None` for a build without one.
+    pub context: Option<PathBuf>,
+    /// Names for the result.
+    pub tags: Vec<Reference>,
+    /// `--target`.
+    pub target: Option<String>,
+    /// `--build-arg`, values resolved.
+    pub build_args: Vec<(String, String)>,
+    /// `--label`.
+    pub labels: Vec<(String, String)>,
+    /// `--no-cache`.
+    pub no_cache: bool,
+    /// `--network`.
+    pub network: RunNetwork,
+    /// Say why each step that ran was not cached.
+    pub explain: bool,
+}
+
+/// What a build stands on.
+pub struct BuildTools<'a> {
+    /// Images, layers and results.
+    pub store: &'a Store,
+    /// Runs RUN.
+    pub executor: &'a dyn StepExecutor,
+    /// Takes the events.
+    pub progress: &'a (dyn Fn(Event) + Sync),
+    /// The time, for what is new.
+    pub clock: &'a (dyn Fn() -> jiff::Timestamp + Sync),
+    /// Set from outside to end the build.
+    pub cancelled: &'a AtomicBool,
+}
+
+impl std::fmt::Debug for BuildTools<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("BuildTools").field("store", &self.store).finish_non_exhaustive()
+    }
+}
+
+/// Why there is no image.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// The Dockerfile has mistakes; all of them are here.
+    #[error("the Dockerfile has errors")]
+    Dockerfile(Vec<Problem>),
+    /// A step failed.
+    #[error("{}", problem.message)]
+    Step {
+        /// Where, and what to do.
+        problem: Problem,
+        /// The chain of causes, outermost first.
+        causes: Vec<String>,
+        /// Exit code of a RUN's command.
+        exit_code: Option<u8>,
+    },
+    /// `--target` names no stage.
+    #[error(transparent)]
+    Target(dockerfile::UnknownTarget),
+    /// The ignore file has a pattern that is none.
+    #[error("{file} has errors")]
+    IgnoreFile {
+        /// Its name.
+        file: String,
+        /// Its bytes, for showing the lines.
+        text: Vec<u8>,
+        /// All of them.
+        problems: Vec<Problem>,
+    },
+    /// The context cannot be used.
+    #[error(transparent)]
+    Context(#[from] ContextError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A stored image cannot be used.
+    #[error(transparent)]
+    Image(#[from] image::ManifestError),
+    /// Something failed that is not the Dockerfile's doing.
+    #[error("cannot {doing}")]
+    Failed {
+        /// What was being done.
+        doing: &'static str,
+        /// Why not, outermost first.
+        causes: Vec<String>,
+    },
+    /// Ended from outside.
+    #[error("the build was cancelled")]
+    Cancelled,
+}
+
+/// A finished build.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Built {
+    /// The image.
+    pub image: ImageId,
+}
+
+/// Builds an image and names it.
+///
+/// # Errors
+/// See [`BuildError`]. Results of finished steps are kept for the next build.
+pub fn build(request: &BuildRequest, tools: &BuildTools<'_>) -> Result<Built, BuildError> {
+    let reporter = Reporter::new(tools.progress);
+    let dockerfile = read_dockerfile(request, &reporter)?;
+    let ignore = read_ignore_file(request, &reporter)?;
+    let target = dockerfile.target(request.target.as_deref()).map_err(BuildError::Target)?;
+    let plan = plan(request, tools, &reporter, &dockerfile, target)?;
+    let sources = Sources::load(&plan, request.context.as_deref(), ignore, tools.store, &reporter)?;
+    let solved = Solver::new(request, tools, &reporter, &plan, &sources).solve();
+    let exported = solved.and_then(|stage| export::export(&stage, request, tools, &reporter));
+    // What was learnt of the context holds even if a step failed.
+    sources.remember(tools.store)?;
+    Ok(Built { image: exported? })
+}
+
+fn read_dockerfile(request: &BuildRequest, reporter: &Reporter<'_>) -> Result<Dockerfile, BuildError> {
+    let step = reporter.start("[internal] load build definition from Dockerfile".replace("Dockerfile", &request.dockerfile_name));
+    step.status(format!("transferring dockerfile: {}", bytes(request.dockerfile.len() as u64)));
+    let parsed = dockerfile::parse(&request.dockerfile);
+    step.finish(StepOutcome::Done);
+    if parsed.has_errors() {
+        return Err(BuildError::Dockerfile(parsed.diagnostics.into_iter().map(Problem::from).collect()));
+    }
+    for warning in parsed.diagnostics {
+        let line = dockerfile::SourceMap::new(&request.dockerfile).line_column(warning.span.start).line;
+        reporter.warning(warning.message, u32::try_from(line).ok());
+    }
+    Ok(parsed.dockerfile)
+}
+
+/// `<Dockerfile>.dockerignore` beside the Dockerfile comes with a later version; the context's own file counts.
+fn read_ignore_file(request: &BuildRequest, reporter: &Reporter<'_>) -> Result<IgnoreFile, BuildError> {
+    const NAME: &str = ".dockerignore";
+    let step = reporter.start("[internal] load .dockerignore");
+    let content = match request.context.as_ref().map(|context| std::fs::read(context.join(NAME))) {
+        None => Vec::new(),
+        Some(Ok(content)) => content,
+        Some(Err(error)) if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
+            Vec::new()
+        }
+        Some(Err(source)) => return Err(ContextError::Read { path: NAME.to_owned(), source }.into()),
+    };
+    step.status(format!("transferring context: {}", bytes(content.len() as u64)));
+    let ignore = IgnoreFile::parse(&content).map_err(|problems| {
+        let problems = problems.into_iter().map(Problem::from).collect();
+        BuildError::IgnoreFile { file: NAME.to_owned(), text: content.clone(), problems }
+    })?;
+    step.finish(StepOutcome::Done);
+    Ok(ignore)
+}
+
+fn plan(
+    request: &BuildRequest,
+    tools: &BuildTools<'_>,
+    reporter: &Reporter<'_>,
+    dockerfile: &Dockerfile,
+    target: usize,
+) -> Result<Plan, BuildError> {
+    let find_image = |name: &str| find_image(tools.store, reporter, name);
+    let find_image: FindImage<'_> = &find_image;
+    let planner = Planner {
+        dockerfile,
+        build_args: &request.build_args,
+        labels: &request.labels,
+        platform: &Platform::host(),
+        network: request.network,
+        find_image,
+    };
+    let plan = planner.plan(target).map_err(BuildError::Dockerfile)?;
+    for warning in &plan.warnings {
+        let line = dockerfile::SourceMap::new(&request.dockerfile).line_column(warning.span.start).line;
+        reporter.warning(warning.message.clone(), u32::try_from(line).ok());
+    }
+    Ok(plan)
+}
+
+/// An image of the store, by reference or ID.
+fn find_image(store: &Store, reporter: &Reporter<'_>, name: &str) -> Result<Option<BaseImage>, String> {
+    let reference = name.parse::<Reference>();
+    let shown = reference.as_ref().map_or_else(|_| name.to_owned(), |r| r.clone().with_default_tag().to_string());
+    let step = reporter.start(format!("[internal] load metadata for {shown}"));
+    let found = image::find(store, name).and_then(|id| match id {
+        Some(id) => image::manifest(store, id).map(Some),
+        None => Ok(None),
+    });
+    let outcome = match &found {
+        Ok(Some(_)) => StepOutcome::Done,
+        Ok(None) => StepOutcome::Failed(format!("{shown}: not found")),
+        Err(error) => StepOutcome::Failed(error.to_string()),
+    };
+    step.finish(outcome);
+    let found = found.map_err(|error| error.to_string())?;
+    Ok(found.map(|found| BaseImage { id: found.id, config: found.config, manifest: found.digest }))
+}
+
+/// Layers that a step's record keeps alive; for removal.
+pub fn layers_of_record(record: &[u8]) -> Vec<oci::DiffId> {
+    crate::solve::StepRecord::parse(record).map_or_else(Vec::new, |record| vec![record.layer])
+}
+
+/// Sizes as BuildKit prints them: base 1000, up to four digits (`884B`, `1.41kB`).
+pub(crate) fn bytes(count: u64) -> String {
+    const UNITS: [&str; 5] = ["B", "kB", "MB", "GB", "TB"];
+    #[expect(clippy::cast_precision_loss, reason = "shown with a few digits")]
+    let mut number = count as f64;
+    let mut unit = 0;
+    while number >= 1000.0 && unit + 1 < UNITS.len() {
+        number /= 1000.0;
+        unit += 1;
+    }
+    let text = format!("{number:.2}");
+    let text = if unit == 0 { format!("{count}") } else { text };
+    format!("{text}{}", UNITS[unit])
+}

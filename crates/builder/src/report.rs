@@ -1,0 +1,71 @@
+//! Hands events to whoever shows them, with their times.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::{Event, StepId, StepOutcome, Stream};
+
+/// Where a build's events go.
+pub(crate) struct Reporter<'a> {
+    sink: &'a (dyn Fn(Event) + Sync),
+    began: Instant,
+    next: AtomicU32,
+}
+
+impl<'a> Reporter<'a> {
+    pub(crate) fn new(sink: &'a (dyn Fn(Event) + Sync)) -> Self {
+        Self { sink, began: Instant::now(), next: AtomicU32::new(1) }
+    }
+
+    fn at(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    /// Names a step that will come.
+    pub(crate) fn queue(&self, name: impl Into<String>) -> Step<'_, 'a> {
+        let step = StepId(self.next.fetch_add(1, Ordering::Relaxed));
+        (self.sink)(Event::StepQueued { step, name: name.into(), at: self.at() });
+        Step { reporter: self, id: step }
+    }
+
+    /// Names a step and begins it.
+    pub(crate) fn start(&self, name: impl Into<String>) -> Step<'_, 'a> {
+        let step = self.queue(name);
+        step.start();
+        step
+    }
+
+    pub(crate) fn warning(&self, message: String, line: Option<u32>) {
+        (self.sink)(Event::Warning { message, line });
+    }
+}
+
+/// One step's events.
+#[derive(Clone, Copy)]
+pub(crate) struct Step<'r, 'a> {
+    reporter: &'r Reporter<'a>,
+    id: StepId,
+}
+
+impl Step<'_, '_> {
+    pub(crate) fn start(self) {
+        (self.reporter.sink)(Event::StepStarted { step: self.id, at: self.reporter.at() });
+    }
+
+    pub(crate) fn status(self, text: impl Into<String>) {
+        let at = self.reporter.at();
+        (self.reporter.sink)(Event::StepStatus { step: self.id, text: text.into(), finished: true, at });
+    }
+
+    pub(crate) fn log(self, stream: Stream, data: &[u8]) {
+        (self.reporter.sink)(Event::StepLog { step: self.id, stream, data: data.to_vec(), at: self.reporter.at() });
+    }
+
+    pub(crate) fn miss(self, reason: String) {
+        (self.reporter.sink)(Event::CacheMiss { step: self.id, reason });
+    }
+
+    pub(crate) fn finish(self, outcome: StepOutcome) {
+        (self.reporter.sink)(Event::StepFinished { step: self.id, outcome, at: self.reporter.at() });
+    }
+}

@@ -1,0 +1,96 @@
+//! RUN: a command writes to an overlay's upper folder, which becomes the next layer.
+
+use std::os::fd::AsFd;
+
+use image::Stack;
+use layer::{DiffOptions, EntryKind, Metadata, Timestamp};
+use oci::DiffId;
+
+use crate::build::{BuildError, BuildTools};
+use crate::executor::RunRequest;
+use crate::plan::{PlannedStep, Problem, RunOp};
+use crate::report::Step;
+use crate::solve::{begin_layer, finish_layer, internal};
+
+/// Runs a step's command on top of `stack` and gives the layer that it made.
+pub(crate) fn run(
+    tools: &BuildTools<'_>,
+    stack: &Stack,
+    op: &RunOp,
+    planned: &PlannedStep,
+    step: Step<'_, '_>,
+) -> Result<DiffId, BuildError> {
+    let root = root_metadata(stack)?;
+    let folder = tools.store.work_folder()?;
+    let upper = folder.subfolder("upper", root.mode)?;
+    let work = folder.subfolder("work", 0o700)?;
+    let request = RunRequest {
+        stack,
+        upper: upper.as_fd(),
+        work: work.as_fd(),
+        scratch: folder.path(),
+        command: &op.command,
+        env: &op.env,
+        user: &op.user,
+        working_dir: &op.working_dir,
+        network: op.network,
+        cancelled: tools.cancelled,
+    };
+    let code = tools
+        .executor
+        .run(&request, &mut |stream, data| step.log(stream, data))
+        .map_err(|error| not_run(planned, error.as_ref()))?;
+    if tools.cancelled.load(std::sync::atomic::Ordering::Relaxed) {
+        return Err(BuildError::Cancelled);
+    }
+    if code != 0 {
+        return Err(failed(op, planned, code));
+    }
+    let (sink, mut writer) = begin_layer(tools.store)?;
+    let tree = stack.tree();
+    let options = DiffOptions { base: Some(&tree), root: Some(&root), ..DiffOptions::default() };
+    layer::diff(upper.as_fd(), &options, &mut writer).map_err(|error| internal("read what the command changed", &error))?;
+    finish_layer(tools.store, sink, writer)
+}
+
+/// Mode, owner and attributes of `/` as the layers below have it.
+fn root_metadata(stack: &Stack) -> Result<Metadata, BuildError> {
+    let tree = stack.tree();
+    let unreadable = |error: layer::TreeError| internal("read the layers below", &error);
+    let root = match tree.lookup(b"").map_err(unreadable)? {
+        Some(node) => Some(tree.entry(&node, b"").map_err(unreadable)?),
+        None => None,
+    };
+    let default =
+        Metadata { mode: 0o755, uid: 0, gid: 0, mtime: Timestamp { secs: 0, nanos: 0 }, xattrs: Vec::new() };
+    Ok(root.filter(|root| root.kind == EntryKind::Directory).map_or(default, |root| root.metadata))
+}
+
+/// The command ran and ended with another code than 0.
+fn failed(op: &RunOp, planned: &PlannedStep, code: u8) -> BuildError {
+    let command = op.command.join(" ");
+    let mut problem = Problem::error(planned.span, format!("`RUN {}` exited with status {code}", shown(op)));
+    let label = match code {
+        127 => "a command in it was not found",
+        126 => "a command in it cannot be executed",
+        _ => "",
+    };
+    label.clone_into(&mut problem.label);
+    let causes = vec![format!("process `{command}` did not complete successfully: exit code: {code}")];
+    BuildError::Step { problem, causes, exit_code: Some(code) }
+}
+
+/// The first line of the command is enough: the excerpt shows the rest.
+fn shown(op: &RunOp) -> String {
+    let first = op.shown.lines().next().unwrap_or_default();
+    let short: String = first.chars().take(60).collect();
+    if short.len() < op.shown.len() { format!("{}…", short.trim_end()) } else { short }
+}
+
+fn not_run(planned: &PlannedStep, error: &(dyn std::error::Error + 'static)) -> BuildError {
+    let problem = Problem::error(planned.span, format!("line {}: the command could not be run", planned.line));
+    let mut causes = vec![error.to_string()];
+    causes.extend(crate::solve::causes(error));
+    BuildError::Step { problem, causes, exit_code: None }
+}
+

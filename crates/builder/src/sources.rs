@@ -1,0 +1,159 @@
+//! The files that the plan takes from the context, found and hashed before anything runs.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use dockerfile::IgnoreFile;
+use oci::Digest;
+use store::Store;
+
+use crate::build::{BuildError, bytes};
+use crate::context::{Context, ContextError};
+use crate::copy::{self, CopyError};
+use crate::plan::{CopyFrom, CopyOp, CopySource, Op, Plan, Problem};
+use crate::report::Reporter;
+use crate::source::Selection;
+use crate::StepOutcome;
+
+/// What one COPY or ADD takes.
+#[derive(Debug, Clone)]
+pub(crate) struct Prepared {
+    pub(crate) selections: Vec<Selection>,
+    /// Of all that reaches the image.
+    pub(crate) digest: Digest,
+}
+
+/// The context, and what each step takes of it.
+#[derive(Debug)]
+pub(crate) struct Sources {
+    context: Option<Context>,
+    /// By stage and step.
+    prepared: HashMap<(usize, usize), Prepared>,
+}
+
+impl Sources {
+    /// Finds and hashes everything; all mistakes in one go.
+    pub(crate) fn load(
+        plan: &Plan,
+        folder: Option<&Path>,
+        ignore: IgnoreFile,
+        store: &Store,
+        reporter: &Reporter<'_>,
+    ) -> Result<Self, BuildError> {
+        let wanted: Vec<_> = copies(plan).collect();
+        let mut sources = Self { context: None, prepared: HashMap::new() };
+        if wanted.is_empty() {
+            return Ok(sources);
+        }
+        let Some(folder) = folder else { return Err(BuildError::Dockerfile(without_context(&wanted))) };
+        let step = reporter.start("[internal] load build context");
+        let context = Context::open(store, folder, ignore)?;
+        let mut problems = Vec::new();
+        for (place, op) in wanted {
+            match prepare(&context, op) {
+                Ok(prepared) => {
+                    sources.prepared.insert(place, prepared);
+                }
+                Err(found) => problems.extend(found),
+            }
+        }
+        step.status(format!("transferring context: {}", bytes(context.bytes_read())));
+        sources.context = Some(context);
+        if problems.is_empty() {
+            step.finish(StepOutcome::Done);
+            return Ok(sources);
+        }
+        step.finish(StepOutcome::Failed(problems[0].message.clone()));
+        sources.remember(store)?;
+        Err(BuildError::Dockerfile(problems))
+    }
+
+    pub(crate) fn context(&self) -> Option<&Context> {
+        self.context.as_ref()
+    }
+
+    /// What a step takes of the context.
+    pub(crate) fn of(&self, stage: usize, step: usize) -> Option<&Prepared> {
+        self.prepared.get(&(stage, step))
+    }
+
+    /// Keeps what was hashed for the next build.
+    pub(crate) fn remember(self, store: &Store) -> Result<(), store::StoreError> {
+        self.context.map_or(Ok(()), |context| context.remember(store))
+    }
+}
+
+type Place = (usize, usize);
+
+fn copies(plan: &Plan) -> impl Iterator<Item = (Place, &CopyOp)> {
+    let stages = plan.stages.iter().enumerate().filter_map(|(index, stage)| Some((index, stage.as_ref()?)));
+    stages.flat_map(|(index, stage)| {
+        stage.steps.iter().enumerate().filter_map(move |(step, planned)| match &planned.op {
+            Op::Copy(op) if matches!(op.from, CopyFrom::Context) => Some(((index, step), op)),
+            _ => None,
+        })
+    })
+}
+
+fn without_context(wanted: &[(Place, &CopyOp)]) -> Vec<Problem> {
+    let problem = |source: &CopySource| {
+        Problem::error(source.span, format!("`{}` cannot be copied: this build has no context", source.word))
+            .with_help("give a folder as the build context, as in `onggi build .`")
+    };
+    wanted.iter().filter_map(|(_, op)| op.sources.first().map(problem)).collect()
+}
+
+fn prepare(context: &Context, op: &CopyOp) -> Result<Prepared, Vec<Problem>> {
+    let mut selections = Vec::new();
+    let mut problems = Vec::new();
+    for source in &op.sources {
+        match select(context, source) {
+            Ok(found) => selections.extend(found),
+            Err(error) => problems.push(problem(context, source, &error)),
+        }
+    }
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    if selections.is_empty() {
+        let patterns: Vec<&str> = op.sources.iter().map(|source| source.word.as_str()).collect();
+        let error = CopyError::NoMatch { patterns: patterns.join(" ") };
+        return Err(op.sources.first().map(|source| problem(context, source, &error)).into_iter().collect());
+    }
+    for selection in &mut selections {
+        context.digest(&mut selection.entries).map_err(|error| {
+            op.sources.first().map(|source| problem(context, source, &error.into())).into_iter().collect::<Vec<_>>()
+        })?;
+    }
+    let digest = copy::files_digest(&selections);
+    Ok(Prepared { selections, digest })
+}
+
+/// Sources are taken from the context's root, however they are written (D073).
+fn select(context: &Context, source: &CopySource) -> Result<Vec<Selection>, CopyError> {
+    if !copy::has_wildcard(&source.word) {
+        let path = crate::plan::inside("/", &source.word);
+        return Ok(vec![context.select(&path)?]);
+    }
+    let names_in = |folder: &[u8]| context.names_in(folder).map_err(CopyError::from);
+    let paths = copy::expand_pattern(&source.word, &names_in)?;
+    paths.iter().map(|path| context.select(path).map_err(CopyError::from)).collect()
+}
+
+fn problem(context: &Context, source: &CopySource, error: &CopyError) -> Problem {
+    let problem = Problem::error(source.span, error.to_string());
+    match error {
+        CopyError::Context(ContextError::Ignored { .. }) => problem
+            .with_label("left out by .dockerignore")
+            .with_help(format!("add the line `!{}` to .dockerignore, or copy something else", source.word.trim_matches('/'))),
+        CopyError::Context(ContextError::NotFound { .. }) => {
+            let problem = problem.with_label("no such file or folder in the context");
+            match context.similar(&crate::plan::inside("/", &source.word)) {
+                Some(similar) => problem.with_help(format!("a similar name is there: `{similar}`")),
+                None => problem.with_help(format!("create `{}`, or give another context", source.word)),
+            }
+        }
+        CopyError::NoMatch { .. } => problem.with_help("check the pattern, and that .dockerignore does not leave the files out"),
+        _ => problem,
+    }
+}
