@@ -34,13 +34,6 @@ pub(crate) fn has_cgroup_v1() -> bool {
     mounts.lines().any(|line| line.split(' ').nth(2) == Some("cgroup"))
 }
 
-/// The hard limit of this process, by the name that /proc/self/limits gives to it.
-pub(crate) fn hard_limit(name: &str) -> Option<String> {
-    let limits = std::fs::read_to_string("/proc/self/limits").ok()?;
-    let line = limits.lines().find_map(|line| line.strip_prefix(name))?;
-    line.split_whitespace().nth(1).map(str::to_owned)
-}
-
 /// One line on what the figures of a benchmark were taken on.
 pub(crate) fn describe() -> Result<String> {
     let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").map_err(|error| format!("/proc: {error}"))?;
