@@ -5,6 +5,7 @@
 //! [`ingest`] makes the index while it copies a foreign tar, [`Tree`] reads a stack of layers from the indexes alone.
 //! This crate knows neither the store nor images, and never follows a path as text on the host.
 
+mod compression;
 mod diff;
 mod entry;
 mod erofs;
@@ -16,6 +17,7 @@ mod tar;
 mod tree;
 mod writer;
 
+pub use compression::{Compression, CompressionError, Decoder, is_tar};
 pub use diff::{DiffError, DiffOptions, DiffStatistics, diff};
 pub use entry::{Entry, EntryKind, Metadata, PathError, Timestamp, Xattr, normalize};
 pub use erofs::xattrs::XattrError;

@@ -6,6 +6,8 @@
 //! piece of input. Where parsers are known to disagree (field-notes 2.7), this one refuses instead of guessing.
 
 pub(crate) mod encode;
+#[cfg(test)]
+pub(crate) mod forge;
 mod header;
 mod member;
 mod pax;
@@ -127,6 +129,11 @@ pub enum TarError {
         /// What does not fit.
         reason: &'static str,
     },
+}
+
+/// Whether a block is the header of some member: whether its checksum is right.
+pub(crate) fn is_header(block: &[u8; BLOCK]) -> bool {
+    header::Header::new(block).is_some()
 }
 
 /// A name for a message.
