@@ -79,11 +79,8 @@ impl Log {
     /// The last `count` lines that show something, the unfinished one included.
     pub(crate) fn tail(&self, count: usize) -> Vec<String> {
         let newest_first = self.partial.iter().chain(self.lines.iter().rev());
-        let mut tail: Vec<String> = newest_first
-            .map(|line| visible(&line.bytes))
-            .filter(|text| !text.trim().is_empty())
-            .take(count)
-            .collect();
+        let mut tail: Vec<String> =
+            newest_first.map(|line| visible(&line.bytes)).filter(|text| !text.trim().is_empty()).take(count).collect();
         tail.reverse();
         tail
     }

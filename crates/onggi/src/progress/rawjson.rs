@@ -144,7 +144,8 @@ impl RawJson {
                 self.status(step, format!("not cached: {reason}"), true, at)
             }
             Event::Warning { message, line } => {
-                let place = |line| Range { start: Position { line, character: 0 }, end: Position { line, character: 0 } };
+                let place =
+                    |line| Range { start: Position { line, character: 0 }, end: Position { line, character: 0 } };
                 let range = line.map(place).into_iter().collect();
                 let warning = VertexWarning { level: 1, short: base64(message.as_bytes()), range };
                 SolveStatus { warnings: vec![warning], ..SolveStatus::default() }
@@ -165,7 +166,8 @@ impl RawJson {
 impl View for RawJson {
     fn event(&mut self, event: Event, out: &mut Vec<u8>) {
         let message = self.message(event);
-        serde_json::to_writer(&mut *out, &message).expect("the message has text keys only, and a Vec takes every write");
+        serde_json::to_writer(&mut *out, &message)
+            .expect("the message has text keys only, and a Vec takes every write");
         out.push(b'\n');
     }
 

@@ -172,9 +172,9 @@ impl Evaluator {
 fn field(value: &Value, name: &str, span: &Range<usize>, mode: Mode) -> Result<Value, TemplateError> {
     match value {
         Value::Object(fields) => {
-            let found = fields.get(name).or_else(|| {
-                fields.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value)
-            });
+            let found = fields
+                .get(name)
+                .or_else(|| fields.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value));
             found.cloned().ok_or_else(|| {
                 let mut known: Vec<_> = fields.keys().map(|key| format!("`.{key}`")).collect();
                 known.sort();

@@ -22,7 +22,10 @@ pub(crate) enum TokenKind {
     /// A word: keyword, function, `true`, `nil`.
     Word(String),
     /// `.Name`; `glued` when nothing separates it from the word before, so that it is a field of that.
-    Field { name: String, glued: bool },
+    Field {
+        name: String,
+        glued: bool,
+    },
     /// A lone `.`.
     Dot,
     /// `$name`, without the `$`.
@@ -178,7 +181,9 @@ impl Lexer<'_> {
             .chars()
             .enumerate()
             .take_while(|(place, character)| {
-                character.is_ascii_alphanumeric() || matches!(character, '.' | '_') || (*place == 0 && "+-".contains(*character))
+                character.is_ascii_alphanumeric()
+                    || matches!(character, '.' | '_')
+                    || (*place == 0 && "+-".contains(*character))
             })
             .map(|(_, character)| character)
             .collect();

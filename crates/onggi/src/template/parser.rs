@@ -71,6 +71,9 @@ enum Stop {
     ElseWith,
 }
 
+/// What ended a list of nodes, and where; nothing at the end of the template.
+type Stopped = Option<(Stop, Range<usize>)>;
+
 /// Parses all tokens; `length` is that of the template.
 pub(crate) fn parse(tokens: Vec<Token>, length: usize) -> Result<Vec<Node>, TemplateError> {
     let mut parser = Parser { tokens: tokens.into_iter().peekable(), length, depth: 0 };
@@ -92,7 +95,7 @@ struct Parser {
 
 impl Parser {
     /// Nodes up to an `end` or `else` that belongs to what is around them.
-    fn nodes(&mut self) -> Result<(Vec<Node>, Option<(Stop, Range<usize>)>), TemplateError> {
+    fn nodes(&mut self) -> Result<(Vec<Node>, Stopped), TemplateError> {
         let mut nodes = Vec::new();
         while let Some(token) = self.tokens.next() {
             if let TokenKind::Text(text) = token.kind {
@@ -148,7 +151,8 @@ impl Parser {
         self.deeper(span)?;
         let head = self.pipeline_to_close(span)?;
         let (then, stop) = self.nodes()?;
-        let unclosed = || TemplateError::new(format!("`{{{{{word}}}}}` is never closed by `{{{{end}}}}`"), span.clone());
+        let unclosed =
+            || TemplateError::new(format!("`{{{{{word}}}}}` is never closed by `{{{{end}}}}`"), span.clone());
         let (stop, stop_span) = stop.ok_or_else(unclosed)?;
         let otherwise = match stop {
             Stop::End => Vec::new(),
@@ -185,7 +189,8 @@ impl Parser {
         }
         if let Some(place) = commands.iter().position(Vec::is_empty) {
             let message = if commands.len() == 1 { "nothing to print" } else { "nothing on one side of `|`" };
-            let span = commands.get(place + 1).and_then(|command| command.first()).map_or(open, |operand| &operand.span);
+            let span =
+                commands.get(place + 1).and_then(|command| command.first()).map_or(open, |operand| &operand.span);
             return Err(TemplateError::new(message, span.clone()));
         }
         let first = commands[0][0].span.start;

@@ -62,8 +62,10 @@ fn templates_of_every_form_render() {
         ("{{$x := 1}}{{range .Config.Cmd}}{{$x = 2}}{{end}}{{$x}}", "2"),
         ("{{if eq .Tag \"v1\" \"v2\"}}eq{{end}}{{if ne .Count 4}}ne{{end}}", "eqne"),
         ("{{if lt .Count 4}}lt{{end}}{{if ge .Ratio 1}}ge{{end}}{{if gt \"b\" \"a\"}}gt{{end}}", "ltgegt"),
-        ("{{printf \"%-6s|%5s|%03d|%q|%.1f|%%|%x|%t|%v\" .Tag .Tag .Count .Tag .Ratio 255 true .Config.Cmd}}",
-         "v2    |   v2|003|\"v2\"|1.5|%|ff|true|[node ./app.js]"),
+        (
+            "{{printf \"%-6s|%5s|%03d|%q|%.1f|%%|%x|%t|%v\" .Tag .Tag .Count .Tag .Ratio 255 true .Config.Cmd}}",
+            "v2    |   v2|003|\"v2\"|1.5|%|ff|true|[node ./app.js]",
+        ),
         ("{{print 1 2 \"a\" 3}}{{println}}", "1 2a3\n"),
         ("{{ (index .Config.Cmd 0) | upper }}", "NODE"),
         ("{{(.Config).User}}{{(.Config).Cmd}}", "[node ./app.js]"),
@@ -153,7 +155,8 @@ fn headers_are_not_changed_by_functions() {
 /// Nothing that is typed may bring the program down.
 #[test]
 fn no_beginning_of_a_template_panics() {
-    let whole = "a{{- range $i, $e := .Config.Env -}}{{printf \"%-5s\" $e | json}}{{else if (eq 1 -2.5)}}한글{{`x`}}{{end}}";
+    let whole =
+        "a{{- range $i, $e := .Config.Env -}}{{printf \"%-5s\" $e | json}}{{else if (eq 1 -2.5)}}한글{{`x`}}{{end}}";
     for (end, _) in whole.char_indices() {
         drop(render(&whole[..end]));
         drop(render(&whole[end..]));

@@ -64,7 +64,8 @@ fn nothing_is_drawn_for_no_steps() {
 #[test]
 fn running_step_shows_its_tail() {
     let mut view = tty(60, 24);
-    let mut recording = Recording::default().queue(0, "[2/2] RUN npm install").queue(1, "exporting to image").start(0, 10);
+    let mut recording =
+        Recording::default().queue(0, "[2/2] RUN npm install").queue(1, "exporting to image").start(0, 10);
     for line in 1..=8 {
         recording = recording.log(0, &format!("line {line}\x1b[2J\n"), 20);
     }
@@ -91,7 +92,8 @@ fn running_step_shows_its_tail() {
 /// Frames replace each other: cursor up by as many lines as were drawn, no clearing before.
 #[test]
 fn frames_are_drawn_over_each_other() {
-    let recording = Recording::default().queue(0, "[2/2] RUN sleep 1").start(0, 0).log(0, "a\nb\n", 100).log(0, "c\n", 250);
+    let recording =
+        Recording::default().queue(0, "[2/2] RUN sleep 1").start(0, 0).log(0, "a\nb\n", 100).log(0, "c\n", 250);
     let recording = recording.finish(0, StepOutcome::Done, 1200);
     let all = show(tty(40, 24), recording, 1200);
     insta::assert_snapshot!(all.replace('\x1b', "ESC").replace('\r', "CR"), @"

@@ -15,7 +15,11 @@ fn table_is_dockers() {
         life,
     };
     let rows = [
-        row("web-ping", "docker-entrypoint.sh node /web-ping/app.js", Life::Running { since: time("2026-11-21T04:20:18Z") }),
+        row(
+            "web-ping",
+            "docker-entrypoint.sh node /web-ping/app.js",
+            Life::Running { since: time("2026-11-21T04:20:18Z") },
+        ),
         row("old", "node app.js", Life::Exited { code: 137, at: time("2026-11-21T04:30:14Z") }),
         row("new", "sh", Life::Created),
     ];

@@ -20,7 +20,13 @@ fn rows() -> Vec<HistoryRow> {
         row(None, "2026-11-21T04:30:13Z", "COPY app.js . # buildkit", 42, "buildkit.dockerfile.v0"),
         row(None, "2026-11-21T04:30:12Z", "WORKDIR /", 0, "buildkit.dockerfile.v0"),
         row(None, "2026-10-10T04:30:13Z", "/bin/sh -c #(nop)  CMD [\"node\"]", 0, ""),
-        row(None, "2026-10-10T04:30:13Z", "/bin/sh -c groupadd --gid 1000 node\t  && useradd --uid 1000 node", 8_940, ""),
+        row(
+            None,
+            "2026-10-10T04:30:13Z",
+            "/bin/sh -c groupadd --gid 1000 node\t  && useradd --uid 1000 node",
+            8_940,
+            "",
+        ),
         row(None, "2024-10-10T04:30:13Z", "/bin/sh -c #(nop) ADD file:4d192565a7220e135c in / ", 560_123_456, ""),
     ]
 }

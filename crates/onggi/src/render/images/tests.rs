@@ -29,14 +29,8 @@ fn rows() -> Vec<ImageRow> {
 
 fn show(change: impl FnOnce(&mut ImagesView<'_>)) -> String {
     let now: Timestamp = "2026-11-21T04:30:17Z".parse().unwrap();
-    let mut view = ImagesView {
-        format: None,
-        only_ids: false,
-        with_digests: false,
-        full_ids: false,
-        now,
-        zone: &TimeZone::UTC,
-    };
+    let mut view =
+        ImagesView { format: None, only_ids: false, with_digests: false, full_ids: false, now, zone: &TimeZone::UTC };
     change(&mut view);
     render(&rows(), &view).unwrap()
 }

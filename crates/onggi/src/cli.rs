@@ -1,0 +1,179 @@
+//! The command line's words: commands, flags and what they mean, as Docker has them.
+//!
+//! Every command has its long form (`image ls`, `container run`); both lead to the same arguments. The tree is built
+//! once in each run.
+
+pub(crate) mod build;
+pub(crate) mod container;
+pub(crate) mod env_list;
+pub(crate) mod image;
+pub(crate) mod run;
+pub(crate) mod switches;
+pub(crate) mod system;
+pub(crate) mod usage;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+/// Everything that was typed.
+#[derive(Debug, Parser)]
+#[command(
+    name = "onggi",
+    about = "Build, run and keep container images, without a daemon",
+    disable_version_flag = true,
+    args_override_self = true,
+    arg_required_else_help = true,
+    subcommand_required = true,
+    max_term_width = 100
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: GlobalArgs,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Flags before the command.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct GlobalArgs {
+    /// Keep images and containers in this folder (also `ONGGI_ROOT`)
+    #[arg(long, value_name = "DIR")]
+    pub(crate) root: Option<PathBuf>,
+    /// Show what is done, and where errors come from
+    #[arg(short = 'D', long)]
+    pub(crate) debug: bool,
+    /// Print the version
+    #[arg(short = 'v', long, action = clap::ArgAction::Version)]
+    version: Option<bool>,
+}
+
+/// A command, by whichever name it was called.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Build(Box<build::BuildArgs>),
+    Run(Box<run::RunArgs>),
+    Images(image::ImagesArgs),
+    History(image::HistoryArgs),
+    Inspect(image::InspectArgs),
+    Tag(image::TagArgs),
+    Rmi(image::RmiArgs),
+    Import(image::ImportArgs),
+    Load(image::LoadArgs),
+    Save(image::SaveArgs),
+    Ps(container::PsArgs),
+    Logs(container::LogsArgs),
+    Stop(container::StopArgs),
+    Kill(container::KillArgs),
+    Wait(container::WaitArgs),
+    Rm(container::RmArgs),
+    Info(system::InfoArgs),
+    Version(system::VersionArgs),
+    /// Manage images
+    #[command(subcommand, arg_required_else_help = true)]
+    Image(ImageCommand),
+    /// Manage containers
+    #[command(subcommand, arg_required_else_help = true)]
+    Container(ContainerCommand),
+    /// Manage builds
+    #[command(subcommand, arg_required_else_help = true)]
+    Builder(BuilderCommand),
+    /// Manage the whole
+    #[command(subcommand, arg_required_else_help = true)]
+    System(SystemCommand),
+}
+
+/// `onggi image …`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ImageCommand {
+    Build(Box<build::BuildArgs>),
+    History(image::HistoryArgs),
+    Import(image::ImportArgs),
+    Inspect(image::ImageInspectArgs),
+    Load(image::LoadArgs),
+    #[command(visible_alias = "list")]
+    Ls(image::ImagesArgs),
+    #[command(visible_alias = "remove")]
+    Rm(image::RmiArgs),
+    Save(image::SaveArgs),
+    Tag(image::TagArgs),
+}
+
+/// `onggi container …`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ContainerCommand {
+    Inspect(container::ContainerInspectArgs),
+    Kill(container::KillArgs),
+    Logs(container::LogsArgs),
+    #[command(visible_aliases = ["list", "ps"])]
+    Ls(container::PsArgs),
+    #[command(visible_alias = "remove")]
+    Rm(container::RmArgs),
+    Run(Box<run::RunArgs>),
+    Stop(container::StopArgs),
+    Wait(container::WaitArgs),
+}
+
+/// `onggi builder …`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum BuilderCommand {
+    Build(Box<build::BuildArgs>),
+}
+
+/// `onggi system …`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum SystemCommand {
+    Info(system::InfoArgs),
+}
+
+impl Command {
+    /// The short form of a long one.
+    fn short(self) -> Self {
+        match self {
+            Self::Image(command) => match command {
+                ImageCommand::Build(args) => Self::Build(args),
+                ImageCommand::History(args) => Self::History(args),
+                ImageCommand::Import(args) => Self::Import(args),
+                ImageCommand::Inspect(args) => Self::Inspect(args.into()),
+                ImageCommand::Load(args) => Self::Load(args),
+                ImageCommand::Ls(args) => Self::Images(args),
+                ImageCommand::Rm(args) => Self::Rmi(args),
+                ImageCommand::Save(args) => Self::Save(args),
+                ImageCommand::Tag(args) => Self::Tag(args),
+            },
+            Self::Container(command) => match command {
+                ContainerCommand::Inspect(args) => Self::Inspect(args.into()),
+                ContainerCommand::Kill(args) => Self::Kill(args),
+                ContainerCommand::Logs(args) => Self::Logs(args),
+                ContainerCommand::Ls(args) => Self::Ps(args),
+                ContainerCommand::Rm(args) => Self::Rm(args),
+                ContainerCommand::Run(args) => Self::Run(args),
+                ContainerCommand::Stop(args) => Self::Stop(args),
+                ContainerCommand::Wait(args) => Self::Wait(args),
+            },
+            Self::Builder(BuilderCommand::Build(args)) => Self::Build(args),
+            Self::System(SystemCommand::Info(args)) => Self::Info(args),
+            short => short,
+        }
+    }
+}
+
+/// The tree of commands.
+pub(crate) fn tree() -> clap::Command {
+    Cli::command().version(concat!("version ", env!("CARGO_PKG_VERSION")))
+}
+
+/// Understands what was typed; the first word is the program's name.
+pub(crate) fn parse(words: &[OsString]) -> Result<Cli, usage::Usage> {
+    let mut tree = tree();
+    if switches::are_spelled_out(words) {
+        tree = switches::take_values(tree);
+    }
+    let mut matches = tree.try_get_matches_from_mut(words).map_err(|error| usage::Usage::new(error, words))?;
+    let cli = Cli::from_arg_matches_mut(&mut matches).map_err(|error| usage::Usage::new(error, words))?;
+    Ok(Cli { global: cli.global, command: cli.command.short() })
+}
+
+#[cfg(test)]
+mod tests;

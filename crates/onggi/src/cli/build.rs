@@ -1,0 +1,96 @@
+//! `build`.
+
+use clap::{Args, ValueEnum};
+
+/// Build an image from a Dockerfile
+#[derive(Debug, Args)]
+#[command(override_usage = "onggi build [OPTIONS] [PATH]")]
+pub(crate) struct BuildArgs {
+    /// Folder whose files the build may use [default: .]
+    #[arg(value_name = "PATH")]
+    pub(crate) context: Option<String>,
+    /// Set a variable of the build; without a value from the environment
+    #[arg(long = "build-arg", value_name = "NAME[=VALUE]")]
+    pub(crate) build_args: Vec<String>,
+    /// Say why steps are not taken from the cache
+    #[arg(long)]
+    pub(crate) explain: bool,
+    /// Read the Dockerfile from here, `-` for standard input [default: PATH/Dockerfile]
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) file: Option<String>,
+    /// Write the image's ID to a file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) iidfile: Option<std::path::PathBuf>,
+    /// Add a label to the image
+    #[arg(long = "label", value_name = "NAME=VALUE")]
+    pub(crate) labels: Vec<String>,
+    /// Choose the network of RUN
+    #[arg(long, value_name = "MODE", default_value = "default")]
+    pub(crate) network: BuildNetwork,
+    /// Run every step again
+    #[arg(long)]
+    pub(crate) no_cache: bool,
+    /// Choose how to show the build (also `BUILDKIT_PROGRESS`)
+    #[arg(long, value_name = "VIEW")]
+    pub(crate) progress: Option<Progress>,
+    /// Print nothing but the image's ID
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+    /// Run containers with this program (`crun`, `runc`, a path)
+    #[arg(long, value_name = "PROGRAM", hide = true)]
+    pub(crate) runtime: Option<String>,
+    /// Give the image a name; may be repeated
+    #[arg(short, long = "tag", value_name = "NAME[:TAG]")]
+    pub(crate) tags: Vec<String>,
+    /// Stop at this stage
+    #[arg(long, value_name = "STAGE")]
+    pub(crate) target: Option<String>,
+    #[command(flatten)]
+    ignored: IgnoredArgs,
+}
+
+/// Flags that Docker still takes and that mean nothing here (B023).
+#[derive(Debug, Args)]
+struct IgnoredArgs {
+    #[arg(long, hide = true)]
+    compress: bool,
+    #[arg(long, hide = true)]
+    disable_content_trust: bool,
+    #[arg(long, hide = true)]
+    force_rm: bool,
+    #[arg(long, hide = true)]
+    isolation: Option<String>,
+    #[arg(long, hide = true)]
+    load: bool,
+    #[arg(long, hide = true)]
+    rm: bool,
+    #[arg(long, hide = true)]
+    security_opt: Vec<String>,
+}
+
+/// Network of RUN.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BuildNetwork {
+    /// A network of its own, with a way out.
+    Default,
+    /// None but the loopback.
+    None,
+    /// That of this machine.
+    Host,
+}
+
+/// How to show a build.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Progress {
+    /// `tty` on a terminal, else `plain`.
+    Auto,
+    /// Redraw in place.
+    Tty,
+    /// One line after the other.
+    Plain,
+    /// Nothing.
+    #[value(alias = "none")]
+    Quiet,
+    /// One JSON object in each line.
+    Rawjson,
+}

@@ -1,0 +1,101 @@
+//! Commands about containers.
+
+use clap::Args;
+
+use super::image::{InspectArgs, ObjectType};
+
+/// List containers
+#[derive(Debug, Args)]
+#[command(override_usage = "onggi ps [OPTIONS]")]
+pub(crate) struct PsArgs {
+    /// Show stopped containers too
+    #[arg(short, long)]
+    pub(crate) all: bool,
+    /// Choose the output: `table`, `json`, or a Go template
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) format: Option<String>,
+    /// Do not shorten anything
+    #[arg(long)]
+    pub(crate) no_trunc: bool,
+    /// Print nothing but IDs
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
+
+/// Show all there is to know of containers
+#[derive(Debug, Args)]
+#[command(override_usage = "onggi container inspect [OPTIONS] CONTAINER [CONTAINER...]")]
+pub(crate) struct ContainerInspectArgs {
+    /// Names or IDs
+    #[arg(value_name = "CONTAINER", required = true)]
+    names: Vec<String>,
+    /// Choose the output: `json`, or a Go template
+    #[arg(short, long, value_name = "FORMAT")]
+    format: Option<String>,
+}
+
+impl From<ContainerInspectArgs> for InspectArgs {
+    fn from(args: ContainerInspectArgs) -> Self {
+        Self { names: args.names, format: args.format, object_type: Some(ObjectType::Container) }
+    }
+}
+
+/// Print what a container has written
+#[derive(Debug, Args)]
+#[command(override_usage = "onggi logs [OPTIONS] CONTAINER")]
+pub(crate) struct LogsArgs {
+    /// Name or ID
+    #[arg(value_name = "CONTAINER")]
+    pub(crate) container: String,
+}
+
+/// Ask containers to end, and end them if they do not
+#[derive(Debug, Args)]
+#[command(override_usage = "onggi stop [OPTIONS] CONTAINER [CONTAINER...]")]
+pub(crate) struct StopArgs {
+    /// Names or IDs
+    #[arg(value_name = "CONTAINER", required = true)]
+    pub(crate) containers: Vec<String>,
+    /// Send this signal first [default: the image's, or SIGTERM]
+    #[arg(short, long, value_name = "SIGNAL")]
+    pub(crate) signal: Option<String>,
+    /// Wait so long, -1 for ever [default: 10]
+    #[arg(short, long, visible_alias = "time", value_name = "SECONDS", allow_negative_numbers = true)]
+    pub(crate) timeout: Option<i64>,
+}
+
+/// Send a signal to containers
+#[derive(Debug, Args)]
+#[command(override_usage = "onggi kill [OPTIONS] CONTAINER [CONTAINER...]")]
+pub(crate) struct KillArgs {
+    /// Names or IDs
+    #[arg(value_name = "CONTAINER", required = true)]
+    pub(crate) containers: Vec<String>,
+    /// Send this signal
+    #[arg(short, long, value_name = "SIGNAL", default_value = "SIGKILL")]
+    pub(crate) signal: String,
+}
+
+/// Wait until containers end, and print their exit codes
+#[derive(Debug, Args)]
+#[command(override_usage = "onggi wait CONTAINER [CONTAINER...]")]
+pub(crate) struct WaitArgs {
+    /// Names or IDs
+    #[arg(value_name = "CONTAINER", required = true)]
+    pub(crate) containers: Vec<String>,
+}
+
+/// Remove containers
+#[derive(Debug, Args)]
+#[command(override_usage = "onggi rm [OPTIONS] CONTAINER [CONTAINER...]")]
+pub(crate) struct RmArgs {
+    /// Names or IDs
+    #[arg(value_name = "CONTAINER", required = true)]
+    pub(crate) containers: Vec<String>,
+    /// End running containers first
+    #[arg(short, long)]
+    pub(crate) force: bool,
+    /// Remove their anonymous volumes too
+    #[arg(short, long)]
+    pub(crate) volumes: bool,
+}

@@ -1,0 +1,171 @@
+//! Commands about images.
+
+use clap::{Args, ValueEnum};
+
+/// List images
+#[derive(Debug, Args)]
+#[command(override_usage = "onggi images [OPTIONS] [REPOSITORY[:TAG]]")]
+pub(crate) struct ImagesArgs {
+    /// Show only images of this name; `*` stands for any text
+    // More than one is a mistake that gets its own message (S234).
+    #[arg(value_name = "REPOSITORY[:TAG]")]
+    pub(crate) names: Vec<String>,
+    /// Show intermediate images too
+    #[arg(short, long)]
+    pub(crate) all: bool,
+    /// Show digests
+    #[arg(long)]
+    pub(crate) digests: bool,
+    /// Show only what fits: dangling, label, before, since, until, reference
+    #[arg(short, long = "filter", value_name = "KEY=VALUE")]
+    pub(crate) filters: Vec<String>,
+    /// Choose the output: `table`, `json`, or a Go template
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) format: Option<String>,
+    /// Do not shorten IDs
+    #[arg(long)]
+    pub(crate) no_trunc: bool,
+    /// Print nothing but IDs
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
+
+/// Show how an image was made
+#[derive(Debug, Args)]
+#[command(override_usage = "onggi history [OPTIONS] IMAGE")]
+pub(crate) struct HistoryArgs {
+    /// Name or ID
+    #[arg(value_name = "IMAGE")]
+    pub(crate) image: String,
+    /// Choose the output: `table`, `json`, or a Go template
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) format: Option<String>,
+    /// Print sizes and dates for people [default: true]
+    #[arg(
+        short = 'H',
+        long,
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_value_t = true,
+        default_missing_value = "true",
+        hide_default_value = true,
+        action = clap::ArgAction::Set
+    )]
+    pub(crate) human: bool,
+    /// Do not shorten anything
+    #[arg(long)]
+    pub(crate) no_trunc: bool,
+    /// Print nothing but IDs
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
+
+/// What to look for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ObjectType {
+    Image,
+    Container,
+}
+
+/// Show all there is to know of images and containers
+#[derive(Debug, Args)]
+#[command(override_usage = "onggi inspect [OPTIONS] NAME|ID [NAME|ID...]")]
+pub(crate) struct InspectArgs {
+    /// Names or IDs
+    #[arg(value_name = "NAME|ID", required = true)]
+    pub(crate) names: Vec<String>,
+    /// Choose the output: `json`, or a Go template
+    #[arg(short, long, value_name = "FORMAT")]
+    pub(crate) format: Option<String>,
+    /// Look only for objects of this type
+    #[arg(long = "type", value_name = "TYPE")]
+    pub(crate) object_type: Option<ObjectType>,
+}
+
+/// Show all there is to know of images
+#[derive(Debug, Args)]
+#[command(override_usage = "onggi image inspect [OPTIONS] IMAGE [IMAGE...]")]
+pub(crate) struct ImageInspectArgs {
+    /// Names or IDs
+    #[arg(value_name = "IMAGE", required = true)]
+    names: Vec<String>,
+    /// Choose the output: `json`, or a Go template
+    #[arg(short, long, value_name = "FORMAT")]
+    format: Option<String>,
+}
+
+impl From<ImageInspectArgs> for InspectArgs {
+    fn from(args: ImageInspectArgs) -> Self {
+        Self { names: args.names, format: args.format, object_type: Some(ObjectType::Image) }
+    }
+}
+
+/// Give an image another name
+#[derive(Debug, Args)]
+#[command(override_usage = "onggi tag SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]")]
+pub(crate) struct TagArgs {
+    /// Name or ID
+    #[arg(value_name = "SOURCE_IMAGE[:TAG]")]
+    pub(crate) source: String,
+    /// New name
+    #[arg(value_name = "TARGET_IMAGE[:TAG]")]
+    pub(crate) target: String,
+}
+
+/// Remove images
+#[derive(Debug, Args)]
+#[command(override_usage = "onggi rmi [OPTIONS] IMAGE [IMAGE...]")]
+pub(crate) struct RmiArgs {
+    /// Names or IDs
+    #[arg(value_name = "IMAGE", required = true)]
+    pub(crate) images: Vec<String>,
+    /// Remove even what stopped containers use
+    #[arg(short, long)]
+    pub(crate) force: bool,
+    /// Keep parents that have no name
+    #[arg(long)]
+    pub(crate) no_prune: bool,
+}
+
+/// Make an image of a tarball of files
+#[derive(Debug, Args)]
+#[command(override_usage = "onggi import [OPTIONS] FILE|- [REPOSITORY[:TAG]]")]
+pub(crate) struct ImportArgs {
+    /// Tarball, `-` for standard input
+    #[arg(value_name = "FILE|-")]
+    pub(crate) file: String,
+    /// Name of the image
+    #[arg(value_name = "REPOSITORY[:TAG]")]
+    pub(crate) name: Option<String>,
+    /// Apply a Dockerfile instruction to the image
+    #[arg(short, long = "change", value_name = "INSTRUCTION")]
+    pub(crate) changes: Vec<String>,
+    /// Write a remark into the history
+    #[arg(short, long, value_name = "TEXT")]
+    pub(crate) message: Option<String>,
+}
+
+/// Take images out of an archive
+#[derive(Debug, Args)]
+#[command(override_usage = "onggi load [OPTIONS]")]
+pub(crate) struct LoadArgs {
+    /// Read a file instead of standard input
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) input: Option<std::path::PathBuf>,
+    /// Do not show progress
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
+
+/// Put images into an archive
+#[derive(Debug, Args)]
+#[command(override_usage = "onggi save [OPTIONS] IMAGE [IMAGE...]")]
+pub(crate) struct SaveArgs {
+    /// Names or IDs
+    #[arg(value_name = "IMAGE", required = true)]
+    pub(crate) images: Vec<String>,
+    /// Write to a file instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<std::path::PathBuf>,
+}

@@ -1,0 +1,186 @@
+use std::ffi::OsString;
+
+use super::Usage;
+use crate::cli::parse;
+use crate::render::problem;
+
+fn usage(line: &str) -> Usage {
+    let words: Vec<OsString> = std::iter::once("onggi").chain(line.split_whitespace()).map(OsString::from).collect();
+    match parse(&words) {
+        Ok(cli) => panic!("{line}: {cli:?}"),
+        Err(usage) => usage,
+    }
+}
+
+/// What is printed, and the exit status.
+fn mistake(line: &str) -> String {
+    match usage(line) {
+        Usage::Mistake { problem, usage, status } => {
+            let usage = usage.unwrap_or_default();
+            format!("{}[{status}] {usage}", problem::render(&[*problem], false))
+        }
+        other => panic!("{line}: {other:?}"),
+    }
+}
+
+const MISTAKES: [&str; 22] = [
+    "run --bogus img",
+    "run --nmae x img",
+    "run",
+    "run --env",
+    "run -Z img",
+    "images --bogus",
+    "build --progress=fancy .",
+    "build --progress=plian .",
+    "build a b",
+    "build --no-cache=maybe .",
+    "tag a",
+    "rmi",
+    "inspect --type volume x",
+    "stop -t soon x",
+    "buidl .",
+    "image lss",
+    "bogus",
+    "pull node:18",
+    "image pull node:18",
+    "exec x sh",
+    "swarm init",
+    "--root images",
+];
+
+#[test]
+#[expect(clippy::too_many_lines, reason = "one snapshot")]
+fn mistakes_say_what_to_type() {
+    let text: Vec<_> = MISTAKES.iter().map(|line| format!("$ onggi {line}\n{}\n", mistake(line))).collect();
+    insta::assert_snapshot!(text.join("\n"), @"
+    $ onggi run --bogus img
+    error: unknown flag `--bogus`
+    [125] Usage: onggi run [OPTIONS] IMAGE [COMMAND] [ARG...]
+
+    $ onggi run --nmae x img
+    error: unknown flag `--nmae`
+    hint: did you mean `--name`?
+    [125] Usage: onggi run [OPTIONS] IMAGE [COMMAND] [ARG...]
+
+    $ onggi run
+    error: missing `IMAGE`
+    [1] Usage: onggi run [OPTIONS] IMAGE [COMMAND] [ARG...]
+
+    $ onggi run --env
+    error: flag `--env` needs a value
+    [125] 
+
+    $ onggi run -Z img
+    error: unknown flag `-Z`
+    [125] Usage: onggi run [OPTIONS] IMAGE [COMMAND] [ARG...]
+
+    $ onggi images --bogus
+    error: unknown flag `--bogus`
+    [125] Usage: onggi images [OPTIONS] [REPOSITORY[:TAG]]
+
+    $ onggi build --progress=fancy .
+    error: `fancy` is not a value of `--progress`
+    hint: use one of `auto`, `tty`, `plain`, `quiet`, `rawjson`
+    [125] 
+
+    $ onggi build --progress=plian .
+    error: `plian` is not a value of `--progress`
+    hint: did you mean `plain`?
+    [125] 
+
+    $ onggi build a b
+    error: unexpected argument `b`
+    [1] Usage: onggi build [OPTIONS] [PATH]
+
+    $ onggi build --no-cache=maybe .
+    error: flag `--no-cache` does not take the value `maybe`
+    [125] Usage: onggi build [OPTIONS] [PATH]
+
+    $ onggi tag a
+    error: missing `TARGET_IMAGE[:TAG]`
+    [1] Usage: onggi tag SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]
+
+    $ onggi rmi
+    error: missing `IMAGE`
+    [1] Usage: onggi rmi [OPTIONS] IMAGE [IMAGE...]
+
+    $ onggi inspect --type volume x
+    error: `volume` is not a value of `--type`
+    hint: use one of `image`, `container`
+    [125] 
+
+    $ onggi stop -t soon x
+    error: `soon` is not a value of `--timeout`
+    [125] 
+
+    $ onggi buidl .
+    error: unknown command `onggi buidl`
+    hint: did you mean `onggi build`?
+    [1] Usage: onggi [OPTIONS] <COMMAND>
+
+    $ onggi image lss
+    error: unknown command `onggi image lss`
+    hint: did you mean `onggi image ls`?
+    [1] Usage: onggi image <COMMAND>
+
+    $ onggi bogus
+    error: unknown command `onggi bogus`
+    hint: did you mean `onggi logs`?
+    [1] Usage: onggi [OPTIONS] <COMMAND>
+
+    $ onggi pull node:18
+    error: `onggi pull` is not there yet
+    hint: bring an image in with `onggi load -i FILE` or `onggi import FILE NAME`
+    [1] Usage: onggi [OPTIONS] <COMMAND>
+
+    $ onggi image pull node:18
+    error: `onggi image pull` is not there yet
+    hint: bring an image in with `onggi load -i FILE` or `onggi import FILE NAME`
+    [1] Usage: onggi image <COMMAND>
+
+    $ onggi exec x sh
+    error: `onggi exec` is not there yet
+    [1] Usage: onggi [OPTIONS] <COMMAND>
+
+    $ onggi swarm init
+    error: `onggi swarm` is not planned: onggi is not a cluster manager
+    [1] Usage: onggi [OPTIONS] <COMMAND>
+
+    $ onggi --root images
+    error: missing command
+    hint: see all commands with `onggi --help`
+    [1] Usage: onggi [OPTIONS] <COMMAND>
+    ");
+}
+
+/// C210 and what Docker 28.2 does.
+#[test]
+fn exit_codes_are_dockers() {
+    for (line, expected) in [
+        ("run --bogus img", 125),
+        ("run -e", 125),
+        ("images --bogus", 125),
+        ("build --progress=x .", 125),
+        ("run", 1),
+        ("tag a", 1),
+        ("tag a b c", 1),
+        ("bogus", 1),
+        ("image bogus", 1),
+    ] {
+        match usage(line) {
+            Usage::Mistake { status, .. } => assert_eq!(status, expected, "{line}"),
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn help_and_version_are_not_mistakes() {
+    for line in ["--help", "build --help", "run --help", "image --help", "help build", "--version", "-v", "", "image"] {
+        assert!(matches!(usage(line), Usage::Asked(_)), "{line}");
+    }
+    let Usage::Asked(version) = usage("--version") else { panic!() };
+    assert_eq!(version, format!("onggi version {}\n", env!("CARGO_PKG_VERSION")));
+    let Usage::Asked(help) = usage("run --help") else { panic!() };
+    assert!(help.contains("Usage: onggi run [OPTIONS] IMAGE [COMMAND] [ARG...]"), "{help}");
+}
