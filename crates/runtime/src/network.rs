@@ -85,6 +85,9 @@ pub enum NetworkError {
         #[source]
         iptables: IptablesError,
     },
+    /// The old packet filter tables are in use and could not be changed.
+    #[error("cannot let containers through the host's legacy iptables rules")]
+    LegacyTables(#[from] IptablesError),
     /// The kernel takes interface names of 1 to 15 bytes without `/`, `:` and white space.
     #[error("`{0}` is not an interface name")]
     InvalidName(String),

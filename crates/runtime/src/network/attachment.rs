@@ -72,7 +72,7 @@ impl Attachment {
 /// Connects a namespace to a bridge.
 ///
 /// # Errors
-/// When no address is free, the interface's name is taken, or the kernel refuses; nothing is left behind then.
+/// When no address is free, the interface's name is taken, or the kernel refuses; the address is free again then.
 pub fn attach(
     bridge: &Bridge,
     namespace: &mut NetworkNamespace,
@@ -91,7 +91,8 @@ pub fn attach(
     };
     let host_interface = host_interface(lease.address);
     if let Err(error) = configure(bridge, namespace, &lease, options) {
-        host.delete_link(&host_interface)?;
+        // Why it could not be configured matters more; a pair that stays goes with the namespace.
+        host.delete_link(&host_interface).unwrap_or_default();
         return Err(error);
     }
     Ok(Attachment {

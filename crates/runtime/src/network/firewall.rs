@@ -28,7 +28,8 @@ const DOCKER_USER: &str = "DOCKER-USER";
 /// it, `false` is returned where something is missing.
 pub(super) fn ensure(bridge: &str, subnet: Subnet, may_write: bool) -> Result<bool, NetworkError> {
     let unavailable = match ensure_nftables(bridge, subnet, may_write) {
-        Ok(done) => return Ok(done),
+        Ok(false) => return Ok(false),
+        Ok(true) => return Ok(iptables::pass_legacy_forward_chain(bridge, may_write)?),
         Err(error) if kernel_lacks_nftables(&error) => error,
         Err(error) => return Err(error),
     };
@@ -38,6 +39,14 @@ pub(super) fn ensure(bridge: &str, subnet: Subnet, may_write: bool) -> Result<bo
 
 /// Removes this bridge's rules; absent ones are no error.
 pub(super) fn remove(bridge: &str) -> Result<(), NetworkError> {
+    match remove_nftables(bridge) {
+        Err(error) if kernel_lacks_nftables(&error) => Ok(iptables::remove(bridge, true)?),
+        Err(error) => Err(error),
+        Ok(()) => Ok(iptables::remove(bridge, false)?),
+    }
+}
+
+fn remove_nftables(bridge: &str) -> Result<(), NetworkError> {
     let mut socket = open()?;
     socket.delete_table(bridge)?;
     let comment = pass_comment(bridge);
