@@ -8,16 +8,20 @@
 
 pub mod network;
 
+mod builtin;
+mod cgroup;
 mod error;
 mod process;
+mod seccomp;
 mod spec;
 mod sys;
 
+pub use builtin::BuiltIn;
 pub use error::StartError;
 pub use process::{ExitStatus, Process, Stdio, StdioStream, WindowSize};
 pub use spec::{
-    BindMount, BindSource, Capabilities, Cgroup, ContainerSpec, CpuQuota, Device, DeviceKind, Mount, NetworkNamespace,
-    Rlimit, Seccomp, TmpfsMount, UnknownCapability, User,
+    BindMount, BindSource, Capabilities, Cgroup, ContainerSpec, CpuQuota, Device, Mount, NetworkNamespace, Rlimit,
+    Seccomp, TmpfsMount, UnknownCapability, User,
 };
 
 use std::fmt::Debug;

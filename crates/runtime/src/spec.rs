@@ -57,7 +57,7 @@ pub struct ContainerSpec {
     pub cgroup: Option<Cgroup>,
     /// Devices of the host besides Docker's standard ones.
     pub devices: Vec<Device>,
-    /// Everything below `/dev` may be used and made (`--privileged`).
+    /// Any device may be used and made (`--privileged`); nodes still appear for `devices` only.
     pub all_devices: bool,
     /// Adjustment of the out-of-memory score, if not the caller's own.
     pub oom_score_adj: Option<i32>,
@@ -204,25 +204,10 @@ pub struct CpuQuota {
 /// A device of the host that the container may use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Device {
+    /// The device node of the host.
+    pub source: PathBuf,
     /// Absolute path inside the container, below `/dev`.
-    pub path: PathBuf,
-    /// Character or block.
-    pub kind: DeviceKind,
-    /// Major number.
-    pub major: u32,
-    /// Minor number.
-    pub minor: u32,
-    /// Permission bits.
-    pub mode: u32,
+    pub target: PathBuf,
     /// Any of `r`, `w` and `m`.
     pub access: String,
-}
-
-/// The two kinds of device nodes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DeviceKind {
-    /// Character device.
-    Char,
-    /// Block device.
-    Block,
 }

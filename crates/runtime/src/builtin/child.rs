@@ -1,0 +1,262 @@
+//! From the clone to `execve`: the child's side, in the order in which it happens.
+//!
+//! The child is a copy of one thread of a possibly multi-threaded process, so nothing here allocates, locks or panics;
+//! every path and list was made by the [`Plan`]. The order matters: the control group first (so that all that follows is
+//! counted), then mounts on descriptors, then the root, then privileges from the widest to the last, the filter of system calls
+//! at the end, and no descriptor but the standard streams and the pipe when the program is executed.
+
+mod mounts;
+
+use std::os::fd::{AsFd, BorrowedFd};
+
+use rustix::fs::{AtFlags, CWD, FileType, Mode};
+use rustix::io::Errno;
+use rustix::mount::{MoveMountFlags, UnmountFlags};
+use rustix::net::{AddressFamily, SocketFlags, SocketType};
+use rustix::process::Signal;
+use rustix::thread::{CapabilitySet, CapabilitySets, LinkNameSpaceType};
+
+use super::failure::{At, Failure, Step};
+use super::plan::{Plan, Program};
+use super::root_path::{Missing, Symlinks};
+use crate::spec::NetworkNamespace;
+use crate::sys::{self, MountAttributes};
+
+/// Where the pipe to the parent is while the program is executed.
+const PIPE: i32 = 3;
+
+/// Becomes the container's program, or returns what went wrong.
+pub(super) fn run(plan: &Plan, pipe: BorrowedFd<'_>) -> Failure {
+    match prepare(plan).and_then(|()| keep_only(pipe)) {
+        Ok(pipe) => report(pipe, execute(plan)),
+        Err(failure) => report(pipe, failure),
+    }
+}
+
+/// Closes everything but the standard streams and the pipe: what a program might reach through `/proc/self/fd` while
+/// it is being executed is gone before. Nothing may be dropped after this.
+fn keep_only(pipe: BorrowedFd<'_>) -> Result<BorrowedFd<'static>, Failure> {
+    sys::duplicate_onto(pipe, PIPE).at(Step::Descriptors)?;
+    sys::close_all_from(PIPE.cast_unsigned() + 1).at(Step::Descriptors)?;
+    Ok(sys::borrow_number(PIPE))
+}
+
+/// Tells the parent; if even that fails, the parent sees an empty pipe.
+fn report(pipe: BorrowedFd<'_>, failure: Failure) -> Failure {
+    match rustix::io::write(pipe, &failure.encode()) {
+        Ok(_) | Err(_) => failure,
+    }
+}
+
+fn prepare(plan: &Plan) -> Result<(), Failure> {
+    if plan.traced {
+        sys::trace_me().at(Step::Trace)?;
+    }
+    sys::reset_signals().at(Step::Signals)?;
+    // Modes of what we make are exactly as asked for.
+    rustix::process::umask(Mode::empty());
+    join(plan)?;
+    mount_root(plan)?;
+    let fresh = mounts::mount_all(plan)?;
+    mounts::write_settings(plan, &fresh)?;
+    mounts::cover_paths(plan, &fresh)?;
+    let cwd = plan
+        .cwd
+        .open_or_create(plan.rootfs.as_fd(), Symlinks::Follow, Missing::Directory)
+        .at(Step::WorkingDirectory)?;
+    if plan.readonly_rootfs {
+        let attributes = MountAttributes { set: MountAttributes::READ_ONLY, ..MountAttributes::default() };
+        sys::mount_setattr(plan.rootfs.as_fd(), &attributes, false).at(Step::ReadOnlyRoot)?;
+    }
+    enter_root(plan).at(Step::PivotRoot)?;
+    rustix::system::sethostname(&plan.hostname).at(Step::Hostname)?;
+    standard_streams(plan).at(Step::Stdio)?;
+    enter_working_directory(cwd.as_fd()).at(Step::WorkingDirectory)?;
+    for (index, (resource, limit)) in plan.rlimits.iter().enumerate() {
+        rustix::process::setrlimit(*resource, *limit).at_index(Step::Rlimit, index)?;
+    }
+    drop_privileges(plan)?;
+    rustix::process::umask(Mode::from_raw_mode(0o022));
+    Ok(())
+}
+
+/// Control groups, namespaces that already exist, session and keyring.
+fn join(plan: &Plan) -> Result<(), Failure> {
+    for (index, tasks) in plan.cgroup_tasks.iter().enumerate() {
+        // A thread that moves itself takes no global lock; a process moved through `cgroup.procs` waits for RCU.
+        rustix::io::write(tasks, b"0").at_index(Step::JoinCgroup, index)?;
+    }
+    match &plan.network {
+        NetworkNamespace::Host => {}
+        NetworkNamespace::New => loopback_up().at(Step::Loopback)?,
+        NetworkNamespace::Join(namespace) => {
+            rustix::thread::move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))
+                .at(Step::NetworkNamespace)?;
+        }
+    }
+    if plan.new_cgroup_namespace {
+        sys::unshare(libc::CLONE_NEWCGROUP).at(Step::CgroupNamespace)?;
+    }
+    rustix::process::setsid().at(Step::Session)?;
+    match sys::join_session_keyring(&plan.keyring) {
+        // No keyrings in this kernel, or a quota of another user's: then there is nothing to be searched either.
+        Ok(()) | Err(Errno::NOSYS | Errno::PERM | Errno::DQUOT) => Ok(()),
+        Err(errno) => Err(Failure::new(Step::Session, errno)),
+    }
+}
+
+fn loopback_up() -> Result<(), Errno> {
+    let flags = SocketFlags::CLOEXEC;
+    let socket = match rustix::net::socket_with(AddressFamily::INET, SocketType::DGRAM, flags, None) {
+        Err(Errno::AFNOSUPPORT) => rustix::net::socket_with(AddressFamily::UNIX, SocketType::DGRAM, flags, None)?,
+        result => result?,
+    };
+    sys::loopback_up(socket.as_fd())
+}
+
+/// Stacks the container's root on top of the host's, in our own copy of the host's mounts.
+fn mount_root(plan: &Plan) -> Result<(), Failure> {
+    use rustix::mount::MountPropagationFlags as Propagation;
+    rustix::mount::mount_change(c"/", Propagation::REC | Propagation::PRIVATE).at(Step::Propagation)?;
+    let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
+    rustix::mount::move_mount(&plan.rootfs, c"", CWD, c"/", flags).at(Step::AttachRoot)?;
+    let mut attributes = MountAttributes { propagation: libc::MS_PRIVATE, ..MountAttributes::default() };
+    if plan.no_devices {
+        attributes.set |= MountAttributes::NO_DEVICES;
+    }
+    sys::mount_setattr(plan.rootfs.as_fd(), &attributes, true).at(Step::AttachRoot)
+}
+
+/// Makes the container's root ours and lets the host's go. `pivot_root(".", ".")` needs no folder to put the old one.
+fn enter_root(plan: &Plan) -> Result<(), Errno> {
+    rustix::process::fchdir(&plan.rootfs)?;
+    rustix::process::pivot_root(c".", c".")?;
+    rustix::mount::unmount(c".", UnmountFlags::DETACH)?;
+    rustix::process::chdir(c"/")
+}
+
+/// The directory was resolved inside the root; that it is reachable from the root is checked once more.
+fn enter_working_directory(cwd: BorrowedFd<'_>) -> Result<(), Errno> {
+    rustix::process::fchdir(cwd)?;
+    let mut path = [0_u8; libc::PATH_MAX as usize];
+    if sys::current_directory(&mut path)? == b'/' { Ok(()) } else { Err(Errno::NOENT) }
+}
+
+/// Terminal or given files become descriptors 0, 1 and 2, and belong to the container's user.
+fn standard_streams(plan: &Plan) -> Result<(), Errno> {
+    if let Some(terminal) = &plan.terminal {
+        let slave = &terminal.slave;
+        rustix::process::ioctl_tiocsctty(slave)?;
+        rustix::fs::fchown(slave, Some(plan.uid), None)?;
+        rustix::stdio::dup2_stdin(slave)?;
+        rustix::stdio::dup2_stdout(slave)?;
+        return rustix::stdio::dup2_stderr(slave);
+    }
+    let [stdin, stdout, stderr] = &plan.stdio;
+    if let Some(fd) = stdin {
+        rustix::stdio::dup2_stdin(fd)?;
+    }
+    if let Some(fd) = stdout {
+        rustix::stdio::dup2_stdout(fd)?;
+    }
+    if let Some(fd) = stderr {
+        rustix::stdio::dup2_stderr(fd)?;
+    }
+    if !plan.uid.is_root() {
+        for number in 0..=2 {
+            own_pipe(sys::borrow_number(number), plan)?;
+        }
+    }
+    Ok(())
+}
+
+/// A pipe is reopened through `/dev/stdout` with the rights of its inode, which we made.
+fn own_pipe(stream: BorrowedFd<'_>, plan: &Plan) -> Result<(), Errno> {
+    let Ok(stat) = rustix::fs::fstat(stream) else { return Ok(()) };
+    if FileType::from_raw_mode(stat.st_mode) != FileType::Fifo {
+        return Ok(());
+    }
+    match rustix::fs::fchown(stream, Some(plan.uid), Some(plan.gid)) {
+        Ok(()) | Err(Errno::PERM | Errno::INVAL | Errno::ROFS) => Ok(()),
+        result => result,
+    }
+}
+
+fn drop_privileges(plan: &Plan) -> Result<(), Failure> {
+    let wanted = CapabilitySet::from_bits_retain(plan.capabilities.bits());
+    for number in 0..64 {
+        let one = CapabilitySet::from_bits_retain(1 << number);
+        if wanted.contains(one) {
+            continue;
+        }
+        match rustix::thread::remove_capability_from_bounding_set(one) {
+            Ok(()) => {}
+            Err(Errno::INVAL) => break, // Beyond the last capability of this kernel.
+            Err(errno) => return Err(Failure::new(Step::Capabilities, errno)),
+        }
+    }
+    rustix::thread::set_keep_capabilities(true).at(Step::Capabilities)?;
+    rustix::thread::set_thread_groups(&plan.groups).at(Step::Groups)?;
+    rustix::thread::set_thread_res_gid(plan.gid, plan.gid, plan.gid).at(Step::Groups)?;
+    rustix::thread::set_thread_res_uid(plan.uid, plan.uid, plan.uid).at(Step::User)?;
+    match rustix::thread::clear_ambient_capability_set() {
+        Ok(()) | Err(Errno::INVAL) => {} // No ambient set before Linux 4.3.
+        Err(errno) => return Err(Failure::new(Step::Capabilities, errno)),
+    }
+    if plan.die_with_parent {
+        // After the change of user, which would undo it.
+        rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).at(Step::User)?;
+    }
+    if plan.no_new_privileges {
+        rustix::thread::set_no_new_privs(true).at(Step::NoNewPrivileges)?;
+    }
+    if let Some(filter) = &plan.filter {
+        if !plan.no_new_privileges {
+            // Without no_new_privs a filter needs CAP_SYS_ADMIN, for one more call.
+            set_capabilities(wanted | CapabilitySet::SYS_ADMIN).at(Step::Capabilities)?;
+        }
+        sys::load_seccomp(filter).at(Step::Seccomp)?;
+    }
+    set_capabilities(wanted).at(Step::Capabilities)
+}
+
+fn set_capabilities(set: CapabilitySet) -> Result<(), Errno> {
+    let sets = CapabilitySets { effective: set, permitted: set, inheritable: CapabilitySet::empty() };
+    rustix::thread::set_capabilities(None, sets)
+}
+
+/// Executes the program; returns only on failure.
+fn execute(plan: &Plan) -> Failure {
+    match &plan.program {
+        Program::Path(path) => {
+            let errno = sys::exec(path, &plan.arguments, &plan.environment);
+            let step = match errno {
+                Errno::NOENT if exists(path) => Step::NoInterpreter,
+                Errno::NOENT | Errno::NOTDIR => Step::NotFound,
+                Errno::ACCESS if is_directory(path) => Step::IsDirectory,
+                _ => Step::Exec,
+            };
+            Failure::new(step, errno)
+        }
+        Program::Search(candidates) => {
+            for path in candidates {
+                match sys::exec(path, &plan.arguments, &plan.environment) {
+                    Errno::NOENT if exists(path) => return Failure::new(Step::NoInterpreter, Errno::NOENT),
+                    // As Docker's look-up: what cannot be executed is as if it were not there.
+                    Errno::NOENT | Errno::NOTDIR | Errno::ACCESS | Errno::LOOP | Errno::NAMETOOLONG => {}
+                    errno => return Failure::new(Step::Exec, errno),
+                }
+            }
+            Failure::new(Step::NotInPath, Errno::NOENT)
+        }
+    }
+}
+
+fn exists(path: &std::ffi::CStr) -> bool {
+    rustix::fs::statat(CWD, path, AtFlags::empty()).is_ok()
+}
+
+fn is_directory(path: &std::ffi::CStr) -> bool {
+    rustix::fs::statat(CWD, path, AtFlags::empty())
+        .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Directory)
+}

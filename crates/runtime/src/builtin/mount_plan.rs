@@ -1,0 +1,263 @@
+//! Mounts and devices, prepared: trees of the host are cloned here, where they can still be seen.
+//!
+//! A tree that has been cloned is detached: it belongs to no namespace, nothing on the host shows it, and it vanishes
+//! with its descriptor.
+
+use std::ffi::CString;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{CWD, FileType, Mode, OFlags};
+use rustix::io::Errno;
+use rustix::mount::OpenTreeFlags;
+
+use super::plan::{c_string, invalid, root_path};
+use super::root_path::{Missing, RootPath};
+use crate::StartError;
+use crate::spec::{BindMount, BindSource, ContainerSpec, Mount, TmpfsMount};
+use crate::sys::{MountAttributes, mount_setattr};
+
+/// Where `--init` puts its program: below `/dev`, so that no file appears in the image.
+const INIT_TARGET: &str = "/dev/.init";
+
+/// Names and numbers of the devices that every container has.
+const STANDARD_DEVICES: [(&str, u32, u32); 6] =
+    [("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9), ("tty", 5, 0)];
+
+/// Parts of procfs that people replace on purpose (lxcfs), the same that runc allows.
+const REPLACEABLE_IN_PROC: [&str; 10] = [
+    "/proc/cpuinfo",
+    "/proc/diskstats",
+    "/proc/loadavg",
+    "/proc/meminfo",
+    "/proc/net/dev",
+    "/proc/slabinfo",
+    "/proc/stat",
+    "/proc/swaps",
+    "/proc/sys/kernel/ns_last_pid",
+    "/proc/uptime",
+];
+
+/// A [`Mount`] with its descriptors and strings.
+#[derive(Debug)]
+pub(super) enum PlannedMount {
+    Proc {
+        target: RootPath,
+    },
+    Dev {
+        target: RootPath,
+    },
+    Sys {
+        target: RootPath,
+        read_only: bool,
+    },
+    MessageQueue {
+        target: RootPath,
+    },
+    CgroupV2 {
+        target: RootPath,
+        read_only: bool,
+    },
+    /// Controllers with their folders.
+    CgroupV1 {
+        target: RootPath,
+        read_only: bool,
+        controllers: Vec<(CString, OwnedFd)>,
+    },
+    Tmpfs {
+        target: RootPath,
+        size: Option<CString>,
+        mode: CString,
+        no_exec: bool,
+        read_only: bool,
+    },
+    Tree {
+        target: RootPath,
+        tree: OwnedFd,
+        missing: Missing,
+        may_be_in_proc: bool,
+    },
+    /// Nothing to mount on this machine.
+    Nothing,
+}
+
+/// The nodes of `/dev`, standard ones first.
+#[derive(Debug)]
+pub(super) struct PlannedDevices {
+    pub(super) nodes: Vec<DeviceNode>,
+    /// In a user namespace nodes cannot be made: these, of the host, are mounted on empty files instead.
+    pub(super) trees: Option<Vec<OwnedFd>>,
+}
+
+#[derive(Debug)]
+pub(super) struct DeviceNode {
+    /// Relative to `/dev`.
+    pub(super) target: RootPath,
+    pub(super) file_type: FileType,
+    pub(super) device: rustix::fs::Dev,
+    pub(super) mode: Mode,
+}
+
+/// What a device node of the host is.
+#[derive(Debug)]
+pub(crate) struct HostDevice {
+    node: OwnedFd,
+    pub(crate) file_type: FileType,
+    pub(crate) device: rustix::fs::Dev,
+    pub(crate) mode: Mode,
+}
+
+impl HostDevice {
+    /// Opens a device node and nothing else.
+    pub(crate) fn open(source: &Path) -> Result<Self, StartError> {
+        let failed = |errno: Errno| setup(format!("open device {}", source.display()), errno);
+        let flags = OFlags::PATH | OFlags::CLOEXEC;
+        let node = rustix::fs::open(source, flags, Mode::empty()).map_err(failed)?;
+        let stat = rustix::fs::fstat(&node).map_err(failed)?;
+        let file_type = FileType::from_raw_mode(stat.st_mode);
+        if !matches!(file_type, FileType::CharacterDevice | FileType::BlockDevice) {
+            return Err(invalid(format!("{} is not a device node", source.display())));
+        }
+        Ok(Self { node, file_type, device: stat.st_rdev, mode: Mode::from_raw_mode(stat.st_mode & 0o777) })
+    }
+
+    fn tree(&self, source: &Path) -> Result<OwnedFd, StartError> {
+        clone_tree(self.node.as_fd(), false).map_err(|errno| setup(format!("clone {}", source.display()), errno))
+    }
+}
+
+impl PlannedDevices {
+    pub(super) fn new(spec: &ContainerSpec, may_make_nodes: bool) -> Result<Self, StartError> {
+        let (mut nodes, mut trees) = (Vec::new(), Vec::new());
+        for (name, major, minor) in STANDARD_DEVICES {
+            let device = rustix::fs::makedev(major, minor);
+            let (file_type, mode) = (FileType::CharacterDevice, Mode::from_raw_mode(0o666));
+            let source = Path::new("/dev").join(name);
+            if !may_make_nodes {
+                let host = HostDevice::open(&source)?;
+                if (host.file_type, host.device) != (file_type, device) {
+                    return Err(invalid(format!("{} of the host is not the device of that name", source.display())));
+                }
+                trees.push(host.tree(&source)?);
+            }
+            nodes.push(DeviceNode { target: below_dev(&source)?, file_type, device, mode });
+        }
+        for device in &spec.devices {
+            let host = HostDevice::open(&device.source)?;
+            if !may_make_nodes {
+                trees.push(host.tree(&device.source)?);
+            }
+            let HostDevice { file_type, device: number, mode, .. } = host;
+            nodes.push(DeviceNode { target: below_dev(&device.target)?, file_type, device: number, mode });
+        }
+        Ok(Self { nodes, trees: (!may_make_nodes).then_some(trees) })
+    }
+}
+
+/// A device's path, relative to `/dev`, the only place where devices may be.
+fn below_dev(target: &Path) -> Result<RootPath, StartError> {
+    let below = target.strip_prefix("/dev").ok().map(|below| root_path("devices", &Path::new("/").join(below)));
+    match below {
+        Some(Ok(path)) if !path.is_root() => Ok(path),
+        _ => Err(invalid(format!("devices: {} is not below /dev", target.display()))),
+    }
+}
+
+/// Makes the init program of the host the first process, which starts the container's program.
+pub(super) fn add_init(spec: &mut ContainerSpec) {
+    let Some(init) = spec.init.take() else { return };
+    spec.mounts.push(Mount::Bind(BindMount {
+        source: BindSource::Path(init),
+        target: PathBuf::from(INIT_TARGET),
+        read_only: true,
+        recursive: false,
+    }));
+    spec.args.splice(0..0, [INIT_TARGET.into(), "--".into()]);
+}
+
+/// Prepares the mounts of a specification, one for one.
+pub(super) fn plan(
+    mounts: Vec<Mount>,
+    cgroup_folders: Vec<(CString, OwnedFd)>,
+    has_cgroup_v2: bool,
+    no_devices: bool,
+) -> Result<Vec<PlannedMount>, StartError> {
+    let mut cgroup_folders = Some(cgroup_folders).filter(|folders| !folders.is_empty());
+    let planned = mounts.into_iter().map(|mount| {
+        let target = root_path("mounts", mount.target())?;
+        if target.is_root() {
+            return Err(invalid("a mount must not replace the root"));
+        }
+        Ok(match mount {
+            Mount::Proc => PlannedMount::Proc { target },
+            Mount::Dev => PlannedMount::Dev { target },
+            Mount::Sys { read_only } => PlannedMount::Sys { target, read_only },
+            Mount::MessageQueue => PlannedMount::MessageQueue { target },
+            Mount::Cgroup { read_only } if has_cgroup_v2 => PlannedMount::CgroupV2 { target, read_only },
+            Mount::Cgroup { read_only } => match cgroup_folders.take() {
+                Some(controllers) => PlannedMount::CgroupV1 { target, read_only, controllers },
+                None => PlannedMount::Nothing,
+            },
+            Mount::Tmpfs(tmpfs) => plan_tmpfs(target, &tmpfs)?,
+            Mount::Bind(bind) => plan_bind(target, bind, no_devices)?,
+        })
+    });
+    planned.collect()
+}
+
+fn plan_tmpfs(target: RootPath, tmpfs: &TmpfsMount) -> Result<PlannedMount, StartError> {
+    let size = tmpfs.size.map(|size| c_string("size", size.to_string().as_ref())).transpose()?;
+    let mode = c_string("mode", format!("{:o}", tmpfs.mode & 0o7777).as_ref())?;
+    let (no_exec, read_only) = (tmpfs.no_exec, tmpfs.read_only);
+    Ok(PlannedMount::Tmpfs { target, size, mode, no_exec, read_only })
+}
+
+fn plan_bind(target: RootPath, bind: BindMount, no_devices: bool) -> Result<PlannedMount, StartError> {
+    let may_be_in_proc = REPLACEABLE_IN_PROC.iter().any(|path| bind.target == Path::new(path));
+    let tree = bind_tree(&bind.target.clone(), bind, no_devices)?;
+    let stat = rustix::fs::fstat(&tree).map_err(|errno| setup("inspect a bind mount".to_owned(), errno))?;
+    let is_directory = FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
+    let missing = if is_directory { Missing::Directory } else { Missing::File };
+    Ok(PlannedMount::Tree { target, tree, missing, may_be_in_proc })
+}
+
+/// A detached, private tree for a bind mount, with its attributes set.
+pub(crate) fn bind_tree(target: &Path, bind: BindMount, no_devices: bool) -> Result<OwnedFd, StartError> {
+    let tree = match bind.source {
+        BindSource::Path(path) => {
+            let mut flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+            if bind.recursive {
+                flags |= OpenTreeFlags::AT_RECURSIVE;
+            }
+            rustix::mount::open_tree(CWD, &path, flags)
+                .map_err(|errno| setup(format!("bind mount {}", path.display()), errno))?
+        }
+        BindSource::File(file) => clone_tree(file.as_fd(), bind.recursive)
+            .map_err(|errno| setup(format!("bind mount on {}", target.display()), errno))?,
+        BindSource::Mount(mount) => mount,
+    };
+    let mut attributes = MountAttributes { propagation: libc::MS_PRIVATE, ..MountAttributes::default() };
+    if bind.read_only {
+        attributes.set |= MountAttributes::READ_ONLY;
+    }
+    if no_devices {
+        attributes.set |= MountAttributes::NO_DEVICES;
+    }
+    mount_setattr(tree.as_fd(), &attributes, true)
+        .map_err(|errno| setup(format!("set the attributes of the mount for {}", target.display()), errno))?;
+    Ok(tree)
+}
+
+/// A detached copy of the tree that a descriptor refers to.
+pub(super) fn clone_tree(file: BorrowedFd<'_>, recursive: bool) -> Result<OwnedFd, Errno> {
+    let mut flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
+    if recursive {
+        flags |= OpenTreeFlags::AT_RECURSIVE;
+    }
+    rustix::mount::open_tree(file, c"", flags)
+}
+
+pub(super) fn setup(action: String, errno: Errno) -> StartError {
+    StartError::Setup { action, source: io::Error::from(errno) }
+}

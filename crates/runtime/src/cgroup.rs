@@ -1,0 +1,195 @@
+//! Control groups: folders with limits, made before the container and removed after it.
+//!
+//! Three layouts exist: v2 alone, v1 alone, and both ("hybrid": limits in v1, the v2 tree without controllers beside
+//! it). On v2 the child is cloned into its folder; on v1 it writes `0` to `tasks` itself, because moving a process
+//! through `cgroup.procs` waits milliseconds for RCU. Devices are guarded by a program on any v2 tree, else by v1's
+//! `devices`. What the machine does not allow becomes a warning, never a failed start.
+
+mod device_program;
+mod v1;
+mod v2;
+
+use std::ffi::CString;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::process::Cleanup;
+use crate::spec::Cgroup;
+
+pub(crate) use device_program::{DeviceRule, device_rules};
+
+/// Where the hierarchies are mounted, everywhere.
+const ROOT: &str = "/sys/fs/cgroup";
+/// `CGROUP2_SUPER_MAGIC` of `statfs`.
+const CGROUP2_MAGIC: i64 = 0x6367_7270;
+
+/// How this machine has its control groups.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Layout {
+    V2,
+    /// With the v2 tree, if there is one.
+    V1 {
+        unified: Option<PathBuf>,
+    },
+    None,
+}
+
+/// A container's folders.
+#[derive(Debug, Default)]
+pub(crate) struct CgroupFolders {
+    /// Folders to remove, each with the root of its hierarchy.
+    folders: Vec<(PathBuf, PathBuf)>,
+}
+
+/// What the start of a container needs of its control group.
+#[derive(Debug, Default)]
+pub(crate) struct Prepared {
+    pub(crate) folders: CgroupFolders,
+    /// Clone into this one.
+    pub(crate) into: Option<OwnedFd>,
+    /// The child writes `0` into these.
+    pub(crate) tasks: Vec<OwnedFd>,
+    /// v1 folders to show inside the container, by controller.
+    pub(crate) shown: Vec<(CString, OwnedFd)>,
+    pub(crate) devices_are_guarded: bool,
+    pub(crate) warnings: Vec<String>,
+}
+
+impl Layout {
+    /// Looks at what is mounted; two system calls.
+    pub(crate) fn of_this_machine() -> Self {
+        let is_v2 = |path: &Path| {
+            rustix::fs::statfs(path).is_ok_and(|statistics| i64::from(statistics.f_type) == CGROUP2_MAGIC)
+        };
+        let root = Path::new(ROOT);
+        if is_v2(root) {
+            return Self::V2;
+        }
+        let unified = Some(root.join("unified")).filter(|path| is_v2(path));
+        if unified.is_some() || root.join("devices").exists() { Self::V1 { unified } } else { Self::None }
+    }
+}
+
+/// Makes the folders of a container and sets its limits.
+pub(crate) fn prepare(layout: &Layout, cgroup: &Cgroup, rules: &[DeviceRule]) -> Prepared {
+    let mut prepared = Prepared::default();
+    if let Err(reason) = check_name(&cgroup.name) {
+        prepared.warnings.push(reason);
+        return prepared;
+    }
+    match layout {
+        Layout::None => prepared.warnings.push("no control groups are mounted: the container has no limits".to_owned()),
+        Layout::V2 => v2::prepare(Path::new(ROOT), cgroup, rules, &mut prepared),
+        Layout::V1 { unified } => {
+            v1::prepare(Path::new(ROOT), cgroup, &mut prepared);
+            if let Some(unified) = unified {
+                let devices_only = Cgroup { name: cgroup.name.clone(), ..Cgroup::default() };
+                v2::prepare(unified, &devices_only, rules, &mut prepared);
+            }
+            if !prepared.devices_are_guarded {
+                v1::guard_devices(Path::new(ROOT), &cgroup.name, rules, &mut prepared);
+            }
+        }
+    }
+    prepared
+}
+
+/// The name becomes part of paths of the host.
+fn check_name(name: &str) -> Result<(), String> {
+    let is_good = |component: &str| !matches!(component, "" | "." | "..") && !component.contains('\0');
+    if name.split('/').all(is_good) { Ok(()) } else { Err(format!("{name:?} cannot name a control group")) }
+}
+
+impl CgroupFolders {
+    /// Makes a folder with those above it. Another container may remove an empty one of those at any moment.
+    fn create(&mut self, hierarchy: &Path, name: &str) -> io::Result<PathBuf> {
+        const ATTEMPTS: usize = 100;
+        let folder = hierarchy.join(name);
+        let mut result = Ok(());
+        for _ in 0..ATTEMPTS {
+            result = match std::fs::create_dir(&folder) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    if let Some(parent) = folder.parent() {
+                        std::fs::create_dir_all(parent)?;
+                    }
+                    Err(error)
+                }
+                // Left over by a process that was killed: only an empty one can be removed.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                    std::fs::remove_dir(&folder)?;
+                    Err(error)
+                }
+                other => other,
+            };
+            if result.is_ok() {
+                break;
+            }
+        }
+        result?;
+        self.folders.push((hierarchy.to_owned(), folder.clone()));
+        Ok(folder)
+    }
+
+    fn remove_all(&self) {
+        for (hierarchy, folder) in &self.folders {
+            remove(hierarchy, folder);
+        }
+    }
+}
+
+/// Removes a folder once its last process is gone, and the folders above it if they are empty.
+fn remove(hierarchy: &Path, folder: &Path) {
+    const ATTEMPTS: u32 = 60;
+    for attempt in 0..ATTEMPTS {
+        match std::fs::remove_dir(folder) {
+            Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {
+                std::thread::sleep(Duration::from_micros(50 << attempt.min(8)));
+            }
+            _ => break,
+        }
+    }
+    let above = folder.ancestors().skip(1).take_while(|parent| *parent != hierarchy);
+    for parent in above {
+        if std::fs::remove_dir(parent).is_err() {
+            break; // Others are in use.
+        }
+    }
+}
+
+impl Drop for CgroupFolders {
+    fn drop(&mut self) {
+        self.remove_all();
+        self.folders.clear();
+    }
+}
+
+/// Keeps the folders until the container has ended.
+#[derive(Debug)]
+pub(crate) struct CgroupCleanup(std::sync::Mutex<Option<CgroupFolders>>);
+
+impl CgroupCleanup {
+    pub(crate) fn new(folders: CgroupFolders) -> Self {
+        Self(std::sync::Mutex::new(Some(folders)))
+    }
+}
+
+impl Cleanup for CgroupCleanup {
+    fn clean_up(&self) {
+        drop(self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take());
+    }
+}
+
+/// Writes one setting; the kernel takes each with one `write`.
+fn write(folder: &Path, file: &str, value: &str) -> Result<(), String> {
+    let path = folder.join(file);
+    let written = std::fs::OpenOptions::new().write(true).open(&path).and_then(|mut file| {
+        use std::io::Write as _;
+        file.write_all(value.as_bytes())
+    });
+    written.map_err(|error| format!("cannot write {value:?} to {}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,106 @@
+//! cgroup v2: one folder, into which the container is cloned.
+
+use std::os::fd::AsFd;
+use std::path::Path;
+
+use rustix::fs::{Mode, OFlags};
+
+use super::{DeviceRule, Prepared, device_program, write};
+use crate::spec::Cgroup;
+use crate::sys;
+
+/// Makes the folder, sets the limits, guards the devices.
+pub(super) fn prepare(root: &Path, cgroup: &Cgroup, rules: &[DeviceRule], prepared: &mut Prepared) {
+    let folder = match prepared.folders.create(root, &cgroup.name) {
+        Ok(folder) => folder,
+        Err(error) => {
+            let path = root.join(&cgroup.name);
+            prepared.warnings.push(format!("no control group: cannot make {}: {error}", path.display()));
+            return;
+        }
+    };
+    let settings = settings(cgroup);
+    if !settings.is_empty() {
+        prepared.warnings.extend(enable_controllers(root, &cgroup.name, &settings).err());
+    }
+    for (file, value) in settings {
+        prepared.warnings.extend(write(&folder, file, &value).err());
+    }
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let descriptor = match rustix::fs::open(&folder, flags, Mode::empty()) {
+        Ok(descriptor) => descriptor,
+        Err(error) => {
+            prepared.warnings.push(format!("no control group: cannot open {}: {error}", folder.display()));
+            return;
+        }
+    };
+    let guarded = sys::load_device_program(&device_program::assemble(rules))
+        .and_then(|program| sys::attach_device_program(descriptor.as_fd(), &program));
+    match guarded {
+        Ok(()) => prepared.devices_are_guarded = true,
+        Err(error) => prepared.warnings.push(format!("devices are not guarded by the control group: {error}")),
+    }
+    prepared.into = Some(descriptor);
+}
+
+/// The files to write.
+fn settings(cgroup: &Cgroup) -> Vec<(&'static str, String)> {
+    let mut settings = Vec::new();
+    if let Some(limit) = cgroup.memory {
+        settings.push(("memory.max", limit.to_string()));
+    }
+    if let (Some(both), Some(memory)) = (cgroup.memory_and_swap, cgroup.memory) {
+        // v2 counts swap alone.
+        settings.push(("memory.swap.max", both.saturating_sub(memory).to_string()));
+    }
+    if let Some(quota) = cgroup.cpu_quota {
+        settings.push(("cpu.max", format!("{} {}", quota.quota_usecs, quota.period_usecs)));
+    }
+    if let Some(shares) = cgroup.cpu_shares {
+        settings.push(("cpu.weight", weight(shares).to_string()));
+    }
+    if let Some(cpus) = &cgroup.cpuset_cpus {
+        settings.push(("cpuset.cpus", cpus.clone()));
+    }
+    if let Some(limit) = cgroup.pids {
+        settings.push(("pids.max", limit.to_string()));
+    }
+    settings
+}
+
+/// v1's shares from 2 to 262144 as v2's weight from 1 to 10000, by the formula of the OCI runtimes.
+fn weight(shares: u64) -> u64 {
+    let shares = shares.clamp(2, 262_144);
+    1 + (shares - 2) * 9999 / 262_142
+}
+
+/// Hands the controllers down from the root to the folder above ours.
+fn enable_controllers(root: &Path, name: &str, settings: &[(&str, String)]) -> Result<(), String> {
+    let mut controllers: Vec<&str> = settings.iter().filter_map(|(file, _)| file.split('.').next()).collect();
+    controllers.dedup();
+    let request = controllers.iter().map(|controller| format!("+{controller}")).collect::<Vec<_>>().join(" ");
+    let mut folder = root.to_owned();
+    let mut components = name.split('/').peekable();
+    while let Some(component) = components.next() {
+        let enabled = std::fs::read_to_string(folder.join("cgroup.subtree_control")).unwrap_or_default();
+        if controllers.iter().any(|controller| !enabled.split_whitespace().any(|one| one == *controller)) {
+            write(&folder, "cgroup.subtree_control", &request)?;
+        }
+        if components.peek().is_some() {
+            folder.push(component);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::weight;
+
+    #[test]
+    fn shares_become_weights_as_other_runtimes_have_it() {
+        for (shares, expected) in [(0, 1), (2, 1), (1024, 39), (262_144, 10_000), (u64::MAX, 10_000)] {
+            assert_eq!(weight(shares), expected, "{shares}");
+        }
+    }
+}

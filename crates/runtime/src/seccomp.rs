@@ -1,0 +1,14 @@
+//! Docker's default filter of system calls as a BPF program.
+//!
+//! `profile` says what is allowed, `compiler` turns that into instructions: two binary searches over the numbers, one
+//! per interface (native and 32-bit), some ten instructions for a call. Compiling takes microseconds, so nothing is
+//! kept on disk. Custom profiles are not read here.
+
+mod compiler;
+mod profile;
+
+pub(crate) use compiler::docker_filter;
+pub(crate) use profile::{OCI_ARCHITECTURES, OciRule, oci_rules};
+
+#[cfg(test)]
+mod tests;
