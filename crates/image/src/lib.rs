@@ -5,8 +5,10 @@
 //! HTTP.
 
 mod manifest;
+mod rootfs;
 mod stack;
 pub mod users;
 
 pub use manifest::{ManifestError, StoredImage, find, manifest};
+pub use rootfs::{RootfsError, Writable, mount_rootfs};
 pub use stack::{Stack, StackError};

@@ -1,5 +1,6 @@
 //! The layers of an image, open, bottom first.
 
+use std::fs::File;
 use std::sync::Arc;
 
 use layer::{Index, Layer, Tree};
@@ -10,6 +11,8 @@ use store::{Store, StoreError};
 #[derive(Debug, Clone, Default)]
 pub struct Stack {
     layers: Vec<Layer>,
+    /// Index files, open for mounting.
+    indexes: Vec<Arc<File>>,
     diff_ids: Vec<DiffId>,
 }
 
@@ -62,7 +65,14 @@ impl Stack {
             Some(files) => files,
             None => self.index_anew(store, layer, below)?,
         };
+        let unreadable = |source: std::io::Error| StackError::Store(StoreError::Io {
+            action: "open the index of a layer in",
+            path: store.path().to_owned(),
+            source,
+        });
+        let index_file = files.index.try_clone().map_err(unreadable)?;
         let index = Index::open(files.index).map_err(|source| StackError::Index { layer, source })?;
+        self.indexes.push(Arc::new(index_file));
         self.layers.push(Layer { index: Arc::new(index), tar: Arc::new(files.tar) });
         self.diff_ids.push(layer);
         Ok(())
@@ -96,6 +106,11 @@ impl Stack {
     /// The layers, bottom first.
     pub fn layers(&self) -> &[Layer] {
         &self.layers
+    }
+
+    /// Their index files, bottom first.
+    pub(crate) fn index_files(&self) -> &[Arc<File>] {
+        &self.indexes
     }
 
     /// Their DiffIDs, bottom first.

@@ -23,6 +23,7 @@
 //!   leases/PID-START               what a live process uses, a digest a line
 //!   ingest/PID-START-N             folders being worked in; swept when their process is gone
 //!   locks/NAME                     empty files for flock
+//!   stubs/                         empty etc/hosts, proc/ …: lowest layer of every container, to be mounted over
 //! ```
 //!
 //! This crate knows no tar, no HTTP and no Dockerfile. It hands out descriptors and guards, never bare paths.
@@ -121,8 +122,37 @@ impl Store {
                 Err(errno) => return Err(StoreError::io("create folder", path.join(folder), errno)),
             }
         }
+        store.make_stubs()?;
         file::replace(&store, "version", VERSION)?;
         Ok(store)
+    }
+
+    /// What every container has something mounted on. As the lowest layer it gives the mounts their places, so that
+    /// none has to be made in the writable layer, where it would be committed.
+    fn make_stubs(&self) -> Result<(), StoreError> {
+        let visible = Mode::from_raw_mode(0o755);
+        for folder in ["stubs/etc", "stubs/proc", "stubs/dev", "stubs/sys"] {
+            match rustix::fs::mkdirat(&self.root, folder, visible) {
+                Ok(()) | Err(rustix::io::Errno::EXIST) => {}
+                Err(errno) => return Err(StoreError::io("create folder", self.path.join(folder), errno)),
+            }
+        }
+        for name in ["stubs/etc/hosts", "stubs/etc/hostname", "stubs/etc/resolv.conf"] {
+            let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::CLOEXEC;
+            rustix::fs::openat(&self.root, name, flags, Mode::from_raw_mode(0o644))
+                .map_err(|errno| StoreError::io("create", self.path.join(name), errno))?;
+        }
+        Ok(())
+    }
+
+    /// The folder of places to mount on.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn stubs(&self) -> Result<OwnedFd, StoreError> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        rustix::fs::openat(&self.root, "stubs", flags, Mode::empty())
+            .map_err(|errno| StoreError::io("open", self.path.join("stubs"), errno))
     }
 
     /// Where the store is, for messages and `info`.

@@ -28,6 +28,9 @@ fn names_below(path: &std::path::Path) -> Vec<String> {
     let mut names = Vec::new();
     for entry in std::fs::read_dir(path).unwrap().map(Result::unwrap) {
         let name = entry.file_name().into_string().unwrap();
+        if name == "stubs" {
+            continue;
+        }
         if entry.file_type().unwrap().is_dir() {
             names.extend(names_below(&entry.path()).into_iter().map(|inner| format!("{name}/{inner}")));
         } else {
