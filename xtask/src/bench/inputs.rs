@@ -62,7 +62,7 @@ pub(super) fn change_file(folder: &Path, round: usize) -> Result<()> {
 
 /// A Debian root behind one file that no tool has seen, so that the whole is new.
 pub(super) fn debian_tar(work: &Work, name: &str, salt: &str) -> Result<PathBuf> {
-    let debian = testkit::debian_root_tar_in(&Work::cache(), Debian::Minimal);
+    let debian = testkit::debian_root_tar_in(&Work::cache(), Debian::Node);
     let path = work.path(name);
     let problem = |error: std::io::Error| format!("{}: {error}", path.display());
     let mut head = TarWriter::default();
