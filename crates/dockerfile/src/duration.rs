@@ -89,3 +89,6 @@ fn number_and_unit(text: &str) -> Result<(u128, &str), DurationError> {
     nanos += digits.parse::<u128>().unwrap_or(0) * scale / power;
     Ok((nanos, rest))
 }
+
+#[cfg(test)]
+mod tests;

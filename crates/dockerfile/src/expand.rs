@@ -506,3 +506,6 @@ impl Words {
         self.done
     }
 }
+
+#[cfg(test)]
+mod tests;

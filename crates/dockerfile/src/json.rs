@@ -314,3 +314,6 @@ pub(crate) fn write(items: &[String]) -> String {
     out.push(']');
     out
 }
+
+#[cfg(test)]
+mod tests;

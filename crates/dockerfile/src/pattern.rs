@@ -316,3 +316,6 @@ fn first_char(bytes: &[u8]) -> Option<(char, usize)> {
     let c = bytes.get(..length).and_then(|bytes| std::str::from_utf8(bytes).ok()).and_then(|text| text.chars().next());
     Some(c.map_or((char::REPLACEMENT_CHARACTER, 1), |c| (c, length)))
 }
+
+#[cfg(test)]
+mod tests;

@@ -67,3 +67,6 @@ pub(crate) fn nearest(text: &str) -> Option<String> {
     let name = upper.strip_prefix("SIG").unwrap_or(&upper);
     suggest::nearest(name, NAMES.map(|(known, _)| known)).map(|known| format!("SIG{known}"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -123,3 +123,6 @@ fn from_span(mount: Span, text: &str, from: &str) -> Span {
         _ => mount,
     }
 }
+
+#[cfg(test)]
+mod tests;

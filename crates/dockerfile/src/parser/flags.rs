@@ -84,7 +84,7 @@ impl Flags {
     /// Value of a flag that may be given once.
     pub(super) fn value(&mut self, name: &str) -> Option<Word> {
         let index = self.found.iter().position(|(found, _)| *found == name)?;
-        self.found.swap_remove(index).1
+        self.found.remove(index).1
     }
 
     /// Values of a flag that may be given often, in order.
@@ -98,7 +98,7 @@ impl Flags {
     /// Value of a switch, `None` when it is not given.
     pub(super) fn switch(&mut self, name: &str) -> Option<bool> {
         let index = self.found.iter().position(|(found, _)| *found == name)?;
-        Some(self.found.swap_remove(index).1.is_none_or(|value| value.text == "true"))
+        Some(self.found.remove(index).1.is_none_or(|value| value.text == "true"))
     }
 }
 
