@@ -17,6 +17,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Statx, StatxFlags};
 use rustix::io::Errno;
 
+use crate::descent::FOLDER;
 use crate::entry::{Entry, EntryKind, LONGEST_PATH, Metadata, Shown, Timestamp};
 use crate::tree::{Tree, TreeError};
 use crate::writer::{LayerWriter, WriteError};
@@ -144,7 +145,6 @@ pub fn diff(
     Ok(diff.statistics)
 }
 
-const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 /// A pipe or device that took the file's place must not make the walk wait.
 const FILE: OFlags =
     OFlags::RDONLY.union(OFlags::NOFOLLOW).union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
@@ -211,7 +211,9 @@ impl Diff<'_> {
     fn is_leftover(&self, folder: &OwnedFd, path: &[u8], now: &Metadata) -> Result<bool, DiffError> {
         let (Some(skip), Some(base)) = (self.options.skip, self.options.base) else { return Ok(false) };
         let is_parent = |name: &Vec<u8>| name.strip_prefix(path).is_some_and(|rest| rest.starts_with(b"/"));
-        if !skip.iter().any(is_parent) || !walk::holds_only(folder, path, skip)? {
+        if !skip.iter().any(is_parent)
+            || !walk::holds_only(folder.as_fd(), path, skip).map_err(reading(path, "listing it"))?
+        {
             return Ok(false);
         }
         let failed = |source| DiffError::Base { path: path.to_vec(), source };

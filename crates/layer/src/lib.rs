@@ -6,9 +6,12 @@
 //! This crate knows neither the store nor images, and never follows a path as text on the host.
 
 mod compression;
+mod descent;
 mod diff;
+mod directory;
 mod entry;
 mod erofs;
+mod extract;
 mod index;
 mod ingest;
 mod mount;
@@ -19,12 +22,14 @@ mod writer;
 
 pub use compression::{Compression, CompressionError, Decoder, is_tar};
 pub use diff::{DiffError, DiffOptions, DiffStatistics, diff};
+pub use directory::{Backend, LayerDirectory};
 pub use entry::{Entry, EntryKind, Metadata, PathError, Timestamp, Xattr, normalize};
 pub use erofs::xattrs::XattrError;
+pub use extract::{ExtractError, ExtractOptions, ExtractStatistics, extract};
 pub use index::{Index, IndexError};
 pub use ingest::{IngestError, ingest};
 pub use mount::{MountError, erofs_supported, mount_erofs};
-pub use overlay::{MOST_LAYERS, OverlayOptions, Upper, mount_overlay};
+pub use overlay::{MOST_LAYERS, OverlayOptions, Upper, mount_overlay, prepare_upper};
 pub use tar::TarError;
 pub use tree::{FileReader, Identity, Layer, Node, NodeType, Resolved, Tree, TreeError};
 pub use writer::{FinishedLayer, IndexingError, LayerWriter, WriteError};

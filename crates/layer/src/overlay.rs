@@ -16,6 +16,9 @@ use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::mount::{MountAttrFlags, MountFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags};
 
+use crate::descent::FOLDER;
+use crate::entry::Metadata;
+use crate::extract::metadata;
 use crate::mount::{MountContext, MountError, descriptor_path, mount_empty};
 
 /// The most layers that overlayfs stacks (`OVL_MAX_STACK` in the kernel).
@@ -77,6 +80,18 @@ pub fn mount_overlay(options: &OverlayOptions<'_>) -> Result<OwnedFd, MountError
     let empty: Vec<OwnedFd> = (options.lower.len()..needed).map(|_| mount_empty()).collect::<Result<_, _>>()?;
     let lower: Vec<BorrowedFd<'_>> = options.lower.iter().copied().chain(empty.iter().map(AsFd::as_fd)).collect();
     mount_stack(&OverlayOptions { lower: &lower, ..*options })
+}
+
+/// Gives an upper folder the metadata of the root below it, before its first mount: the root of an overlay shows its
+/// upper folder's.
+///
+/// # Errors
+/// When something cannot be set.
+pub fn prepare_upper(folder: BorrowedFd<'_>, root: &Metadata) -> Result<(), MountError> {
+    let failed = |(doing, source)| MountError::Prepare { doing, source };
+    let folder = rustix::fs::openat(folder, c".", FOLDER, Mode::empty())
+        .map_err(|source| failed(("opening the upper folder", source)))?;
+    metadata::set_on(folder.as_fd(), root, false).map(|_left_out| ()).map_err(failed)
 }
 
 /// How folders are named to the kernel.

@@ -1,18 +1,16 @@
-//! Walks a folder depth-first in sorted order, by descriptors alone.
-//!
-//! Names are read a folder at a time and sorted by their bytes. However deep the tree, few descriptors are open: an
-//! ancestor far above is closed and later reopened through `..`, and must then be the same folder.
+//! Walks a folder depth-first in sorted order, by descriptors alone. Names are read a folder at a time and sorted by
+//! their bytes.
 
 use std::collections::HashSet;
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::{FileType, Mode, RawDir};
+use rustix::fs::{FileType, RawDir};
+use rustix::io::Errno;
 
-use super::{DiffError, FOLDER, reading, status_of};
+use crate::descent::Descent;
 
-/// How many folders stay open, the innermost ones. Deep trees are rare, and a process has 1024 descriptors.
-const OPEN_FOLDERS: usize = 64;
+use super::{DiffError, reading};
 
 /// A name met on the walk.
 #[derive(Debug)]
@@ -25,19 +23,16 @@ pub(super) struct Found {
     pub(super) file_type: FileType,
 }
 
-/// The walk: folders from the root to where it is now.
+/// The walk: where it is, and what is left to visit in each folder above.
 #[derive(Debug)]
 pub(super) struct Walk {
+    descent: Descent,
     levels: Vec<Level>,
     path: Vec<u8>,
 }
 
 #[derive(Debug)]
 struct Level {
-    /// None while the walk is far below.
-    folder: Option<OwnedFd>,
-    /// Device and inode, known from the moment it is closed.
-    identity: Option<(u32, u32, u64)>,
     /// Names still to visit, the last one first.
     names: Vec<(CString, FileType)>,
     /// Length of the walk's path at this level.
@@ -46,74 +41,53 @@ struct Level {
 
 impl Walk {
     pub(super) fn new(root: OwnedFd) -> Result<Self, DiffError> {
-        let names = sorted_names(&root, &[])?;
-        let level = Level { folder: Some(root), identity: None, names, path_length: 0 };
-        Ok(Self { levels: vec![level], path: Vec::new() })
+        let names = sorted_names(root.as_fd()).map_err(reading(&[], "listing it"))?;
+        Ok(Self { descent: Descent::new(root), levels: vec![Level { names, path_length: 0 }], path: Vec::new() })
     }
 
     /// The next name in order, none when all have been visited.
     pub(super) fn next_name(&mut self) -> Result<Option<Found>, DiffError> {
         while let Some(level) = self.levels.last_mut() {
+            self.path.truncate(level.path_length);
             if let Some((name, file_type)) = level.names.pop() {
-                self.path.truncate(level.path_length);
                 return Ok(Some(Found { path: joined(&self.path, &name), name, file_type }));
             }
-            self.ascend()?;
+            self.levels.pop();
+            self.descent.leave().map_err(reading(&self.path, "going back to the folder above"))?;
         }
         Ok(None)
     }
 
     /// The folder that the last name is in.
     pub(super) fn folder(&self) -> BorrowedFd<'_> {
-        let innermost = self.levels.last().and_then(|level| level.folder.as_ref());
-        innermost.expect("a name was given out, so its folder is open").as_fd()
+        self.descent.innermost()
     }
 
     /// Goes on inside the folder that was found last.
     pub(super) fn descend(&mut self, folder: OwnedFd, found: &Found) -> Result<(), DiffError> {
+        let names = sorted_names(folder.as_fd()).map_err(reading(&found.path, "listing it"))?;
+        self.descent.enter(folder).map_err(reading(&found.path, "reading its status"))?;
         self.path.clone_from(&found.path);
-        let names = sorted_names(&folder, &self.path)?;
-        self.levels.push(Level { folder: Some(folder), identity: None, names, path_length: self.path.len() });
-        if let Some(far) = self.levels.len().checked_sub(OPEN_FOLDERS + 1) {
-            let level = &mut self.levels[far];
-            if let Some(folder) = level.folder.take() {
-                level.identity = Some(identity(&folder, &self.path)?);
-            }
-        }
-        Ok(())
-    }
-
-    fn ascend(&mut self) -> Result<(), DiffError> {
-        let Some(left) = self.levels.pop() else { return Ok(()) };
-        let (Some(level), Some(left)) = (self.levels.last_mut(), left.folder) else { return Ok(()) };
-        if level.folder.is_none() {
-            let path = &self.path[..level.path_length];
-            let parent = rustix::fs::openat(&left, c"..", FOLDER, Mode::empty())
-                .map_err(reading(path, "opening a folder again"))?;
-            if level.identity != Some(identity(&parent, path)?) {
-                return Err(DiffError::Replaced { path: path.to_vec() });
-            }
-            level.folder = Some(parent);
-        }
+        self.levels.push(Level { names, path_length: self.path.len() });
         Ok(())
     }
 }
 
 /// Whether a folder holds nothing but names that are to be skipped.
-pub(super) fn holds_only(folder: &OwnedFd, path: &[u8], skip: &HashSet<Vec<u8>>) -> Result<bool, DiffError> {
-    let names = sorted_names(folder, path)?;
+pub(super) fn holds_only(folder: BorrowedFd<'_>, path: &[u8], skip: &HashSet<Vec<u8>>) -> Result<bool, Errno> {
+    let names = sorted_names(folder)?;
     // The walk reads the folder again from its beginning.
-    rustix::fs::seek(folder, rustix::fs::SeekFrom::Start(0)).map_err(reading(path, "reading a folder again"))?;
+    rustix::fs::seek(folder, rustix::fs::SeekFrom::Start(0))?;
     Ok(names.iter().all(|(name, _)| skip.contains(&joined(path, name))))
 }
 
 /// Names in a folder without `.` and `..`, in descending order.
-fn sorted_names(folder: &OwnedFd, path: &[u8]) -> Result<Vec<(CString, FileType)>, DiffError> {
+fn sorted_names(folder: BorrowedFd<'_>) -> Result<Vec<(CString, FileType)>, Errno> {
     let mut names = Vec::new();
     let mut buffer = Vec::with_capacity(32 * 1024);
     let mut entries = RawDir::new(folder, buffer.spare_capacity_mut());
     while let Some(entry) = entries.next() {
-        let entry = entry.map_err(reading(path, "reading a folder"))?;
+        let entry = entry?;
         if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
             names.push((entry.file_name().to_owned(), entry.file_type()));
         }
@@ -130,9 +104,4 @@ fn joined(folder: &[u8], name: &CStr) -> Vec<u8> {
     }
     path.extend_from_slice(name.to_bytes());
     path
-}
-
-fn identity(folder: &OwnedFd, path: &[u8]) -> Result<(u32, u32, u64), DiffError> {
-    let status = status_of(folder, path)?;
-    Ok((status.stx_dev_major, status.stx_dev_minor, status.stx_ino))
 }
