@@ -122,6 +122,8 @@ impl Indexer<'_> {
         if *size > LARGEST_SPARSE {
             return Err(IndexingError::Range { path: path(), what: "size" });
         }
+        let chunk = crate::erofs::BLOCK << mapping::bits_of_sparse(segments, *size);
+        self.inodes.reserve_chunks(size.div_ceil(chunk), &member.entry.path)?;
         if mapping::needs_content(segments, member.data, *size) {
             if !self.inodes.can_spill(member.stored) {
                 return Err(IndexingError::Spill { path: path() });

@@ -349,4 +349,4 @@ fn wrong_type(place: Identity, wanted: &'static str) -> TreeError {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

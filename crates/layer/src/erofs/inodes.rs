@@ -16,6 +16,11 @@ use super::{BLOCK, mode};
 /// Most bytes that an index copies from elsewhere, for sparse files and for links to layers below.
 const MOST_SPILLED: u64 = 256 << 20;
 
+/// Most inodes of one layer: half a gigabyte of memory.
+const MOST_INODES: usize = 1 << 22;
+/// Most chunks of all sparse files of a layer: 32 MiB of indexes.
+const MOST_CHUNKS: u64 = 1 << 22;
+
 /// Why entries cannot be put into an index.
 #[derive(Debug, thiserror::Error)]
 pub enum IndexingError {
@@ -58,6 +63,12 @@ pub enum IndexingError {
     /// Too much content would have to be copied into the index.
     #[error("`{path}` would copy more than 256 MiB into the layer's index")]
     Spill {
+        /// The entry.
+        path: String,
+    },
+    /// The layer has more files than are kept in memory.
+    #[error("`{path}` is one too many: a layer may have 4194304 files and folders")]
+    TooMany {
         /// The entry.
         path: String,
     },
@@ -142,6 +153,8 @@ pub(crate) struct Inodes {
     /// Content that is copied into the index, in whole blocks.
     pub(super) spilled: Vec<u8>,
     pub(super) needs_base: bool,
+    /// Chunks of sparse files so far.
+    chunks: u64,
     /// The folder of the entry before: most often also of the next.
     recent: (Vec<u8>, Id),
     /// Inodes of layers below that have names here.
@@ -154,6 +167,7 @@ impl Inodes {
             all: vec![Inode::implied()],
             spilled: Vec::new(),
             needs_base: false,
+            chunks: 0,
             recent: (Vec::new(), ROOT),
             adopted: HashMap::new(),
         }
@@ -162,6 +176,9 @@ impl Inodes {
     /// Adds an entry. Only the content of regular files is looked at.
     pub(crate) fn add(&mut self, entry: &Entry, content: Content, base: Option<&Tree>) -> Result<(), IndexingError> {
         let path = &entry.path[..];
+        if self.all.len() + path.len() / 2 + 1 > MOST_INODES {
+            return Err(IndexingError::TooMany { path: Shown(path).to_string() });
+        }
         match &entry.kind {
             EntryKind::Opaque => {
                 let id = self.directory(path);
@@ -179,7 +196,8 @@ impl Inodes {
         if let EntryKind::HardLink { target } = &entry.kind {
             let id = self.link(path, target, base)?;
             let parent = self.directory(folder);
-            return self.put(parent, name, id);
+            self.put(parent, name, id);
+            return Ok(());
         }
         let parent = self.directory(folder);
         let old = self.child(parent, name);
@@ -189,7 +207,7 @@ impl Inodes {
                     Some((id, Kind::Directory(_))) => id,
                     other => {
                         let hides = matches!(other, Some((_, Kind::Whiteout)));
-                        self.new_directory(parent, name, hides)?
+                        self.attach(parent, name, hides)
                     }
                 };
                 self.list(id, entry)
@@ -201,14 +219,16 @@ impl Inodes {
                 }
                 Some(_) => Ok(()),
                 None => {
-                    let id = self.push(Inode::new(mode::CHAR, &Metadata::default(), Kind::Whiteout, path)?, path)?;
-                    self.put(parent, name, id)
+                    let id = self.push(Inode::new(mode::CHAR, &Metadata::default(), Kind::Whiteout, path)?);
+                    self.put(parent, name, id);
+                    Ok(())
                 }
             },
             _ => {
                 let (format, kind) = self.leaf(entry, content)?;
-                let id = self.push(Inode::new(format, &entry.metadata, kind, path)?, path)?;
-                self.put(parent, name, id)
+                let id = self.push(Inode::new(format, &entry.metadata, kind, path)?);
+                self.put(parent, name, id);
+                Ok(())
             }
         }
     }
@@ -222,6 +242,15 @@ impl Inodes {
         self.spilled.extend_from_slice(bytes);
         self.spilled.resize(self.spilled.len().next_multiple_of(BLOCK as usize), 0);
         Ok(first as u32)
+    }
+
+    /// Takes so many chunks out of what a layer may have: a few bytes of tar can ask for a large map.
+    pub(crate) fn reserve_chunks(&mut self, count: u64, path: &[u8]) -> Result<(), IndexingError> {
+        self.chunks = self.chunks.saturating_add(count);
+        if self.chunks > MOST_CHUNKS {
+            return Err(IndexingError::Range { path: Shown(path).to_string(), what: "number of sparse chunks" });
+        }
+        Ok(())
     }
 
     /// Whether so much content can still be copied.
@@ -311,13 +340,6 @@ impl Inodes {
         id
     }
 
-    fn new_directory(&mut self, parent: Id, name: &[u8], hides: bool) -> Result<Id, IndexingError> {
-        if self.all.len() >= Id::MAX as usize {
-            return Err(IndexingError::Range { path: Shown(name).to_string(), what: "number of inodes" });
-        }
-        Ok(self.attach(parent, name, hides))
-    }
-
     fn child(&self, parent: Id, name: &[u8]) -> Option<Id> {
         match &self.all[parent as usize].kind {
             Kind::Directory(directory) => directory.children.get(name).copied(),
@@ -325,17 +347,13 @@ impl Inodes {
         }
     }
 
-    fn push(&mut self, inode: Inode, path: &[u8]) -> Result<Id, IndexingError> {
-        let id = self.all.len();
-        if id >= Id::MAX as usize {
-            return Err(IndexingError::Range { path: Shown(path).to_string(), what: "number of inodes" });
-        }
+    fn push(&mut self, inode: Inode) -> Id {
         self.all.push(inode);
-        Ok(id as Id)
+        (self.all.len() - 1) as Id
     }
 
     /// Names an inode; what had the name before loses it.
-    fn put(&mut self, parent: Id, name: &[u8], id: Id) -> Result<(), IndexingError> {
+    fn put(&mut self, parent: Id, name: &[u8], id: Id) {
         let mut replaced = None;
         if let Kind::Directory(directory) = &mut self.all[parent as usize].kind {
             replaced = directory.children.insert(name.into(), id);
@@ -343,7 +361,6 @@ impl Inodes {
         if replaced.is_some_and(|old| matches!(self.all[old as usize].kind, Kind::Directory(_))) {
             self.recent = (Vec::new(), ROOT);
         }
-        Ok(())
     }
 
     /// The inode that a hard link names: of this layer, or else one made after a file of the layers below.
@@ -386,7 +403,7 @@ impl Inodes {
             _ => Content::Mapped(Mapping::Empty),
         };
         let (format, kind) = self.leaf(&entry, content)?;
-        let id = self.push(Inode::new(format, &entry.metadata, kind, path)?, path)?;
+        let id = self.push(Inode::new(format, &entry.metadata, kind, path)?);
         self.needs_base = true;
         self.adopted.insert(node.identity(), id);
         Ok(id)

@@ -56,7 +56,7 @@ pub(crate) fn bits_of_sparse(segments: &[Segment], size: u64) -> u8 {
     aligned.max(fewest).min(LARGEST)
 }
 
-/// Whether all data chunks can be pointed to in the tar.
+/// Whether some chunks cannot be pointed to in the tar, so that the stored bytes are needed.
 pub(crate) fn needs_content(segments: &[Segment], data: u64, size: u64) -> bool {
     let mut is_spilling = false;
     chunks(segments, data, size, bits_of_sparse(segments, size), |piece| {

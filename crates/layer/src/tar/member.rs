@@ -53,7 +53,7 @@ pub(super) fn interpret(
     let place = Place { offset, name };
     let none = Pax::default();
     let pax = pending.pax.as_ref().unwrap_or(&none);
-    debug_assert!(!globals.names_content(), "refused when it was read");
+    debug_assert!(!globals.is_unfit_for_all(), "refused when it was read");
     place.agree("path", pending.long_name.as_ref(), pax.path.as_ref())?;
     place.agree("linkpath", pending.long_link.as_ref(), pax.link.as_ref())?;
     let name = if pax.sparse.is_used() { pax.sparse.name.as_deref().unwrap_or(name) } else { name };

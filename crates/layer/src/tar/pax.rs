@@ -29,6 +29,9 @@ pub(super) struct PaxSparse {
     offset: Option<u64>,
 }
 
+/// Most extended attributes of one member.
+const MOST_XATTRS: usize = 1024;
+
 /// Name of the record that is malformed.
 pub(super) type Malformed = &'static str;
 
@@ -54,7 +57,7 @@ impl Pax {
             b"mtime" => self.mtime = optional(value, time).ok_or("mtime")?,
             _ => {
                 if let Some(name) = key.strip_prefix(b"SCHILY.xattr.") {
-                    self.xattr(name, value);
+                    self.xattr(name, value)?;
                 } else if let Some(key) = key.strip_prefix(b"GNU.sparse.") {
                     self.sparse.apply(key, value)?;
                 }
@@ -64,16 +67,21 @@ impl Pax {
     }
 
     /// An attribute may well have an empty value, so that it cannot be taken back.
-    fn xattr(&mut self, name: &[u8], value: &[u8]) {
+    fn xattr(&mut self, name: &[u8], value: &[u8]) -> Result<(), Malformed> {
+        let is_full = self.xattrs.len() == MOST_XATTRS;
         match self.xattrs.iter_mut().find(|known| known.name == name) {
             Some(known) => known.value = value.to_vec(),
+            None if is_full => return Err("SCHILY.xattr"),
             None => self.xattrs.push(Xattr { name: name.to_vec(), value: value.to_vec() }),
         }
+        Ok(())
     }
 
-    /// What a global header may not say: it would rename or resize all members behind it.
-    pub(super) fn names_content(&self) -> bool {
-        self.path.is_some() || self.link.is_some() || self.size.is_some() || self.sparse.is_used()
+    /// What a global header may not say: it would rename or resize all members behind it, or put attributes on them
+    /// that take more room than the members.
+    pub(super) fn is_unfit_for_all(&self) -> bool {
+        let names = self.path.is_some() || self.link.is_some() || self.size.is_some();
+        names || self.sparse.is_used() || !self.xattrs.is_empty()
     }
 }
 

@@ -305,7 +305,7 @@ impl Reader {
             Extension::Global => {
                 let mut globals = self.globals.clone();
                 globals.read(&payload).map_err(|field| self.field(field))?;
-                if globals.names_content() {
+                if globals.is_unfit_for_all() {
                     return Err(self.conflict("global extended header"));
                 }
                 self.globals = globals;
@@ -371,11 +371,6 @@ impl Reader {
             None => Timestamp { secs: header.mtime().ok_or_else(|| self.field("mtime"))?, nanos: 0 },
         };
         let mut xattrs = pax.xattrs;
-        for xattr in &self.globals.xattrs {
-            if !xattrs.iter().any(|own| own.name == xattr.name) {
-                xattrs.push(xattr.clone());
-            }
-        }
         xattrs.sort_unstable();
         Ok(Metadata {
             mode: (mode & 0o7777) as u32,
