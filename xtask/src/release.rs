@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
 
 use crate::{Result, machine, process, say};
 
@@ -22,12 +24,24 @@ pub(crate) fn build() -> Result<PathBuf> {
     let path = target.join("onggi");
     place(&built, &path).map_err(|error| format!("{}: {error}", path.display()))?;
     let size = fs::metadata(&path).map_err(|error| format!("{}: {error}", path.display()))?.len();
-    say::line(&format!("    {} ({:.1} MB, static)", path.display(), size as f64 / 1e6));
+    let start = start_time(&path)?;
+    say::line(&format!("    {} ({:.1} MB, static, starts in {start:.1} ms)", path.display(), size as f64 / 1e6));
     Ok(path)
 }
 
+/// The best of twenty, in milliseconds: what the machine is busy with besides is not the binary's fault.
+fn start_time(path: &Path) -> Result<f64> {
+    let mut best = f64::INFINITY;
+    for _ in 0..20 {
+        let start = Instant::now();
+        process::output(Command::new(path).arg("--version"))?;
+        best = best.min(start.elapsed().as_secs_f64() * 1e3);
+    }
+    Ok(best)
+}
+
 fn host() -> Result<String> {
-    let version = process::output(std::process::Command::new("rustc").arg("-vV"))?;
+    let version = process::output(Command::new("rustc").arg("-vV"))?;
     let host = version.lines().find_map(|line| line.strip_prefix("host: "));
     host.map(str::to_owned).ok_or_else(|| "`rustc -vV` does not name its host".to_owned())
 }

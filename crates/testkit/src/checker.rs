@@ -16,7 +16,7 @@ use std::io::Read;
 use sha2::{Digest as _, Sha256};
 
 pub use archive::check_archive;
-pub use store::check_store;
+pub use store::{check_store, store_images};
 pub use tree::{Kind, Node, Tree, differences};
 
 /// What is wrong, with the name of the thing that it is wrong with.

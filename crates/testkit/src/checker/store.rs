@@ -18,16 +18,30 @@ use super::{CheckedImage, Problem, chain_ids, diff_ids, digest, expect_digest, j
 ///
 /// # Errors
 /// The first thing that is not so.
-pub fn check_store(root: &Path) -> Result<Vec<CheckedImage>, Problem> {
+pub fn check_store(root: &Path) -> Result<(), Problem> {
+    images(root).map(drop)
+}
+
+/// The images of a store, checked as [`check_store`] does, with the file trees that their containers see.
+///
+/// # Errors
+/// The first thing that is not as it should be.
+pub fn store_images(root: &Path) -> Result<Vec<CheckedImage>, Problem> {
+    let mut images = images(root)?;
+    for image in &mut images {
+        image.tree = tree(root, &image.diff_ids)?;
+    }
+    Ok(images)
+}
+
+/// Trees are left empty: reading every layer once more for each image takes its time.
+fn images(root: &Path) -> Result<Vec<CheckedImage>, Problem> {
     if !root.join("version").exists() {
         // The version file is written last: before it, there is no store.
         return Ok(Vec::new());
     }
     let layers = check_layers(root)?;
-    let mut names: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for (file, content) in texts(root, "references")? {
-        names.entry(trimmed_id(&content)).or_default().push(file.replace('+', "/"));
-    }
+    let mut names = references(root)?;
     let mut images = Vec::new();
     for hex in listing(root, "images")? {
         let bytes = read(&root.join("images").join(&hex))?;
@@ -39,9 +53,8 @@ pub fn check_store(root: &Path) -> Result<Vec<CheckedImage>, Problem> {
         for (diff_id, chain_id) in diff_ids.iter().zip(&chain_ids) {
             check_presence(root, &id, diff_id, chain_id, &layers)?;
         }
-        let names = names.remove(id.trim_start_matches("sha256:")).unwrap_or_default();
-        let tree = tree(root, &diff_ids)?;
-        images.push(CheckedImage { id, names, diff_ids, chain_ids, config, tree });
+        let names = names.remove(&hex).unwrap_or_default();
+        images.push(CheckedImage { id, names, diff_ids, chain_ids, config, tree: Tree::new() });
     }
     if let Some((id, names)) = names.pop_first() {
         return Err(Problem::new(format!("references/{names:?}: image {id} is not there")));
@@ -52,6 +65,15 @@ pub fn check_store(root: &Path) -> Result<Vec<CheckedImage>, Problem> {
         }
     }
     Ok(images)
+}
+
+/// Image IDs, as hex, with the references that lead to them.
+fn references(root: &Path) -> Result<BTreeMap<String, Vec<String>>, Problem> {
+    let mut names: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (file, content) in texts(root, "references")? {
+        names.entry(trimmed_id(&content)).or_default().push(file.replace('+', "/"));
+    }
+    Ok(names)
 }
 
 /// The DiffIDs, as hex, of all layers whose tar is whole.
