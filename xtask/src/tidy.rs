@@ -40,6 +40,7 @@ pub(crate) fn run() -> Result<()> {
             say::line(&format!("    {} files, nothing to complain about", files.len()));
             Ok(())
         }
+        1 => Err("tidy has one complaint".to_owned()),
         count => Err(format!("tidy has {count} complaints")),
     }
 }

@@ -21,7 +21,7 @@ fn rules_find_what_they_are_for() {
         ("crates/a/src/x.rs", &long, "901 lines"),
         ("crates/a/src/x.rs", "use std;\n", "does not begin"),
         ("crates/a/src/x.rs", concat!("//! x\n#[al", "low(dead_code)]\n"), "x.rs:2"),
-        ("crates/a/src/x.rs", concat!("//! x\n    Oth", "er(String),\n"), "what went wrong"),
+        ("crates/a/src/x.rs", "//! x\npub enum XError {\n    Other(String),\n}\n", "x.rs:3"),
         ("crates/a/src/x.rs", concat!("//! x\nlet x = un", "safe { 1 };\n"), "belongs into"),
         ("crates/a/src/x.rs", concat!("//! x\nto", "do!()\n"), "honest"),
     ];
@@ -37,6 +37,7 @@ fn rules_leave_good_files_alone() {
         ("crates/a/src/x/tests.rs", &("//! x\n".to_owned() + &"\n".repeat(900))),
         ("crates/runtime/src/sys.rs", concat!("//! x\nlet x = un", "safe { 1 };\n")),
         ("crates/a/src/x.rs", "//! x\n// a comment may say to\u{64}o!()\n"),
+        ("crates/a/src/x.rs", "//! x\nenum XError {\n    A,\n}\nenum Reference {\n    Other(String),\n}\n"),
         ("docs/x.md", "no header\n"),
     ];
     for (path, text) in cases {
