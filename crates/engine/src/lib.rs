@@ -3,15 +3,33 @@
 //! Reading order: [`build()`] is the picture of the whole program on one screen. Nothing here prints, parses
 //! arguments or reads the environment; what the host has to say (time, folders) comes in through [`Engine`].
 
+mod build;
+mod container;
+mod containers;
 mod error;
+mod executor;
+mod launch;
+pub mod monitor;
+mod names;
+mod network;
 pub mod progress;
+mod run;
+mod runtimes;
+mod signals;
+mod terminal;
 
 use std::path::Path;
 
 use jiff::Timestamp;
 use store::Store;
 
+pub use build::{BuildOptions, DockerfileSource, build};
+pub use container::{ContainerRecord, ContainerState, ContainerStatus};
+pub use containers::{ContainerSummary, containers, inspect_containers, kill, remove_container, stop, wait};
 pub use error::{Error, ErrorKind, Problem, SourceText};
+pub use network::NetworkMode;
+pub use run::{RunOptions, RunOutcome, run};
+pub use runtimes::Runtime;
 
 /// What every verb works on.
 #[derive(Debug)]

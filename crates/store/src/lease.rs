@@ -41,6 +41,11 @@ impl ProcessIdentity {
         Ok(own)
     }
 
+    /// The identity of a running process.
+    pub fn of(pid: u32) -> Option<Self> {
+        start_time(pid).map(|start| Self { pid, start })
+    }
+
     /// Whether the process still runs.
     pub fn is_alive(self) -> bool {
         start_time(self.pid) == Some(self.start)

@@ -1,0 +1,116 @@
+//! `build`: a Dockerfile and a context become an image.
+
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+
+use builder::{BuildRequest, BuildTools, RunNetwork};
+use oci::{ImageId, Reference};
+
+use crate::executor::BuildExecutor;
+use crate::network::NetworkMode;
+use crate::progress::Event;
+use crate::{Engine, Error, ErrorKind, Runtime};
+
+/// What `build` was asked for.
+#[derive(Debug, Clone)]
+pub struct BuildOptions {
+    /// Where the Dockerfile is.
+    pub dockerfile: DockerfileSource,
+    /// The context's folder.
+    pub context: Option<PathBuf>,
+    /// Names for the image.
+    pub tags: Vec<String>,
+    /// Stage to stop at.
+    pub target: Option<String>,
+    /// Build arguments with their values.
+    pub build_args: Vec<(String, String)>,
+    /// Labels to add.
+    pub labels: Vec<(String, String)>,
+    /// Run every step again.
+    pub no_cache: bool,
+    /// Network of RUN.
+    pub network: NetworkMode,
+    /// Say why steps were not cached.
+    pub explain: bool,
+    /// Which runtime runs the steps.
+    pub runtime: Runtime,
+}
+
+/// Where a Dockerfile comes from.
+#[derive(Debug, Clone)]
+pub enum DockerfileSource {
+    /// `Dockerfile` in the context, or `dockerfile` (S084).
+    Default,
+    /// `-f PATH`, from the current folder.
+    File(PathBuf),
+    /// `-f -`: its bytes.
+    Bytes(Vec<u8>),
+}
+
+/// Builds an image.
+///
+/// # Errors
+/// Mistakes of the Dockerfile come all at once, with their places.
+pub fn build(
+    engine: &Engine,
+    options: &BuildOptions,
+    progress: &(dyn Fn(Event) + Sync),
+    cancelled: &AtomicBool,
+) -> Result<ImageId, Error> {
+    let tags = options.tags.iter().map(|tag| tag.parse::<Reference>()).collect::<Result<Vec<_>, _>>()?;
+    let (name, text) = read_dockerfile(options)?;
+    let request = BuildRequest {
+        dockerfile_name: name,
+        dockerfile: text,
+        context: options.context.clone(),
+        tags,
+        target: options.target.clone(),
+        build_args: options.build_args.clone(),
+        labels: options.labels.clone(),
+        no_cache: options.no_cache,
+        network: match options.network {
+            NetworkMode::Bridge => RunNetwork::Default,
+            NetworkMode::None => RunNetwork::None,
+            NetworkMode::Host => RunNetwork::Host,
+        },
+        explain: options.explain,
+    };
+    let executor = BuildExecutor::new(engine.store(), options.runtime.executor()?);
+    let clock = || engine.now();
+    let tools = BuildTools { store: engine.store(), executor: &executor, progress, clock: &clock, cancelled };
+    let built = builder::build(&request, &tools);
+    built.map(|built| built.image).map_err(|error| Error::from_build(error, &request.dockerfile_name, &request.dockerfile))
+}
+
+/// The Dockerfile's name for messages, and its bytes.
+fn read_dockerfile(options: &BuildOptions) -> Result<(String, Vec<u8>), Error> {
+    match &options.dockerfile {
+        DockerfileSource::Bytes(bytes) => Ok(("Dockerfile".to_owned(), bytes.clone())),
+        DockerfileSource::File(path) => {
+            let bytes = std::fs::read(path).map_err(|error| {
+                Error::new(ErrorKind::NotFound, format!("cannot read the Dockerfile {}", path.display()))
+                    .because(&error)
+                    .with_hint("`-f` is taken from the current folder, not from the context")
+            })?;
+            let name = path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
+            Ok((name, bytes))
+        }
+        DockerfileSource::Default => {
+            let context = options.context.as_deref().unwrap_or_else(|| std::path::Path::new("."));
+            for name in ["Dockerfile", "dockerfile"] {
+                match std::fs::read(context.join(name)) {
+                    Ok(bytes) => return Ok((name.to_owned(), bytes)),
+                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                    Err(error) => {
+                        let path = context.join(name);
+                        let message = format!("cannot read the Dockerfile {}", path.display());
+                        return Err(Error::new(ErrorKind::InvalidInput, message).because(&error));
+                    }
+                }
+            }
+            let message = format!("there is no Dockerfile in {}", context.display());
+            Err(Error::new(ErrorKind::NotFound, message)
+                .with_hint("name it with `-f FILE`, or give the folder that holds it"))
+        }
+    }
+}

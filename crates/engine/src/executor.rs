@@ -1,0 +1,182 @@
+//! Runs the commands of RUN steps in containers of the runtime.
+
+use std::ffi::OsString;
+use std::io::Read;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use builder::{ExecutorError, RunNetwork, RunRequest, StepExecutor, Stream};
+use image::Writable;
+use runtime::network::{BuildNetwork, NetworkError, Owner, prepare_build_network};
+use runtime::{BindMount, BindSource, ContainerSpec, Executor, Mount, NetworkNamespace, Process, Stdio, StdioStream};
+use rustix::event::{PollFd, PollFlags, Timespec};
+use store::Store;
+
+use crate::network::{HostFiles, NetworkMode};
+
+/// What RUN's commands see as their host's name, as in BuildKit: the same each time, so that it does not leak into
+/// layers as a difference.
+const HOSTNAME: &str = "buildkitsandbox";
+
+/// Runs steps for one build. All steps share one network namespace, made when the first of them needs it.
+#[derive(Debug)]
+pub(crate) struct BuildExecutor<'a> {
+    store: &'a Store,
+    runtime: Box<dyn Executor>,
+    host: OnceLock<HostFiles>,
+    network: OnceLock<Result<BuildNetwork, String>>,
+    next: AtomicU32,
+}
+
+impl<'a> BuildExecutor<'a> {
+    pub(crate) fn new(store: &'a Store, runtime: Box<dyn Executor>) -> Self {
+        Self { store, runtime, host: OnceLock::new(), network: OnceLock::new(), next: AtomicU32::new(0) }
+    }
+
+    fn host(&self) -> &HostFiles {
+        self.host.get_or_init(HostFiles::read)
+    }
+
+    fn network(&self) -> Result<&BuildNetwork, ExecutorError> {
+        let prepare = || -> Result<BuildNetwork, NetworkError> {
+            let owner = Owner::this_process(&format!("build-{}", std::process::id()))?;
+            prepare_build_network(&self.host().bridge_config(), &owner)
+        };
+        let network = self.network.get_or_init(|| prepare().map_err(|error| chain(&error)));
+        network.as_ref().map_err(|error| format!("no network for RUN: {error}").into())
+    }
+
+    fn spec(&self, request: &RunRequest<'_>) -> Result<ContainerSpec, ExecutorError> {
+        let writable = Writable { upper: request.upper, work: request.work, volatile: true };
+        let rootfs = image::mount_rootfs(self.store, request.stack, writable)?;
+        let args = request.command.iter().map(OsString::from).collect();
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let id = format!("build-{}-{number}", std::process::id());
+        let mut spec = ContainerSpec::docker_defaults(&id, rootfs, args);
+        let user = image::users::resolve(&request.stack.tree(), request.user)?;
+        HOSTNAME.clone_into(&mut spec.hostname);
+        spec.env = environment(request.env, user.home.as_deref());
+        spec.user = runtime::User { uid: user.uid, gid: user.gid, additional_gids: user.additional_gids };
+        spec.cwd = PathBuf::from(request.working_dir);
+        spec.die_with_parent = true;
+        let mode = match request.network {
+            RunNetwork::Default => {
+                spec.network = NetworkNamespace::Join(self.network()?.namespace.as_fd().try_clone_to_owned()?);
+                NetworkMode::Bridge
+            }
+            RunNetwork::None => NetworkMode::None,
+            RunNetwork::Host => {
+                spec.use_host_network();
+                NetworkMode::Host
+            }
+        };
+        self.mount_files(&mut spec, request.scratch, mode)?;
+        Ok(spec)
+    }
+
+    /// `/etc/hosts` and `/etc/resolv.conf` are mounted, so that they never reach the layer (D112).
+    fn mount_files(&self, spec: &mut ContainerSpec, scratch: &Path, mode: NetworkMode) -> Result<(), ExecutorError> {
+        let address = match mode {
+            NetworkMode::Bridge => Some(self.network()?.attachment.address),
+            _ => None,
+        };
+        let files = [
+            ("hosts", self.host().hosts(mode, HOSTNAME, address)),
+            ("resolv.conf", self.host().resolv_conf(mode)),
+        ];
+        for (name, text) in files {
+            let path = scratch.join(name);
+            std::fs::write(&path, text)?;
+            let target = Path::new("/etc").join(name);
+            let bind = BindMount { source: BindSource::Path(path), target, read_only: false, recursive: false };
+            spec.mounts.push(Mount::Bind(bind));
+        }
+        Ok(())
+    }
+}
+
+impl StepExecutor for BuildExecutor<'_> {
+    fn run(&self, request: &RunRequest<'_>, log: &mut dyn FnMut(Stream, &[u8])) -> Result<u8, ExecutorError> {
+        let spec = self.spec(request)?;
+        let (out, out_end) = pipe()?;
+        let (err, err_end) = pipe()?;
+        let stdio =
+            Stdio { stdin: StdioStream::Null, stdout: StdioStream::Fd(out_end), stderr: StdioStream::Fd(err_end) };
+        let process = match self.runtime.start(spec, stdio) {
+            Ok(process) => process,
+            // The command is wrong, not the host: as if a shell had said so.
+            Err(error) if matches!(error.docker_code(), 126 | 127) => {
+                log(Stream::Stderr, format!("{error}\n").as_bytes());
+                return Ok(error.docker_code());
+            }
+            Err(error) => return Err(error.into()),
+        };
+        for warning in process.warnings() {
+            log(Stream::Stderr, format!("warning: {warning}\n").as_bytes());
+        }
+        relay(&process, out.into(), err.into(), request, log)?;
+        Ok(process.wait()?.docker_code())
+    }
+}
+
+/// Hands output on until both ends are closed; kills the command when the build is over.
+fn relay(
+    process: &Process,
+    out: std::fs::File,
+    err: std::fs::File,
+    request: &RunRequest<'_>,
+    log: &mut dyn FnMut(Stream, &[u8]),
+) -> Result<(), ExecutorError> {
+    const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+    let mut open = vec![(Stream::Stdout, out), (Stream::Stderr, err)];
+    let mut buffer = vec![0; 32 << 10];
+    let mut killed = false;
+    while !open.is_empty() {
+        let ready: Vec<bool> = {
+            let mut polled: Vec<PollFd<'_>> = open.iter().map(|(_, file)| PollFd::new(file, PollFlags::IN)).collect();
+            match rustix::event::poll(&mut polled, Some(&LOOK)) {
+                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                Err(errno) => return Err(errno.into()),
+            }
+            polled.iter().map(|poll| !poll.revents().is_empty()).collect()
+        };
+        let mut closed = Vec::new();
+        for (place, _) in ready.iter().enumerate().filter(|(_, ready)| **ready) {
+            let (stream, file) = &mut open[place];
+            match file.read(&mut buffer)? {
+                0 => closed.push(place),
+                count => log(*stream, &buffer[..count]),
+            }
+        }
+        for place in closed.into_iter().rev() {
+            drop(open.remove(place));
+        }
+        if !killed && request.cancelled.load(Ordering::Relaxed) {
+            killed = true;
+            process.signal(rustix::process::Signal::KILL.as_raw())?;
+        }
+    }
+    Ok(())
+}
+
+fn pipe() -> std::io::Result<(OwnedFd, OwnedFd)> {
+    Ok(rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?)
+}
+
+/// The image's environment, with HOME from passwd where the image says nothing.
+pub(crate) fn environment(env: &[String], home: Option<&str>) -> Vec<OsString> {
+    let mut all: Vec<OsString> = env.iter().map(OsString::from).collect();
+    if !env.iter().any(|pair| pair.starts_with("HOME=")) {
+        all.push(format!("HOME={}", home.unwrap_or("/")).into());
+    }
+    all
+}
+
+/// An error and what is behind it, in one line.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let parts: Vec<String> =
+        std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string).collect();
+    parts.join(": ")
+}

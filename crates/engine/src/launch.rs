@@ -1,0 +1,156 @@
+//! From a container's record to its running process.
+
+use std::ffi::OsString;
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+
+use image::{Stack, Writable};
+use runtime::network::{AttachOptions, Attachment, Bridge, NetworkNamespace as Namespace, Owner, attach};
+use runtime::{BindMount, BindSource, ContainerSpec, Mount, NetworkNamespace, Process, Stdio, WindowSize};
+use rustix::fs::Mode;
+
+use crate::container::Container;
+use crate::executor::environment;
+use crate::network::{HostFiles, NetworkMode};
+use crate::{Engine, Error, ErrorKind, Runtime};
+
+/// A started container.
+#[derive(Debug)]
+pub(crate) struct Launched {
+    pub(crate) process: Process,
+    /// Its connection to the bridge; the address is given back when this is dropped.
+    pub(crate) attachment: Option<Attachment>,
+}
+
+/// Mounts, connects and starts.
+pub(crate) fn launch(
+    engine: &Engine,
+    container: &Container,
+    terminal: Option<WindowSize>,
+    stdio: Stdio,
+) -> Result<Launched, Error> {
+    let record = &container.record;
+    let config = engine.store().image(record.image)?;
+    let stack = Stack::open(engine.store(), &config.rootfs.diff_ids)?;
+    let mut spec = spec(engine, container, &stack)?;
+    spec.terminal = terminal;
+    let mode: NetworkMode = record.network.parse()?;
+    let host = HostFiles::read();
+    let attachment = match mode {
+        NetworkMode::Bridge => {
+            let (namespace, attachment) = connect(&host, &record.id).map_err(|error| {
+                failed(record, "cannot connect the container to the network", &error)
+                    .with_hint("`--network none` or `--network host` needs no bridge")
+            })?;
+            spec.network = NetworkNamespace::Join(namespace);
+            Some(attachment)
+        }
+        NetworkMode::None => None,
+        NetworkMode::Host => {
+            spec.use_host_network();
+            None
+        }
+    };
+    let address = attachment.as_ref().map(|attachment| attachment.address);
+    let files = [
+        ("hosts", host.hosts(mode, &record.hostname, address)),
+        ("resolv.conf", host.resolv_conf(mode)),
+        ("hostname", format!("{}\n", record.hostname)),
+    ];
+    for (name, text) in files {
+        container.folder.write(name, text.as_bytes())?;
+        spec.mounts.push(bind(container.folder.path().join(name), &Path::new("/etc").join(name), false));
+    }
+    for text in &record.binds {
+        let (source, target, read_only) = parse_bind(text)?;
+        spec.mounts.push(bind(source, &target, read_only));
+    }
+    let runtime = Runtime::from_name(record.runtime.as_deref()).executor()?;
+    let process = runtime.start(spec, stdio).map_err(|error| {
+        let code = error.docker_code();
+        let message = format!("cannot start container {}", record.name);
+        let error = Error::new(ErrorKind::InvalidInput, message).because(&error).with_exit_code(code);
+        match code {
+            127 => error.with_hint(format!("see what is in the image: `onggi run --rm --entrypoint sh {} -c ls`", record.image_name)),
+            _ => error,
+        }
+    })?;
+    Ok(Launched { process, attachment })
+}
+
+fn spec(engine: &Engine, container: &Container, stack: &Stack) -> Result<ContainerSpec, Error> {
+    let record = &container.record;
+    let tree = stack.tree();
+    let user = image::users::resolve(&tree, &record.user)
+        .map_err(|error| failed(record, "cannot find the container's user", &error))?;
+    let (upper, work) = (container.folder.subfolder("upper")?, container.folder.subfolder("work")?);
+    let root_mode = match tree.lookup(b"") {
+        Ok(Some(node)) => tree.entry(&node, b"").map_or(0o755, |root| root.metadata.mode),
+        _ => 0o755,
+    };
+    rustix::fs::fchmod(&upper, Mode::from_raw_mode(root_mode))
+        .map_err(|errno| failed(record, "cannot prepare the container's folder", &errno))?;
+    let writable = Writable { upper: upper.as_fd(), work: work.as_fd(), volatile: record.auto_remove };
+    let rootfs = image::mount_rootfs(engine.store(), stack, writable)
+        .map_err(|error| failed(record, "cannot mount the container's file system", &error))?;
+    let args: Vec<OsString> = record.entrypoint.iter().chain(&record.cmd).map(OsString::from).collect();
+    let mut spec = ContainerSpec::docker_defaults(&record.id, rootfs, args);
+    spec.hostname.clone_from(&record.hostname);
+    spec.env = environment(&record.env, user.home.as_deref());
+    spec.cwd = PathBuf::from(&record.working_dir);
+    spec.user = runtime::User { uid: user.uid, gid: user.gid, additional_gids: user.additional_gids };
+    spec.die_with_parent = true;
+    Ok(spec)
+}
+
+fn connect(
+    host: &HostFiles,
+    id: &str,
+) -> Result<(rustix::fd::OwnedFd, Attachment), runtime::network::NetworkError> {
+    let bridge = Bridge::ensure(&host.bridge_config())?;
+    let mut namespace = Namespace::create()?;
+    let attachment = attach(&bridge, &mut namespace, &Owner::this_process(id)?, &AttachOptions::default())?;
+    Ok((namespace.into_descriptor(), attachment))
+}
+
+fn bind(source: PathBuf, target: &Path, read_only: bool) -> Mount {
+    let recursive = true;
+    Mount::Bind(BindMount { source: BindSource::Path(source), target: target.to_owned(), read_only, recursive })
+}
+
+/// `-v /source:/target[:ro|rw|z|Z]`.
+pub(crate) fn parse_bind(text: &str) -> Result<(PathBuf, PathBuf, bool), Error> {
+    let wrong = |reason: &str| {
+        Error::new(ErrorKind::InvalidInput, format!("invalid volume `{text}`: {reason}"))
+            .with_hint("write it as in `-v /folder/here:/folder/in/container[:ro]`")
+            .with_exit_code(125)
+    };
+    let mut parts = text.split(':');
+    let (source, target) = (parts.next().unwrap_or_default(), parts.next());
+    let Some(target) = target else {
+        return Err(wrong("volumes without a source folder are not there yet"));
+    };
+    let options = parts.next().unwrap_or_default();
+    if parts.next().is_some() || source.is_empty() {
+        return Err(wrong("it has too many or empty parts"));
+    }
+    if !source.starts_with('/') {
+        return Err(wrong("named volumes are not there yet, and a folder must be given as an absolute path"));
+    }
+    if !target.starts_with('/') {
+        return Err(wrong("the path in the container must be absolute"));
+    }
+    let mut read_only = false;
+    for option in options.split(',').filter(|option| !option.is_empty()) {
+        match option {
+            "ro" => read_only = true,
+            "rw" | "z" | "Z" | "rprivate" | "private" => {}
+            other => return Err(wrong(&format!("unknown option `{other}`"))),
+        }
+    }
+    Ok((PathBuf::from(source), PathBuf::from(target), read_only))
+}
+
+fn failed(record: &crate::ContainerRecord, message: &str, error: &(dyn std::error::Error + 'static)) -> Error {
+    Error::new(ErrorKind::Internal, format!("{message} ({})", record.name)).because(error).with_exit_code(125)
+}
