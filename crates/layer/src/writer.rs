@@ -5,6 +5,7 @@
 
 pub(crate) mod output;
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 
@@ -22,7 +23,7 @@ pub use crate::erofs::inodes::IndexingError;
 use output::{BUFFER, Output};
 
 /// What is known of a layer once its tar is written.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct FinishedLayer {
     /// Digest of the tar.
     pub diff_id: DiffId,
@@ -259,6 +260,14 @@ impl LayerWriter {
         self.buffer = self.output.write(buffer, self.filled).map_err(|source| WriteError::Write { source })?;
         self.filled = 0;
         Ok(())
+    }
+}
+
+impl fmt::Debug for FinishedLayer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { diff_id, tar_size, content_size, index } = self;
+        let index = index.len();
+        write!(f, "layer {diff_id}, {tar_size} bytes of tar, {content_size} of content, {index} of index")
     }
 }
 

@@ -174,16 +174,14 @@ impl Reader {
         self.position
     }
 
-    /// Ends the stream. An archive without its two blocks of zeros, or without its last padding, is taken, as Go's
-    /// reader (and so Docker) takes it.
+    /// Ends the stream. An archive without its two blocks of zeros is taken, as Go's reader (and so Docker) takes it;
+    /// one that ends within a block is not, for the kernel reads files in whole blocks.
     pub(crate) fn finish(&self) -> Result<(), TarError> {
         let within = match self.state {
             _ if self.filled > 0 => "header",
-            State::Header | State::ZeroBlock | State::End | State::Padding { .. } if self.pending.is_empty() => {
-                return Ok(());
-            }
-            State::Data { remaining: 0, .. } => return Ok(()),
+            State::Header | State::ZeroBlock | State::End if self.pending.is_empty() => return Ok(()),
             State::Data { .. } => "content",
+            State::Padding { .. } => "padding",
             State::GnuSparse { .. } | State::SparseMap { .. } => "sparse map",
             _ => "extended header",
         };
