@@ -13,6 +13,9 @@ mod rows;
 mod tool;
 mod verify;
 
+#[cfg(test)]
+mod tests;
+
 use std::path::PathBuf;
 
 use crate::{Result, machine, packages, say};

@@ -40,7 +40,7 @@ pub(super) fn change_line(folder: &Path, round: usize) -> Result<()> {
 /// A Dockerfile that copies a tree of many small files.
 pub(super) fn many_files(folder: &Path, count: usize, seed: u64) -> Result<()> {
     write(&folder.join("Dockerfile"), &format!("FROM {BASE}\nCOPY tree /tree\n"))?;
-    let mut random = Random(seed | 1);
+    let mut random = Random(2 * seed + 1);
     for number in 0..count {
         let path = folder.join(format!("tree/package-{}/lib-{}/file-{number}.js", number / 200, number / 20 % 10));
         // Log-normal in spirit: most files are small, few are large, 4 kB on average.

@@ -47,7 +47,7 @@ impl RowResult {
     }
 
     /// The peer that comes nearest to us, with its ratios.
-    fn best_peer(&self) -> Option<(&'static str, f64, f64)> {
+    pub(super) fn best_peer(&self) -> Option<(&'static str, f64, f64)> {
         let peers = self.entries.iter().filter(|entry| entry.tool != "onggi");
         let with_ratios = peers.filter_map(|entry| self.ratios(entry).map(|(m, b)| (entry.tool, m, b)));
         with_ratios.min_by(|left, right| left.1.total_cmp(&right.1))
