@@ -18,10 +18,11 @@ mod plan;
 mod root_path;
 mod terminal;
 
-pub(crate) use mount_plan::{HostDevice, bind_tree};
+pub(crate) use mount_plan::{HostDevice, add_init, bind_tree};
+pub(crate) use plan::lowered_limit;
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::io::Errno;
@@ -98,7 +99,8 @@ impl Executor for BuiltIn {
     }
 }
 
-fn available_capabilities() -> Result<Capabilities, StartError> {
+/// What this process may do, which no container can exceed.
+pub(crate) fn available_capabilities() -> Result<Capabilities, StartError> {
     let sets = rustix::thread::capabilities(None);
     let sets = sets.map_err(|errno| setup("read the capabilities of this process".to_owned(), errno))?;
     Ok(Capabilities::from_bits(sets.permitted.bits()))
@@ -225,7 +227,7 @@ fn wait(pidfd: &OwnedFd, options: WaitIdOptions) -> Result<WaitIdStatus, Ended> 
 }
 
 fn kill(pidfd: &OwnedFd) {
-    if sys::pidfd_send_signal(BorrowedFd::from(pidfd.as_fd()), libc::SIGKILL).is_ok() {
+    if sys::pidfd_send_signal(pidfd.as_fd(), libc::SIGKILL).is_ok() {
         drop(wait(pidfd, WaitIdOptions::EXITED));
     }
 }

@@ -60,9 +60,7 @@ pub(crate) struct Prepared {
 impl Layout {
     /// Looks at what is mounted; two system calls.
     pub(crate) fn of_this_machine() -> Self {
-        let is_v2 = |path: &Path| {
-            rustix::fs::statfs(path).is_ok_and(|statistics| i64::from(statistics.f_type) == CGROUP2_MAGIC)
-        };
+        let is_v2 = |path: &Path| rustix::fs::statfs(path).is_ok_and(|statistics| statistics.f_type == CGROUP2_MAGIC);
         let root = Path::new(ROOT);
         if is_v2(root) {
             return Self::V2;

@@ -11,6 +11,7 @@ pub mod network;
 mod builtin;
 mod cgroup;
 mod error;
+mod external;
 mod process;
 mod seccomp;
 mod spec;
@@ -18,6 +19,7 @@ mod sys;
 
 pub use builtin::BuiltIn;
 pub use error::StartError;
+pub use external::External;
 pub use process::{ExitStatus, Process, Stdio, StdioStream, WindowSize};
 pub use spec::{
     BindMount, BindSource, Capabilities, Cgroup, ContainerSpec, CpuQuota, Device, Mount, NetworkNamespace, Rlimit,

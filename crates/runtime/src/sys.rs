@@ -80,13 +80,6 @@ pub(crate) fn mount_setattr(mount: BorrowedFd<'_>, attributes: &MountAttributes,
     check(result).map(drop)
 }
 
-/// Marks every descriptor from `first` on as to be closed by `execve`.
-pub(crate) fn close_on_exec_from(first: u32) -> Result<(), Errno> {
-    // SAFETY: only sets a flag on descriptors; none is closed.
-    let result = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) };
-    check(result).map(drop)
-}
-
 /// Closes every descriptor from `first` on. Only for the child just before `execve`, which owns none of them any more
 /// in the sense of Rust: nothing is dropped there.
 pub(crate) fn close_all_from(first: u32) -> Result<(), Errno> {

@@ -165,7 +165,7 @@ fn below_dev(target: &Path) -> Result<RootPath, StartError> {
 }
 
 /// Makes the init program of the host the first process, which starts the container's program.
-pub(super) fn add_init(spec: &mut ContainerSpec) {
+pub(crate) fn add_init(spec: &mut ContainerSpec) {
     let Some(init) = spec.init.take() else { return };
     spec.mounts.push(Mount::Bind(BindMount {
         source: BindSource::Path(init),

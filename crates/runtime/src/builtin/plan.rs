@@ -127,7 +127,7 @@ impl Plan {
             cwd: root_path("cwd", &spec.cwd)?,
             stdio,
             terminal,
-            rlimits: spec.rlimits.iter().map(rlimit).collect::<Result<_, _>>()?,
+            rlimits: spec.rlimits.iter().map(lowered_limit).collect::<Result<_, _>>()?,
             uid: Uid::from_raw(spec.user.uid),
             gid: Gid::from_raw(spec.user.gid),
             groups: spec.user.additional_gids.iter().map(|gid| Gid::from_raw(*gid)).collect(),
@@ -204,7 +204,7 @@ fn sysctl((name, value): &(String, String)) -> Result<(CString, Vec<u8>), StartE
 }
 
 /// Limits are lowered at most: raising needs `CAP_SYS_RESOURCE` and takes more than the caller has.
-fn rlimit(limit: &crate::Rlimit) -> Result<(Resource, Rlimit), StartError> {
+pub(crate) fn lowered_limit(limit: &crate::Rlimit) -> Result<(Resource, Rlimit), StartError> {
     let resource = match limit.name.as_str() {
         "as" => Resource::As,
         "core" => Resource::Core,

@@ -11,6 +11,7 @@ use rustix::io::Errno;
 #[derive(Debug)]
 pub(crate) struct CStringArray {
     /// Owns what `pointers` point at; never changed after construction.
+    #[expect(dead_code, reason = "kept alive for the pointers")]
     strings: Vec<CString>,
     pointers: Vec<*const c_char>,
 }
@@ -24,10 +25,6 @@ impl CStringArray {
     pub(crate) fn new(strings: Vec<CString>) -> Self {
         let pointers = strings.iter().map(|string| string.as_ptr()).chain([std::ptr::null()]).collect();
         Self { strings, pointers }
-    }
-
-    pub(crate) fn strings(&self) -> &[CString] {
-        &self.strings
     }
 }
 

@@ -148,7 +148,7 @@ fn attach(mount: BorrowedFd<'_>, target: BorrowedFd<'_>) -> Result<(), Errno> {
 }
 
 fn is_proc(file: BorrowedFd<'_>) -> Result<bool, Errno> {
-    Ok(i64::from(rustix::fs::fstatfs(file)?.f_type) == PROC_MAGIC)
+    Ok(rustix::fs::fstatfs(file)?.f_type == PROC_MAGIC)
 }
 
 fn make_read_only(mount: BorrowedFd<'_>) -> Result<(), Errno> {

@@ -35,9 +35,9 @@ fn sysctls_stay_below_proc_sys() {
 #[test]
 fn limits_are_never_raised() {
     let own = rustix::process::getrlimit(Resource::Nofile).maximum;
-    let limit = |soft, hard| rlimit(&crate::Rlimit { name: "nofile".to_owned(), soft, hard }).unwrap().1;
+    let limit = |soft, hard| lowered_limit(&crate::Rlimit { name: "nofile".to_owned(), soft, hard }).unwrap().1;
     assert_eq!(limit(u64::MAX, u64::MAX).maximum, own);
     assert_eq!(limit(10, 20), Rlimit { current: Some(10), maximum: Some(20) });
     assert_eq!(limit(30, 20), Rlimit { current: Some(20), maximum: Some(20) });
-    assert!(rlimit(&crate::Rlimit { name: "NOFILE".to_owned(), soft: 1, hard: 1 }).is_err());
+    assert!(lowered_limit(&crate::Rlimit { name: "NOFILE".to_owned(), soft: 1, hard: 1 }).is_err());
 }
