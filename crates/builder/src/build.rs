@@ -137,7 +137,8 @@ pub fn build(request: &BuildRequest, tools: &BuildTools<'_>) -> Result<Built, Bu
 }
 
 fn read_dockerfile(request: &BuildRequest, reporter: &Reporter<'_>) -> Result<Dockerfile, BuildError> {
-    let step = reporter.start("[internal] load build definition from Dockerfile".replace("Dockerfile", &request.dockerfile_name));
+    let step = reporter
+        .start("[internal] load build definition from Dockerfile".replace("Dockerfile", &request.dockerfile_name));
     step.status(format!("transferring dockerfile: {}", bytes(request.dockerfile.len() as u64)));
     let parsed = dockerfile::parse(&request.dockerfile);
     step.finish(StepOutcome::Done);
@@ -158,7 +159,9 @@ fn read_ignore_file(request: &BuildRequest, reporter: &Reporter<'_>) -> Result<I
     let content = match request.context.as_ref().map(|context| std::fs::read(context.join(NAME))) {
         None => Vec::new(),
         Some(Ok(content)) => content,
-        Some(Err(error)) if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
+        Some(Err(error))
+            if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) =>
+        {
             Vec::new()
         }
         Some(Err(source)) => return Err(ContextError::Read { path: NAME.to_owned(), source }.into()),

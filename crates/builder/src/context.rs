@@ -273,9 +273,9 @@ impl Context {
         std::thread::scope(|scope| {
             let workers: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
             let own = work();
-            let others = workers.into_iter().map(|worker| {
-                worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-            });
+            let others = workers
+                .into_iter()
+                .map(|worker| worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
             others.fold(own, Result::and)
         })
     }
@@ -406,8 +406,8 @@ impl Walk<'_> {
         self.entries.push(entry(self.path[self.prefix..].to_vec(), &self.path, &stat, target));
         if kind_of(&stat) == FileType::Directory {
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-            let opened = rustix::fs::openat(folder, name, flags, Mode::empty())
-                .map_err(|errno| failed(&self.path, errno))?;
+            let opened =
+                rustix::fs::openat(folder, name, flags, Mode::empty()).map_err(|errno| failed(&self.path, errno))?;
             let matched = self.context.ignore.enter(matched, &self.path);
             self.folder(&opened, &matched)?;
             if ignored && self.entries.len() == own + 1 {
@@ -446,14 +446,12 @@ fn entry(path: Vec<u8>, full: &[u8], stat: &Stat, target: Option<Vec<u8>>) -> So
         FileType::Directory => EntryKind::Directory,
         FileType::Symlink => EntryKind::Symlink { target: target.unwrap_or_default() },
         FileType::Fifo => EntryKind::Fifo,
-        FileType::CharacterDevice => EntryKind::CharDevice {
-            major: rustix::fs::major(stat.st_rdev),
-            minor: rustix::fs::minor(stat.st_rdev),
-        },
-        FileType::BlockDevice => EntryKind::BlockDevice {
-            major: rustix::fs::major(stat.st_rdev),
-            minor: rustix::fs::minor(stat.st_rdev),
-        },
+        FileType::CharacterDevice => {
+            EntryKind::CharDevice { major: rustix::fs::major(stat.st_rdev), minor: rustix::fs::minor(stat.st_rdev) }
+        }
+        FileType::BlockDevice => {
+            EntryKind::BlockDevice { major: rustix::fs::major(stat.st_rdev), minor: rustix::fs::minor(stat.st_rdev) }
+        }
         _ => EntryKind::File { size: stat.st_size.cast_unsigned() },
     };
     let is_file = matches!(kind, EntryKind::File { .. });

@@ -146,8 +146,8 @@ pub(crate) fn expand_pattern(
     let mut components = pattern.split('/').filter(|part| !part.is_empty()).peekable();
     while let Some(component) = components.next() {
         let is_last = components.peek().is_none();
-        let matcher = dockerfile::Pattern::new(component)
-            .map_err(|_| CopyError::Pattern { pattern: pattern.to_owned() })?;
+        let matcher =
+            dockerfile::Pattern::new(component).map_err(|_| CopyError::Pattern { pattern: pattern.to_owned() })?;
         let mut next = Vec::new();
         for folder in &paths {
             if !has_wildcard(component) {
@@ -233,10 +233,8 @@ pub(crate) fn digest_from_tree(entries: &mut [SourceEntry]) -> Result<(), CopyEr
         let mut reader = tree.open(node)?;
         let mut hasher = Hasher::new();
         loop {
-            let count = std::io::Read::read(&mut reader, &mut buffer).map_err(|source| layer::WriteError::Read {
-                path: lossy(&entry.path),
-                source,
-            })?;
+            let count = std::io::Read::read(&mut reader, &mut buffer)
+                .map_err(|source| layer::WriteError::Read { path: lossy(&entry.path), source })?;
             if count == 0 {
                 break;
             }

@@ -9,7 +9,9 @@ mod steps;
 
 pub(crate) use steps::inside;
 
-use dockerfile::{Diagnostic, Dockerfile, Expander, Instruction, InstructionKind, Lookup, Span, Stage, StageReference, Word};
+use dockerfile::{
+    Diagnostic, Dockerfile, Expander, Instruction, InstructionKind, Lookup, Span, Stage, StageReference, Word,
+};
 use oci::{ImageConfig, ImageId, Platform, Reference};
 
 use crate::variables::{Arguments, DEFAULT_PATH, Scope};
@@ -299,7 +301,8 @@ impl Planner<'_> {
             let unset = expanded.unset.first().map_or_else(String::new, |name| format!(": `{name}` has no value"));
             let name = expanded.unset.first().map_or("NAME", String::as_str);
             let problem = Problem::error(stage.base.span, format!("the base image is empty{unset}"));
-            problems.push(problem.with_help(format!("give it with `--build-arg {name}=…` or a default: `ARG {name}=…`")));
+            problems
+                .push(problem.with_help(format!("give it with `--build-arg {name}=…` or a default: `ARG {name}=…`")));
             return None;
         }
         if let Some(platform) = &stage.platform
@@ -381,7 +384,8 @@ impl Planner<'_> {
                 Err(found) => problems.extend(found.into_iter().map(|diagnostic| {
                     let mut problem = Problem::from(diagnostic);
                     problem.span = stage.span;
-                    problem.message = format!("the base image has an ONBUILD that cannot be used, `{text}`: {}", problem.message);
+                    problem.message =
+                        format!("the base image has an ONBUILD that cannot be used, `{text}`: {}", problem.message);
                     problem
                 })),
             }

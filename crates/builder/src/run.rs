@@ -49,7 +49,8 @@ pub(crate) fn run(
     let (sink, mut writer) = begin_layer(tools.store)?;
     let tree = stack.tree();
     let options = DiffOptions { base: Some(&tree), root: Some(&root), ..DiffOptions::default() };
-    layer::diff(upper.as_fd(), &options, &mut writer).map_err(|error| internal("read what the command changed", &error))?;
+    layer::diff(upper.as_fd(), &options, &mut writer)
+        .map_err(|error| internal("read what the command changed", &error))?;
     finish_layer(tools.store, sink, writer)
 }
 
@@ -61,8 +62,7 @@ fn root_metadata(stack: &Stack) -> Result<Metadata, BuildError> {
         Some(node) => Some(tree.entry(&node, b"").map_err(unreadable)?),
         None => None,
     };
-    let default =
-        Metadata { mode: 0o755, uid: 0, gid: 0, mtime: Timestamp { secs: 0, nanos: 0 }, xattrs: Vec::new() };
+    let default = Metadata { mode: 0o755, uid: 0, gid: 0, mtime: Timestamp { secs: 0, nanos: 0 }, xattrs: Vec::new() };
     Ok(root.filter(|root| root.kind == EntryKind::Directory).map_or(default, |root| root.metadata))
 }
 
@@ -93,4 +93,3 @@ fn not_run(planned: &PlannedStep, error: &(dyn std::error::Error + 'static)) -> 
     causes.extend(crate::solve::causes(error));
     BuildError::Step { problem, causes, exit_code: None }
 }
-

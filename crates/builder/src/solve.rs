@@ -8,8 +8,9 @@ use image::Stack;
 use layer::{LayerWriter, Timestamp, Tree};
 use oci::{ChainId, DiffId, History, ImageConfig};
 use serde::{Deserialize, Serialize};
-use store::{Lease, LayerSink, RecordKind};
+use store::{LayerSink, Lease, RecordKind};
 
+use crate::StepOutcome;
 use crate::build::{BuildError, BuildRequest, BuildTools};
 use crate::copy::{self, CopyError, Placement};
 use crate::key::{CacheKey, CacheMiss, Field};
@@ -18,7 +19,6 @@ use crate::report::{Reporter, Step};
 use crate::run;
 use crate::source::Selection;
 use crate::sources::Sources;
-use crate::StepOutcome;
 
 /// What is kept of a step that ran.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -28,6 +28,8 @@ pub(crate) struct StepRecord {
     pub(crate) layer: DiffId,
     /// When it ran.
     pub(crate) created: String,
+    /// The boot in which its layer was written.
+    pub(crate) boot: String,
 }
 
 impl StepRecord {
@@ -61,6 +63,7 @@ pub(crate) struct Solver<'a> {
     sources: &'a Sources,
     slots: Vec<Slot>,
     lease: OnceLock<Lease<'a>>,
+    boot: OnceLock<String>,
     /// Keys of the build before this one, for naming what changed.
     previous: OnceLock<Vec<CacheKey>>,
     keys: Mutex<Vec<String>>,
@@ -85,6 +88,7 @@ impl<'a> Solver<'a> {
             sources,
             slots,
             lease: OnceLock::new(),
+            boot: OnceLock::new(),
             previous: OnceLock::new(),
             keys: Mutex::default(),
             missed: AtomicBool::new(false),
@@ -94,7 +98,8 @@ impl<'a> Solver<'a> {
 
     /// Solves all stages that the target needs; gives the target's.
     pub(crate) fn solve(&self) -> Result<SolvedStage, BuildError> {
-        let needed: Vec<usize> = (0..self.plan.stages.len()).filter(|index| self.plan.stages[*index].is_some()).collect();
+        let needed: Vec<usize> =
+            (0..self.plan.stages.len()).filter(|index| self.plan.stages[*index].is_some()).collect();
         std::thread::scope(|scope| {
             // The target runs here; a build of one stage starts no thread.
             for index in needed.iter().copied().filter(|index| *index != self.plan.target) {
@@ -169,6 +174,14 @@ impl<'a> Solver<'a> {
         }
         let lease = self.tools.store.lease()?;
         Ok(self.lease.get_or_init(|| lease))
+    }
+
+    fn boot(&self) -> Result<&str, BuildError> {
+        if let Some(boot) = self.boot.get() {
+            return Ok(boot);
+        }
+        let boot = store::boot_id()?;
+        Ok(self.boot.get_or_init(|| boot))
     }
 
     fn remember_key(&self, key: &CacheKey) {
@@ -273,9 +286,9 @@ impl StageRun<'_, '_> {
         }
         let layer = self.make(planned, &work, step)?;
         let created = (self.solver.tools.clock)().to_string();
-        let record = StepRecord { key: work.key.to_string(), layer, created };
-        let content = serde_json::to_vec(&record).expect("a record has text keys only, so it is always JSON");
-        self.solver.tools.store.put_record(RecordKind::Step, digest, &content)?;
+        let boot = self.solver.boot()?.to_owned();
+        let record = StepRecord { key: work.key.to_string(), layer, created, boot };
+        self.keep(digest, &record)?;
         Ok((record, StepOutcome::Done))
     }
 
@@ -285,16 +298,27 @@ impl StageRun<'_, '_> {
         }
         let store = self.solver.tools.store;
         let record = store.record(RecordKind::Step, digest)?.and_then(|bytes| StepRecord::parse(&bytes));
-        Ok(match record {
-            Some(record) if store.has_layer(record.layer, self.chain)? => {
-                if let (Some(lease), Some(stack)) = (self.solver.lease.get(), &self.stack) {
-                    debug_assert!(stack.diff_ids().len() <= self.config.rootfs.diff_ids.len());
-                    lease.hold(record.layer.0)?;
-                }
-                Some(record)
+        let Some(mut record) = record else { return Ok(None) };
+        if !store.has_layer(record.layer, self.chain)? {
+            return Ok(None);
+        }
+        if record.boot != self.solver.boot()? {
+            // Written before the host went down, perhaps without being synced.
+            if !store.survived(record.layer)? {
+                return Ok(None);
             }
-            _ => None,
-        })
+            self.solver.boot()?.clone_into(&mut record.boot);
+            self.keep(digest, &record)?;
+        }
+        if let Some(lease) = self.solver.lease.get() {
+            lease.hold(record.layer.0)?;
+        }
+        Ok(Some(record))
+    }
+
+    fn keep(&self, digest: oci::Digest, record: &StepRecord) -> Result<(), BuildError> {
+        let content = serde_json::to_vec(record).expect("a record has text keys only, so it is always JSON");
+        Ok(self.solver.tools.store.put_record(RecordKind::Step, digest, &content)?)
     }
 
     /// Names all layers below in the lease, then opens them: what is open cannot be taken away.
@@ -348,7 +372,8 @@ impl<'s, 'a> StageRun<'s, 'a> {
             Op::Copy(op) => {
                 let found = match &op.from {
                     CopyFrom::Context => {
-                        let prepared = self.solver.sources.of(self.index, number).expect("all context sources are loaded");
+                        let prepared =
+                            self.solver.sources.of(self.index, number).expect("all context sources are loaded");
                         (Cow::Borrowed(prepared.selections.as_slice()), prepared.digest)
                     }
                     CopyFrom::Stage(stage) => {
@@ -374,8 +399,8 @@ impl<'s, 'a> StageRun<'s, 'a> {
         op: &CopyOp,
         planned: &PlannedStep,
     ) -> Result<(Cow<'s, [Selection]>, oci::Digest), BuildError> {
-        let stack =
-            Stack::open(self.solver.tools.store, layers).map_err(|error| internal("open the layers copied from", &error))?;
+        let stack = Stack::open(self.solver.tools.store, layers)
+            .map_err(|error| internal("open the layers copied from", &error))?;
         let tree = stack.tree();
         let mut selections = Vec::new();
         for source in &op.sources {
@@ -484,7 +509,9 @@ fn run_key(op: &RunOp, chain: Option<ChainId>) -> CacheKey {
     for pair in &op.keyed_env {
         key = key.with(Field::Env, pair);
     }
-    key.with(Field::User, &op.user).with(Field::WorkingDirectory, &op.working_dir).with(Field::Network, op.network.name())
+    key.with(Field::User, &op.user)
+        .with(Field::WorkingDirectory, &op.working_dir)
+        .with(Field::Network, op.network.name())
 }
 
 fn copy_key(op: &CopyOp, files: oci::Digest, chain: Option<ChainId>) -> CacheKey {
@@ -507,8 +534,12 @@ fn copy_key(op: &CopyOp, files: oci::Digest, chain: Option<ChainId>) -> CacheKey
 fn copy_problem(span: dockerfile::Span, error: &CopyError) -> BuildError {
     let mut problem = Problem::error(span, error.to_string());
     problem = match error {
-        CopyError::NotFound { .. } => problem.with_help("check the path: it is taken from the root of the stage or image"),
-        CopyError::NotFolder { .. } => problem.with_help("copy to another destination, or remove what is there with RUN first"),
+        CopyError::NotFound { .. } => {
+            problem.with_help("check the path: it is taken from the root of the stage or image")
+        }
+        CopyError::NotFolder { .. } => {
+            problem.with_help("copy to another destination, or remove what is there with RUN first")
+        }
         _ => problem,
     };
     BuildError::Step { problem, causes: causes(error), exit_code: None }

@@ -7,13 +7,13 @@ use dockerfile::IgnoreFile;
 use oci::Digest;
 use store::Store;
 
+use crate::StepOutcome;
 use crate::build::{BuildError, bytes};
 use crate::context::{Context, ContextError};
 use crate::copy::{self, CopyError};
 use crate::plan::{CopyFrom, CopyOp, CopySource, Op, Plan, Problem};
 use crate::report::Reporter;
 use crate::source::Selection;
-use crate::StepOutcome;
 
 /// What one COPY or ADD takes.
 #[derive(Debug, Clone)]
@@ -143,9 +143,9 @@ fn select(context: &Context, source: &CopySource) -> Result<Vec<Selection>, Copy
 fn problem(context: &Context, source: &CopySource, error: &CopyError) -> Problem {
     let problem = Problem::error(source.span, error.to_string());
     match error {
-        CopyError::Context(ContextError::Ignored { .. }) => problem
-            .with_label("left out by .dockerignore")
-            .with_help(format!("add the line `!{}` to .dockerignore, or copy something else", source.word.trim_matches('/'))),
+        CopyError::Context(ContextError::Ignored { .. }) => problem.with_label("left out by .dockerignore").with_help(
+            format!("add the line `!{}` to .dockerignore, or copy something else", source.word.trim_matches('/')),
+        ),
         CopyError::Context(ContextError::NotFound { .. }) => {
             let problem = problem.with_label("no such file or folder in the context");
             match context.similar(&crate::plan::inside("/", &source.word)) {
@@ -153,7 +153,9 @@ fn problem(context: &Context, source: &CopySource, error: &CopyError) -> Problem
                 None => problem.with_help(format!("create `{}`, or give another context", source.word)),
             }
         }
-        CopyError::NoMatch { .. } => problem.with_help("check the pattern, and that .dockerignore does not leave the files out"),
+        CopyError::NoMatch { .. } => {
+            problem.with_help("check the pattern, and that .dockerignore does not leave the files out")
+        }
         _ => problem,
     }
 }

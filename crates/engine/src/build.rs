@@ -79,7 +79,9 @@ pub fn build(
     let clock = || engine.now();
     let tools = BuildTools { store: engine.store(), executor: &executor, progress, clock: &clock, cancelled };
     let built = builder::build(&request, &tools);
-    built.map(|built| built.image).map_err(|error| Error::from_build(error, &request.dockerfile_name, &request.dockerfile))
+    built
+        .map(|built| built.image)
+        .map_err(|error| Error::from_build(error, &request.dockerfile_name, &request.dockerfile))
 }
 
 /// The Dockerfile's name for messages, and its bytes.
@@ -92,7 +94,8 @@ fn read_dockerfile(options: &BuildOptions) -> Result<(String, Vec<u8>), Error> {
                     .because(&error)
                     .with_hint("`-f` is taken from the current folder, not from the context")
             })?;
-            let name = path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
+            let name =
+                path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
             Ok((name, bytes))
         }
         DockerfileSource::Default => {

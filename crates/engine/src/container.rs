@@ -105,7 +105,11 @@ impl Container {
         let folder = engine.store().create_container(&record.id, &record.name, record.image).map_err(|error| {
             let taken = matches!(error, store::StoreError::NameTaken { .. });
             let error = Error::from(error);
-            if taken { error.with_hint(format!("remove it with `onggi rm {}`, or choose another name", record.name)) } else { error }
+            if taken {
+                error.with_hint(format!("remove it with `onggi rm {}`, or choose another name", record.name))
+            } else {
+                error
+            }
         })?;
         folder.write(RECORD, &json(&record))?;
         Ok(Self { record, folder })

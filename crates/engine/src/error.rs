@@ -135,7 +135,9 @@ impl std::error::Error for Error {}
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         let kind = match &error {
-            StoreError::Io { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => ErrorKind::Forbidden,
+            StoreError::Io { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {
+                ErrorKind::Forbidden
+            }
             StoreError::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => ErrorKind::Unavailable,
             StoreError::Io { .. } => ErrorKind::Internal,
             StoreError::Version { .. } | StoreError::Corrupt { .. } | StoreError::LayerMissing(_) => ErrorKind::Corrupt,

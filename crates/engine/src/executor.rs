@@ -82,10 +82,8 @@ impl<'a> BuildExecutor<'a> {
             NetworkMode::Bridge => Some(self.network()?.attachment.address),
             _ => None,
         };
-        let files = [
-            ("hosts", self.host().hosts(mode, HOSTNAME, address)),
-            ("resolv.conf", self.host().resolv_conf(mode)),
-        ];
+        let files =
+            [("hosts", self.host().hosts(mode, HOSTNAME, address)), ("resolv.conf", self.host().resolv_conf(mode))];
         for (name, text) in files {
             let path = scratch.join(name);
             std::fs::write(&path, text)?;

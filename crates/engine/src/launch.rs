@@ -71,7 +71,10 @@ pub(crate) fn launch(
         let message = format!("cannot start container {}", record.name);
         let error = Error::new(ErrorKind::InvalidInput, message).because(&error).with_exit_code(code);
         match code {
-            127 => error.with_hint(format!("see what is in the image: `onggi run --rm --entrypoint sh {} -c ls`", record.image_name)),
+            127 => error.with_hint(format!(
+                "see what is in the image: `onggi run --rm --entrypoint sh {} -c ls`",
+                record.image_name
+            )),
             _ => error,
         }
     })?;
@@ -103,10 +106,7 @@ fn spec(engine: &Engine, container: &Container, stack: &Stack) -> Result<Contain
     Ok(spec)
 }
 
-fn connect(
-    host: &HostFiles,
-    id: &str,
-) -> Result<(rustix::fd::OwnedFd, Attachment), runtime::network::NetworkError> {
+fn connect(host: &HostFiles, id: &str) -> Result<(rustix::fd::OwnedFd, Attachment), runtime::network::NetworkError> {
     let bridge = Bridge::ensure(&host.bridge_config())?;
     let mut namespace = Namespace::create()?;
     let attachment = attach(&bridge, &mut namespace, &Owner::this_process(id)?, &AttachOptions::default())?;

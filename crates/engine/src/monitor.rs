@@ -23,7 +23,8 @@ const LOG: &str = "container.log";
 
 /// Starts a container in the background; returns when it runs.
 pub(crate) fn start(engine: &Engine, container: &Container) -> Result<(), Error> {
-    let broken = |error: std::io::Error| Error::new(ErrorKind::Internal, "cannot start the container's monitor").because(&error);
+    let broken =
+        |error: std::io::Error| Error::new(ErrorKind::Internal, "cannot start the container's monitor").because(&error);
     let mut monitor = Command::new("/proc/self/exe")
         .arg0("onggi")
         .arg("--root")
@@ -72,7 +73,8 @@ pub fn monitor(engine: &Engine, id: &str, answer: impl Write) -> Result<(), Erro
 }
 
 fn supervise(engine: &Engine, container: &Container, mut answer: impl Write) -> Result<(), Error> {
-    let broken = |error: std::io::Error| Error::new(ErrorKind::Internal, "cannot keep the container's output").because(&error);
+    let broken =
+        |error: std::io::Error| Error::new(ErrorKind::Internal, "cannot keep the container's output").because(&error);
     let (out, out_end) = crate::terminal::pipe().map_err(broken)?;
     let (err, err_end) = crate::terminal::pipe().map_err(broken)?;
     let stdio = Stdio { stdin: StdioStream::Null, stdout: StdioStream::Fd(out_end), stderr: StdioStream::Fd(err_end) };
@@ -89,7 +91,8 @@ fn supervise(engine: &Engine, container: &Container, mut answer: impl Write) -> 
         }
     };
     container.write_state(&running(engine, &launched))?;
-    let log = std::fs::File::options().create(true).append(true).open(container.folder.path().join(LOG)).map_err(broken)?;
+    let log =
+        std::fs::File::options().create(true).append(true).open(container.folder.path().join(LOG)).map_err(broken)?;
     writeln!(answer, "{STARTED}").map_err(broken)?;
     drop(answer);
     let log = Mutex::new(log);

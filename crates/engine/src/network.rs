@@ -73,10 +73,7 @@ impl HostFiles {
 
     /// The container's `/etc/resolv.conf`.
     pub(crate) fn resolv_conf(&self, mode: NetworkMode) -> String {
-        let host = HostResolver {
-            resolv_conf: &self.resolv_conf,
-            systemd_resolved: self.systemd_resolved.as_deref(),
-        };
+        let host = HostResolver { resolv_conf: &self.resolv_conf, systemd_resolved: self.systemd_resolved.as_deref() };
         let reach = if mode == NetworkMode::Host { NameServerReach::Host } else { NameServerReach::Bridge };
         resolv_conf(&host, reach, &ResolverOptions::default())
     }

@@ -191,7 +191,9 @@ fn environment(config: &ContainerConfig, options: &RunOptions, hostname: &str) -
 
 fn foreground(engine: &Engine, container: &Container) -> Result<u8, Error> {
     let record = &container.record;
-    let broken = |error: std::io::Error| Error::new(ErrorKind::Internal, "cannot connect the container's streams").because(&error);
+    let broken = |error: std::io::Error| {
+        Error::new(ErrorKind::Internal, "cannot connect the container's streams").because(&error)
+    };
     let forwarder = Forwarder::install().map_err(broken)?;
     let (stdio, relays) = match record.tty {
         true => (runtime::Stdio::null(), terminal::Relays::default()),

@@ -6,9 +6,11 @@
 
 mod manifest;
 mod rootfs;
+mod sizes;
 mod stack;
 pub mod users;
 
 pub use manifest::{ManifestError, StoredImage, find, manifest};
 pub use rootfs::{RootfsError, Writable, mount_rootfs};
+pub use sizes::Sizes;
 pub use stack::{Stack, StackError};

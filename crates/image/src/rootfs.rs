@@ -58,6 +58,7 @@ pub fn mount_rootfs(store: &Store, stack: &Stack, writable: Writable<'_>) -> Res
     lower.push(store.stubs()?);
     let lower: Vec<BorrowedFd<'_>> = lower.iter().map(AsFd::as_fd).collect();
     let Writable { upper, work, volatile } = writable;
-    let options = OverlayOptions { upper: Some(Upper { folder: upper, work, volatile }), ..OverlayOptions::new(&lower) };
+    let options =
+        OverlayOptions { upper: Some(Upper { folder: upper, work, volatile }), ..OverlayOptions::new(&lower) };
     layer::mount_overlay(&options).map_err(|source| RootfsError::Overlay { count: lower.len(), source })
 }

@@ -65,11 +65,13 @@ impl Stack {
             Some(files) => files,
             None => self.index_anew(store, layer, below)?,
         };
-        let unreadable = |source: std::io::Error| StackError::Store(StoreError::Io {
-            action: "open the index of a layer in",
-            path: store.path().to_owned(),
-            source,
-        });
+        let unreadable = |source: std::io::Error| {
+            StackError::Store(StoreError::Io {
+                action: "open the index of a layer in",
+                path: store.path().to_owned(),
+                source,
+            })
+        };
         let index_file = files.index.try_clone().map_err(unreadable)?;
         let index = Index::open(files.index).map_err(|source| StackError::Index { layer, source })?;
         self.indexes.push(Arc::new(index_file));
@@ -87,13 +89,11 @@ impl Stack {
         let missing = || StackError::Store(StoreError::LayerMissing(layer));
         let tar = store.layer_tar(layer)?.ok_or_else(missing)?;
         let sink = store.layer_sink()?;
-        let copy = sink.file().map_err(|source| StackError::Store(StoreError::Io {
-            action: "open",
-            path: store.path().to_owned(),
-            source,
-        }))?;
-        let made = layer::ingest(tar, copy, Some(&self.tree()))
-            .map_err(|source| StackError::Ingest { layer, source })?;
+        let copy = sink.file().map_err(|source| {
+            StackError::Store(StoreError::Io { action: "open", path: store.path().to_owned(), source })
+        })?;
+        let made =
+            layer::ingest(tar, copy, Some(&self.tree())).map_err(|source| StackError::Ingest { layer, source })?;
         store.add_index(layer, &made.index, below)?;
         store.layer(layer, below)?.ok_or_else(missing)
     }

@@ -89,12 +89,15 @@ impl Store {
         let config: ImageConfig = serde_json::from_slice(bytes).map_err(|error| damaged(error.to_string()))?;
         let _shared = Lock::shared(self, "gc")?;
         let mut chain = None;
+        let mut layers = Vec::new();
         for layer in &config.rootfs.diff_ids {
             if !self.has_layer(*layer, chain)? {
                 return Err(StoreError::LayerMissing(*layer));
             }
+            layers.push((*layer, chain));
             chain = Some(chain.map_or(oci::ChainId(layer.0), |below: oci::ChainId| below.then(*layer)));
         }
+        self.sync_layers(&layers)?;
         if let Some(parent) = parent {
             file::replace(self, &format!("parents/{}", id.0.hex()), parent.to_string().as_bytes())?;
         }

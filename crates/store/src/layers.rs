@@ -2,6 +2,10 @@
 //!
 //! The tar is written without a name (`O_TMPFILE`), so a killed process leaves nothing; it is linked into place when
 //! its digest is known, and the index, which makes the layer count as present, follows last.
+//!
+//! A layer is not synced when it appears but when an image that needs it is published, all of an image's layers at
+//! once. What power loss may have torn is thus never listed; a build step's record that names such a layer is trusted
+//! in the boot that wrote it, and after that only when the layer belongs to an image or has been hashed again.
 
 use std::fs::File;
 use std::os::fd::AsRawFd;
@@ -93,12 +97,12 @@ impl Store {
         }
     }
 
-    /// Ends a layer: makes it durable and present. A layer that is there already stays as it is.
+    /// Ends a layer: makes it present. It becomes durable with the first image that needs it.
     ///
-    /// `below` is given when the index depends on the layers under it.
+    /// `below` is given when the index depends on the layers under it. A layer that an image has stays as it is.
     ///
     /// # Errors
-    /// When a file cannot be synced or linked.
+    /// When a file cannot be linked or written.
     pub fn add_layer(
         &self,
         layer: DiffId,
@@ -106,13 +110,7 @@ impl Store {
         index: &[u8],
         below: Option<ChainId>,
     ) -> Result<(), StoreError> {
-        let tar = tar_path(layer);
-        if !file::exists(self, &tar)? {
-            sink.file.sync_data().map_err(|error| StoreError::io("sync", file::full(self, &tar), error))?;
-            self.link(&sink, &tar)?;
-        } else if let Some(name) = &sink.temporary {
-            file::remove(self, name)?;
-        }
+        self.link(layer, &sink)?;
         self.add_index(layer, index, below)
     }
 
@@ -122,21 +120,79 @@ impl Store {
     /// When the file cannot be written.
     pub fn add_index(&self, layer: DiffId, index: &[u8], below: Option<ChainId>) -> Result<(), StoreError> {
         let name = index_path(layer, below);
-        if file::exists(self, &name)? { Ok(()) } else { file::replace(self, &name, index) }
+        if file::exists(self, &name)? && self.is_listed(layer)? {
+            return Ok(());
+        }
+        file::replace_lazily(self, &name, index)
     }
 
-    fn link(&self, sink: &LayerSink, name: &str) -> Result<(), StoreError> {
+    fn link(&self, layer: DiffId, sink: &LayerSink) -> Result<(), StoreError> {
+        let name = tar_path(layer);
+        let failed = |errno| StoreError::io("link", file::full(self, &name), errno);
         let linked = match &sink.temporary {
-            Some(temporary) => rustix::fs::renameat(&self.root, temporary, &self.root, name),
-            None => {
-                let own = format!("/proc/self/fd/{}", sink.file.as_raw_fd());
-                rustix::fs::linkat(rustix::fs::CWD, own, &self.root, name, AtFlags::SYMLINK_FOLLOW)
-            }
+            Some(temporary) => Ok(temporary.clone()),
+            None => match self.link_unnamed(sink, &name) {
+                Ok(()) => return Ok(()),
+                Err(Errno::EXIST) => {
+                    let temporary = file::temporary_name()?;
+                    self.link_unnamed(sink, &temporary).map(|()| temporary)
+                }
+                Err(errno) => Err(errno),
+            },
         };
-        match linked {
-            Ok(()) | Err(Errno::EXIST) => Ok(()),
-            Err(errno) => Err(StoreError::io("link", file::full(self, name), errno)),
+        let temporary = linked.map_err(failed)?;
+        if file::exists(self, &name)? && self.is_listed(layer)? {
+            return file::remove(self, &temporary).map(|_| ());
         }
+        // One of an earlier boot may be torn; this one is whole.
+        rustix::fs::renameat(&self.root, &temporary, &self.root, &name).map_err(failed)
+    }
+
+    fn link_unnamed(&self, sink: &LayerSink, name: &str) -> rustix::io::Result<()> {
+        let own = format!("/proc/self/fd/{}", sink.file.as_raw_fd());
+        rustix::fs::linkat(rustix::fs::CWD, own, &self.root, name, AtFlags::SYMLINK_FOLLOW)
+    }
+
+    /// Whether an image has the layer; it is durable then.
+    fn is_listed(&self, layer: DiffId) -> Result<bool, StoreError> {
+        for id in self.image_ids()? {
+            if self.image(id)?.rootfs.diff_ids.contains(&layer) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether a layer that was written in an earlier boot is whole: an image has it, or its tar has the right digest.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn survived(&self, layer: DiffId) -> Result<bool, StoreError> {
+        if self.is_listed(layer)? {
+            return Ok(true);
+        }
+        let Some(mut tar) = self.layer_tar(layer)? else { return Ok(false) };
+        let mut hasher = oci::Hasher::new();
+        let mut buffer = vec![0; 1 << 20];
+        loop {
+            let count = std::io::Read::read(&mut tar, &mut buffer)
+                .map_err(|error| StoreError::io("read", file::full(self, &tar_path(layer)), error))?;
+            if count == 0 {
+                return Ok(DiffId(hasher.finish()) == layer);
+            }
+            hasher.update(&buffer[..count]);
+        }
+    }
+
+    /// Makes layers durable: content first, then the names. `below` is the chain under the first of them.
+    pub(crate) fn sync_layers(&self, layers: &[(DiffId, Option<ChainId>)]) -> Result<(), StoreError> {
+        for (layer, below) in layers {
+            let files = self.layer(*layer, *below)?.ok_or(StoreError::LayerMissing(*layer))?;
+            for file in [files.tar, files.index] {
+                file.sync_data().map_err(|error| StoreError::io("sync", file::full(self, &tar_path(*layer)), error))?;
+            }
+        }
+        if layers.is_empty() { Ok(()) } else { file::sync_folder_of(self, "layers/") }
     }
 
     pub(crate) fn remove_layer(&self, layer: DiffId) -> Result<(), StoreError> {

@@ -80,6 +80,16 @@ pub struct Lease<'store> {
     file: std::sync::Mutex<std::fs::File>,
 }
 
+/// Names this boot of the host; unsynced files written in an earlier one may be torn.
+///
+/// # Errors
+/// When `/proc` cannot be read.
+pub fn boot_id() -> Result<String, StoreError> {
+    const PATH: &str = "/proc/sys/kernel/random/boot_id";
+    let text = std::fs::read_to_string(PATH).map_err(|error| StoreError::io("read", PATH, error))?;
+    Ok(text.trim_end().to_owned())
+}
+
 impl Store {
     /// Begins a lease that names nothing yet, and sweeps what dead processes left behind.
     ///

@@ -50,7 +50,7 @@ pub use error::StoreError;
 pub use gc::Removed;
 pub use images::ImageLookup;
 pub use layers::{LayerFiles, LayerSink};
-pub use lease::{Lease, ProcessIdentity};
+pub use lease::{Lease, ProcessIdentity, boot_id};
 pub use lock::Lock;
 pub use records::RecordKind;
 pub use work::WorkFolder;

@@ -8,7 +8,10 @@ fn run(command: &str, env: &[&str]) -> CacheKey {
 #[test]
 fn a_key_prints_and_reads_back() {
     let key = run("echo a\nb\\n", &["A=1", "B=\r"]);
-    assert_eq!(key.to_string(), "step: run\nparent layers: none\ncommand: echo a\\nb\\\\n\nenvironment: A=1\nenvironment: B=\\r\n");
+    assert_eq!(
+        key.to_string(),
+        "step: run\nparent layers: none\ncommand: echo a\\nb\\\\n\nenvironment: A=1\nenvironment: B=\\r\n"
+    );
     assert_eq!(CacheKey::parse(&key.to_string()), Some(key));
     assert_eq!(CacheKey::parse("what: ever\n"), None);
 }

@@ -27,7 +27,8 @@ impl StagePlanner<'_, '_> {
                 let words = self.command_line(command);
                 self.row(format!("CMD {}", go_list(&words)));
                 self.config.config.cmd = Some(StringOrList(words));
-                self.config.config.args_escaped = matches!(command, Command::Shell(_)) && self.config.config.args_escaped;
+                self.config.config.args_escaped =
+                    matches!(command, Command::Shell(_)) && self.config.config.args_escaped;
                 self.cmd_is_own = true;
             }
             InstructionKind::Entrypoint(command) => {

@@ -52,7 +52,21 @@ impl<'a, 'p> StagePlanner<'a, 'p> {
         };
         let (steps, history) = (Vec::new(), Vec::new());
         let (cmd_is_own, number, total) = (false, 0, 0);
-        Self { planner, arguments, earlier, index, scope, config, steps, history, problems, cmd_is_own, label, number, total }
+        Self {
+            planner,
+            arguments,
+            earlier,
+            index,
+            scope,
+            config,
+            steps,
+            history,
+            problems,
+            cmd_is_own,
+            label,
+            number,
+            total,
+        }
     }
 
     /// Counts the steps: the base if it is an image, and ADD, COPY, RUN, WORKDIR (S107).
@@ -286,7 +300,11 @@ impl<'a, 'p> StagePlanner<'a, 'p> {
         let is_folder = destination.ends_with('/') || destination == "." || destination.ends_with("/.");
         let op = CopyOp {
             into_folder: is_folder || sources.len() > 1,
-            sources: sources.into_iter().zip(files.sources).map(|(word, typed)| CopySource { word, span: typed.span }).collect(),
+            sources: sources
+                .into_iter()
+                .zip(files.sources)
+                .map(|(word, typed)| CopySource { word, span: typed.span })
+                .collect(),
             from,
             destination: inside(self.working_dir(), &destination),
             chown,

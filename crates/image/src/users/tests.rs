@@ -1,6 +1,7 @@
 use super::*;
 
-const PASSWD_TEXT: &str = "root:x:0:0:root:/root:/bin/sh\nbroken\nnode:x:1000:1000::/home/node:/bin/sh\n4294967296:x:0:0::/:\n";
+const PASSWD_TEXT: &str =
+    "root:x:0:0:root:/root:/bin/sh\nbroken\nnode:x:1000:1000::/home/node:/bin/sh\n4294967296:x:0:0::/:\n";
 const GROUPS_TEXT: &str = "root:x:0:\nnode:x:1000:\naudio:x:29:node,other\nvideo:x:44:node\n";
 
 fn user(text: &str) -> Result<Result<User, u32>, String> {

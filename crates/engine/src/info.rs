@@ -1,0 +1,141 @@
+//! `info` and `version`: what this program is, and what this machine lets it do.
+
+use std::os::fd::AsFd;
+use std::path::PathBuf;
+
+use rustix::fs::CWD;
+use serde::Serialize;
+
+use crate::container::{Container, ContainerStatus};
+use crate::{Engine, Error};
+
+/// How layers become folders (decision 0003).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Backend {
+    /// The kernel mounts the layer's tar.
+    Erofs,
+    /// Layers are extracted to folders.
+    Extracted,
+}
+
+/// What `info` says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Info {
+    /// This program's version.
+    pub version: String,
+    /// The store's folder.
+    pub store: PathBuf,
+    /// How layers become folders.
+    pub backend: Backend,
+    /// Why not [`Backend::Erofs`].
+    pub backend_reason: Option<String>,
+    /// Release of the kernel.
+    pub kernel: String,
+    /// In Go's words.
+    pub operating_system: String,
+    /// In Go's words.
+    pub architecture: String,
+    /// The machine's name.
+    pub hostname: String,
+    /// Processors that may be used.
+    pub cpus: usize,
+    /// Bytes of memory.
+    pub memory: u64,
+    /// `2`, `1`, `1 (hybrid)`, or `none`.
+    pub cgroup_version: String,
+    /// What `--runtime` offers by name; the first is the default.
+    pub runtimes: Vec<String>,
+    /// Whether this process is root.
+    pub is_root: bool,
+    /// Number of images.
+    pub images: usize,
+    /// Number of containers.
+    pub containers: usize,
+    /// Of these, how many run.
+    pub containers_running: usize,
+    /// Of these, how many do not.
+    pub containers_stopped: usize,
+}
+
+/// What `version` says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Version {
+    /// This program's version.
+    pub version: String,
+    /// In Go's words.
+    pub os: String,
+    /// In Go's words.
+    pub architecture: String,
+}
+
+/// This program's version, and what it was made for.
+pub fn version() -> Version {
+    let platform = oci::Platform::host();
+    Version { version: env!("CARGO_PKG_VERSION").to_owned(), os: platform.os, architecture: platform.architecture }
+}
+
+/// Looks at the store and at the machine.
+///
+/// # Errors
+/// When the store cannot be read.
+pub fn info(engine: &Engine) -> Result<Info, Error> {
+    let store = engine.store();
+    let refused = backend_refusal(engine);
+    let containers = Container::all(engine)?;
+    let mut running = 0;
+    for container in &containers {
+        running += usize::from(container.state()?.status() == ContainerStatus::Running);
+    }
+    let version = version();
+    let host = rustix::system::uname();
+    let system = rustix::system::sysinfo();
+    Ok(Info {
+        version: version.version,
+        store: store.path().to_owned(),
+        backend: if refused.is_none() { Backend::Erofs } else { Backend::Extracted },
+        backend_reason: refused,
+        kernel: host.release().to_string_lossy().into_owned(),
+        operating_system: version.os,
+        architecture: version.architecture,
+        hostname: host.nodename().to_string_lossy().into_owned(),
+        cpus: std::thread::available_parallelism().map_or(1, usize::from),
+        memory: u64::from(system.totalram).saturating_mul(u64::from(system.mem_unit)),
+        cgroup_version: cgroup_version().to_owned(),
+        runtimes: ["onggi", "crun", "runc"].map(str::to_owned).to_vec(),
+        is_root: rustix::process::geteuid().is_root(),
+        images: store.image_ids()?.len(),
+        containers: containers.len(),
+        containers_running: running,
+        containers_stopped: containers.len() - running,
+    })
+}
+
+/// Why the kernel does not mount layers here; `None` when it does.
+fn backend_refusal(engine: &Engine) -> Option<String> {
+    let path = engine.store().path();
+    let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::CLOEXEC;
+    match rustix::fs::openat(CWD, path, flags, rustix::fs::Mode::empty()) {
+        Ok(folder) => layer::erofs_supported(folder.as_fd()).err().map(|error| error.to_string()),
+        Err(errno) => Some(errno.to_string()),
+    }
+}
+
+/// `CGROUP2_SUPER_MAGIC` of linux/magic.h.
+const CGROUP2: u64 = 0x6367_7270;
+
+fn cgroup_version() -> &'static str {
+    let is_v2 = |path: &str| rustix::fs::statfs(path).is_ok_and(|statfs| statfs.f_type as u64 == CGROUP2);
+    let exists = |path: &str| rustix::fs::stat(path).is_ok();
+    if is_v2("/sys/fs/cgroup") {
+        "2"
+    } else if is_v2("/sys/fs/cgroup/unified") {
+        "1 (hybrid)"
+    } else if exists("/sys/fs/cgroup/memory") || exists("/sys/fs/cgroup/cpu") {
+        "1"
+    } else {
+        "none"
+    }
+}
