@@ -58,5 +58,3 @@ pub fn history(engine: &Engine, name: &str) -> Result<Vec<HistoryEntry>, Error> 
     Ok(rows)
 }
 
-#[cfg(test)]
-mod tests;

@@ -140,5 +140,3 @@ fn rows_of(image: &Listed, size: u64, selection: &Selection, rows: &mut Vec<Imag
     rows.extend(image.names.iter().filter(tagged).map(|name| row(Some(name))));
 }
 
-#[cfg(test)]
-mod tests;

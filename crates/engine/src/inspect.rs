@@ -106,5 +106,3 @@ fn container_config(config: &ContainerConfig) -> Value {
     Value::Object(object)
 }
 
-#[cfg(test)]
-mod tests;

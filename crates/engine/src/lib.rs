@@ -8,14 +8,20 @@ mod container;
 mod containers;
 mod error;
 mod executor;
+mod history;
+mod images;
+mod info;
+mod inspect;
 mod launch;
 pub mod monitor;
 mod names;
 mod network;
 pub mod progress;
+mod remove;
 mod run;
 mod runtimes;
 mod signals;
+mod tag;
 mod terminal;
 
 use std::path::Path;
@@ -27,9 +33,15 @@ pub use build::{BuildOptions, DockerfileSource, build};
 pub use container::{ContainerRecord, ContainerState, ContainerStatus};
 pub use containers::{ContainerSummary, containers, inspect_containers, kill, remove_container, stop, wait};
 pub use error::{Error, ErrorKind, Problem, SourceText};
+pub use history::{HistoryEntry, history};
+pub use images::{ImageFilter, ImageSummary, ImagesOptions, images};
+pub use info::{Backend, Info, Version, info, version};
+pub use inspect::{Inspected, inspect_image, inspect_images};
 pub use network::NetworkMode;
+pub use remove::{Removal, RemoveOptions, RemovedImages, remove_images};
 pub use run::{RunOptions, RunOutcome, run};
 pub use runtimes::Runtime;
+pub use tag::tag;
 
 /// What every verb works on.
 #[derive(Debug)]

@@ -258,5 +258,3 @@ fn short(container: &str) -> String {
     container.chars().take(12).collect()
 }
 
-#[cfg(test)]
-mod tests;
