@@ -4,7 +4,6 @@
 //! the command including daemons, and no time counts before the result has been read by the independent checker of
 //! `testkit` and found equal to that of the others.
 
-mod daemon;
 mod inputs;
 mod meter;
 mod options;
@@ -19,8 +18,8 @@ mod tests;
 use std::path::PathBuf;
 
 use crate::{Result, machine, packages, say};
-use daemon::Dockerd;
 use options::Options;
+use testkit::Dockerd;
 use tool::Tool;
 
 /// Runs the rows that were asked for on the tools that are here.
@@ -38,7 +37,11 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
         .map_err(|error| format!("cannot become a subreaper: {error}"))?;
     let work = Work::new()?;
     say::step("tools");
-    let dockerd = if options.wants("classic") || options.wants("buildkit") { Dockerd::start(&work) } else { Ok(None) };
+    let dockerd = if options.wants("classic") || options.wants("buildkit") {
+        Dockerd::start(&work.path("docker"))
+    } else {
+        Ok(None)
+    };
     let dockerd = dockerd.unwrap_or_else(|problem| {
         say::line(&format!("    docker is left out: {problem}"));
         None
@@ -55,7 +58,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
 }
 
 /// A row that breaks is reported and does not take the others with it.
-fn measure(options: &Options, tools: &[Tool], work: &Work) -> Result<Vec<report::RowResult>> {
+fn measure(options: &Options, tools: &[Tool<'_>], work: &Work) -> Result<Vec<report::RowResult>> {
     let mut results = Vec::new();
     for row in rows::ALL.iter().filter(|row| options.wants_row(row.name)) {
         say::step(&format!("row {}: {}", row.name, row.title));
@@ -71,30 +74,20 @@ fn measure(options: &Options, tools: &[Tool], work: &Work) -> Result<Vec<report:
     if results.is_empty() { Err("no row could be measured".to_owned()) } else { Ok(results) }
 }
 
-/// The folders of one call: a large one on the disk of the target folder, and a short one for sockets.
+/// The folder of one call, on the disk of the target folder.
 #[derive(Debug)]
-pub(crate) struct Work {
-    large: tempfile::TempDir,
-    short: tempfile::TempDir,
-}
+pub(crate) struct Work(tempfile::TempDir);
 
 impl Work {
     fn new() -> Result<Self> {
         let target = machine::target_folder();
         let problem = |error| format!("no temporary folder can be made: {error}");
         std::fs::create_dir_all(&target).map_err(problem)?;
-        let large = tempfile::Builder::new().prefix("bench-work-").tempdir_in(target).map_err(problem)?;
-        // A socket's name has at most 107 bytes, and containerd's lies deep below.
-        let short = tempfile::Builder::new().prefix("onggi-bench-").tempdir_in("/tmp").map_err(problem)?;
-        Ok(Self { large, short })
+        Ok(Self(tempfile::Builder::new().prefix("bench-work-").tempdir_in(target).map_err(problem)?))
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.large.path().join(name)
-    }
-
-    fn short(&self, name: &str) -> PathBuf {
-        self.short.path().join(name)
+        self.0.path().join(name)
     }
 
     /// Kept from one call to the next: what debootstrap has made.

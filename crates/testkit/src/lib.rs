@@ -11,6 +11,7 @@ pub mod checker;
 mod command;
 mod http_server;
 mod normalise;
+pub mod peers;
 mod sandbox;
 mod tar_writer;
 mod terminal;
@@ -20,6 +21,7 @@ pub use base_image::{Debian, busybox_binary, busybox_root_tar, debian_root_tar, 
 pub use command::{Command, Output};
 pub use http_server::{HttpServer, Request};
 pub use normalise::{Normaliser, normalise};
+pub use peers::Dockerd;
 pub use sandbox::{Sandbox, binary};
 pub use tar_writer::TarWriter;
 pub use terminal::Terminal;

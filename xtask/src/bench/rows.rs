@@ -63,7 +63,7 @@ pub(super) struct Context<'a> {
 }
 
 /// Measures one row on all tools, in turns.
-pub(super) fn run(row: &Row, tools: &[Tool], context: &Context<'_>) -> Result<RowResult> {
+pub(super) fn run(row: &Row, tools: &[Tool<'_>], context: &Context<'_>) -> Result<RowResult> {
     let base = context.work.path("base.tar");
     for tool in tools {
         tool.reset(&base)?;
@@ -93,7 +93,7 @@ pub(super) fn run(row: &Row, tools: &[Tool], context: &Context<'_>) -> Result<Ro
 }
 
 /// docker's two builders differ in building only, and buildah has neither `run --rm` nor `import`.
-fn takes_part(tool: &Tool, row: &Row) -> bool {
+fn takes_part(tool: &Tool<'_>, row: &Row) -> bool {
     match row.body {
         Body::Run { .. } | Body::Import => !matches!(tool.kind, Kind::BuildKit | Kind::Buildah),
         Body::Commit => tool.kind != Kind::BuildKit,
@@ -114,14 +114,14 @@ fn result(row: &Row, players: Vec<Player<'_>>) -> RowResult {
 
 /// A tool in one row, and why it is out, if it is.
 struct Player<'a> {
-    tool: &'a Tool,
+    tool: &'a Tool<'a>,
     tag: String,
     samples: Vec<Sample>,
     out: Option<String>,
 }
 
 impl<'a> Player<'a> {
-    fn new(tool: &'a Tool, row: &Row) -> Self {
+    fn new(tool: &'a Tool<'a>, row: &Row) -> Self {
         let tag = format!("localhost/onggi-bench/{}-{}", tool.kind.name(), row.name);
         Self { tool, tag, samples: Vec::new(), out: None }
     }
@@ -130,7 +130,7 @@ impl<'a> Player<'a> {
     fn build_before(&self, row: &Row, context: &Context<'_>) -> Result<()> {
         if matches!(row.body, Body::NoOp | Body::LastCopy | Body::ManyNoOp | Body::ManyOne) {
             for _ in 0..2 {
-                crate::process::output(&mut self.tool.build(&folder(row, context, 0), &self.tag))?;
+                crate::process::output(&mut self.tool.build(&folder(row, context, 0), &self.tag)?)?;
             }
         }
         Ok(())
@@ -147,18 +147,18 @@ impl<'a> Player<'a> {
         match row.body {
             Body::Run { at_once, without_network } => {
                 let command = || self.tool.run(inputs::BASE, &["true"], without_network);
-                (0..at_once).map(|_| command().ok_or_else(|| "it has no `run --rm`".to_owned())).collect()
+                (0..at_once).map(|_| command()?.ok_or_else(|| "it has no `run --rm`".to_owned())).collect()
             }
             Body::Import => {
                 let tar = folder(row, context, round).join("root.tar");
-                let command = self.tool.import_command(&tar, &self.tag);
+                let command = self.tool.import_command(&tar, &self.tag)?;
                 Ok(vec![command.ok_or("it imports in three commands only")?])
             }
             Body::Commit => {
                 let script = "dd if=/dev/urandom of=/big bs=1048576 count=180 2>/dev/null";
                 Ok(vec![self.tool.commit(&container(round), script, &self.tag)?])
             }
-            _ => Ok(vec![self.tool.build(&folder(row, context, round), &self.tag)]),
+            _ => Ok(vec![self.tool.build(&folder(row, context, round), &self.tag)?]),
         }
     }
 }

@@ -12,7 +12,7 @@ const MOUNT_POINTS: [&str; 6] = ["dev", "proc", "sys", "run", ".dockerenv", "etc
 const IN_ETC: [&str; 4] = ["etc/hosts", "etc/resolv.conf", "etc/hostname", "etc/mtab"];
 
 /// Exports an image and recomputes everything in it.
-pub(super) fn export(tool: &Tool, tag: &str, folder: &Path) -> Result<CheckedImage> {
+pub(super) fn export(tool: &Tool<'_>, tag: &str, folder: &Path) -> Result<CheckedImage> {
     let file = folder.join(format!("{}.tar", tool.kind.name()));
     if file.exists() {
         std::fs::remove_file(&file).map_err(|error| format!("{}: {error}", file.display()))?;
