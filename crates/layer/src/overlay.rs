@@ -186,8 +186,8 @@ fn attach_layers(options: &OverlayOptions<'_>) -> Result<(), MountError> {
     for (layer, descriptor) in options.lower.iter().enumerate() {
         let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
         match rustix::mount::move_mount(descriptor, c"", attach, PLACE, flags) {
-            // Not the root of a mount, or a mount that is attached already.
-            Ok(()) | Err(Errno::INVAL) => {}
+            // Not the root of a mount, or a mount that is attached already (LOOP: below the place itself).
+            Ok(()) | Err(Errno::INVAL | Errno::LOOP) => {}
             Err(source) => return Err(MountError::Attach { layer, source }),
         }
     }

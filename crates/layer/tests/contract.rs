@@ -3,6 +3,8 @@
 //! Each test builds a stack, looks at it through overlayfs and compares with what [`layer::Tree`] says; those that
 //! write also turn the upper folder into a layer and compare again. All need root, for mounts.
 
+#![expect(clippy::unwrap_used, reason = "test code throughout")]
+
 #[path = "contract/changes.rs"]
 mod changes;
 #[path = "contract/hostile.rs"]

@@ -13,7 +13,18 @@ use crate::view::kernel_view;
 /// A folder beside the layers, and everything about it.
 struct Sentinel {
     folder: PathBuf,
-    before: Vec<(PathBuf, u32, u32, i64, i64, i64, Vec<u8>)>,
+    before: Vec<Look>,
+}
+
+/// The change time tells of any change of metadata, extended attributes too.
+#[derive(PartialEq)]
+struct Look {
+    place: PathBuf,
+    mode: u32,
+    owner: u32,
+    mtime: i64,
+    ctime: (i64, i64),
+    content: Vec<u8>,
 }
 
 impl Sentinel {
@@ -25,16 +36,15 @@ impl Sentinel {
         Self { folder, before }
     }
 
-    fn look(folder: &Path) -> Vec<(PathBuf, u32, u32, i64, i64, i64, Vec<u8>)> {
+    fn look(folder: &Path) -> Vec<Look> {
         let mut places: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
         places.push(folder.to_owned());
         places.sort();
         let look = |place: PathBuf| {
             let status = fs::symlink_metadata(&place).unwrap();
             let content = if status.is_file() { fs::read(&place).unwrap() } else { Vec::new() };
-            // The change time tells of any change of metadata, extended attributes too.
-            let (ctime, ctime_nsec) = (status.ctime(), status.ctime_nsec());
-            (place, status.mode(), status.uid(), status.mtime(), ctime, ctime_nsec, content)
+            let (mode, owner, mtime) = (status.mode(), status.uid(), status.mtime());
+            Look { place, mode, owner, mtime, ctime: (status.ctime(), status.ctime_nsec()), content }
         };
         places.into_iter().map(look).collect()
     }
