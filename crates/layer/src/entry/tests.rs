@@ -3,7 +3,8 @@ use super::*;
 #[test]
 fn names_come_to_normal_form() {
     let long = vec![b'x'; 255];
-    let cases: &[(&[u8], Result<&[u8], PathError>)] = &[
+    type Case<'a> = (&'a [u8], Result<&'a [u8], PathError>);
+    let cases: &[Case<'_>] = &[
         (b"", Ok(b"")),
         (b".", Ok(b"")),
         (b"./", Ok(b"")),

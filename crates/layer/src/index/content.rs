@@ -65,7 +65,7 @@ impl Index {
             return Err(damaged("file has an unknown layout"));
         }
         let bits = u32::from(BLOCK_BITS) + u32::from(format & 0x1f);
-        let count = (inode.size - 1 >> bits) + 1;
+        let count = ((inode.size - 1) >> bits) + 1;
         let body = inode.body + xattrs::size_of_count(inode.xattr_count);
         let length = count.checked_mul(8).ok_or(damaged("file has too many chunks"))?;
         let indexes = self.read(body.next_multiple_of(8), length)?;
