@@ -2,8 +2,8 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use layer::{MountError, OverlayOptions, Upper};
-use oci::DiffId;
+use layer::{LayerDirectory, MountError, OverlayOptions, Upper};
+use oci::{ChainId, DiffId};
 use store::{Store, StoreError};
 
 use crate::Stack;
@@ -30,6 +30,22 @@ pub enum RootfsError {
         /// Why not.
         source: MountError,
     },
+    /// A layer cannot be made a folder of files.
+    #[error("cannot extract layer {layer}")]
+    Extract {
+        /// Which layer.
+        layer: DiffId,
+        /// Why not.
+        source: layer::ExtractError,
+    },
+    /// A layer's folder cannot be opened.
+    #[error("cannot open the folder of layer {layer}")]
+    Folder {
+        /// Which layer.
+        layer: DiffId,
+        /// Why not.
+        source: std::io::Error,
+    },
     /// The layers cannot be stacked.
     #[error("cannot stack {count} layers")]
     Overlay {
@@ -45,20 +61,68 @@ pub enum RootfsError {
 
 /// Mounts a stack with a writable folder on top; the mount is attached nowhere and ends with its descriptor.
 ///
+/// Where the kernel cannot mount layers by their index they are extracted to folders first, once for each layer.
+///
 /// # Errors
 /// When the kernel refuses a layer or the stack.
 pub fn mount_rootfs(store: &Store, stack: &Stack, writable: Writable<'_>) -> Result<OwnedFd, RootfsError> {
-    let mut lower = Vec::with_capacity(stack.layers().len() + 1);
-    let layers = stack.layers().iter().zip(stack.index_files()).zip(stack.diff_ids());
-    for ((layer, index), id) in layers.rev() {
-        let mount = layer::mount_erofs(index.as_fd(), layer.tar.as_fd())
-            .map_err(|source| RootfsError::Layer { layer: *id, source })?;
-        lower.push(mount);
-    }
-    lower.push(store.stubs()?);
-    let lower: Vec<BorrowedFd<'_>> = lower.iter().map(AsFd::as_fd).collect();
+    let layers = match mount_layers(stack) {
+        Err(RootfsError::Layer { source, .. }) if needs_extraction(&source) => extract_layers(store, stack)?,
+        other => other?,
+    };
+    let stubs = store.stubs()?;
+    let lower: Vec<BorrowedFd<'_>> = layers.iter().rev().map(AsFd::as_fd).chain([stubs.as_fd()]).collect();
     let Writable { upper, work, volatile } = writable;
     let options =
         OverlayOptions { upper: Some(Upper { folder: upper, work, volatile }), ..OverlayOptions::new(&lower) };
     layer::mount_overlay(&options).map_err(|source| RootfsError::Overlay { count: lower.len(), source })
 }
+
+/// The first backend: every layer as a mount of its index, bottom first.
+fn mount_layers(stack: &Stack) -> Result<Vec<LayerDirectory>, RootfsError> {
+    let layers = stack.layers().iter().zip(stack.index_files()).zip(stack.diff_ids());
+    let mount = |((layer, index), id): ((&layer::Layer, &std::sync::Arc<std::fs::File>), &DiffId)| {
+        LayerDirectory::mount(index.as_fd(), layer.tar.as_fd())
+            .map_err(|source| RootfsError::Layer { layer: *id, source })
+    };
+    layers.map(mount).collect()
+}
+
+/// Whether the kernel, and not the layer, is the reason.
+fn needs_extraction(error: &MountError) -> bool {
+    matches!(error, MountError::NoFileSystem { .. } | MountError::NotPermitted { .. } | MountError::NotFileBacked)
+}
+
+/// The second backend: every layer as a folder of files, bottom first.
+fn extract_layers(store: &Store, stack: &Stack) -> Result<Vec<LayerDirectory>, RootfsError> {
+    let mut below: Option<ChainId> = None;
+    let mut folders = Vec::new();
+    for (layer, id) in stack.layers().iter().zip(stack.diff_ids()) {
+        let folder = match store.extracted(*id, below)? {
+            Some(folder) => folder,
+            None => extract_layer(store, layer, *id, below)?,
+        };
+        let opened = LayerDirectory::open(folder.as_fd());
+        folders.push(opened.map_err(|errno| RootfsError::Folder { layer: *id, source: errno.into() })?);
+        below = Some(below.map_or(ChainId(id.0), |chain| chain.then(*id)));
+    }
+    Ok(folders)
+}
+
+fn extract_layer(
+    store: &Store,
+    layer: &layer::Layer,
+    id: DiffId,
+    below: Option<ChainId>,
+) -> Result<OwnedFd, RootfsError> {
+    let work = store.work_folder()?;
+    let folder = work.subfolder("layer", 0o755)?;
+    layer::extract(layer, folder.as_fd(), &layer::ExtractOptions::default())
+        .map_err(|source| RootfsError::Extract { layer: id, source })?;
+    store.add_extracted(id, below, &work, "layer")?;
+    let missing = || RootfsError::Store(StoreError::LayerMissing(id));
+    store.extracted(id, below)?.ok_or_else(missing)
+}
+
+#[cfg(test)]
+mod tests;

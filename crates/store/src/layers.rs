@@ -8,13 +8,13 @@
 //! in the boot that wrote it, and after that only when the layer belongs to an image or has been hashed again.
 
 use std::fs::File;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use oci::{ChainId, DiffId};
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 
-use crate::{Store, StoreError, file};
+use crate::{Store, StoreError, WorkFolder, file};
 
 /// The two files of a layer, open for reading. They stay readable when the layer is removed meanwhile.
 #[derive(Debug)]
@@ -195,6 +195,38 @@ impl Store {
         if layers.is_empty() { Ok(()) } else { file::sync_folder_of(self, "layers/") }
     }
 
+    /// A layer as a folder of files, where one was made; `below` is the chain of the layers under it.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn extracted(&self, layer: DiffId, below: Option<ChainId>) -> Result<Option<OwnedFd>, StoreError> {
+        let name = extracted_path(layer, below);
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        match rustix::fs::openat(&self.root, &name, flags, Mode::empty()) {
+            Ok(folder) => Ok(Some(folder)),
+            Err(Errno::NOENT) => Ok(None),
+            Err(errno) => Err(StoreError::io("open", file::full(self, &name), errno)),
+        }
+    }
+
+    /// Takes over a subfolder of a working folder as a layer's folder of files. One that is there already stays.
+    ///
+    /// # Errors
+    /// When it cannot be renamed.
+    pub fn add_extracted(
+        &self,
+        layer: DiffId,
+        below: Option<ChainId>,
+        folder: &WorkFolder<'_>,
+        subfolder: &str,
+    ) -> Result<(), StoreError> {
+        let name = extracted_path(layer, below);
+        match rustix::fs::renameat(folder.as_fd(), subfolder, &self.root, &name) {
+            Ok(()) | Err(Errno::EXIST | Errno::NOTEMPTY) => Ok(()),
+            Err(errno) => Err(StoreError::io("rename", file::full(self, &name), errno)),
+        }
+    }
+
     pub(crate) fn remove_layer(&self, layer: DiffId) -> Result<(), StoreError> {
         let hex = layer.0.hex();
         for name in file::list(self, "layers")? {
@@ -214,6 +246,11 @@ impl Store {
 
 fn tar_path(layer: DiffId) -> String {
     format!("layers/{}.tar", layer.0.hex())
+}
+
+fn extracted_path(layer: DiffId, below: Option<ChainId>) -> String {
+    let below = below.map_or_else(|| "base".to_owned(), |chain| chain.0.hex());
+    format!("extracted/{}-{below}", layer.0.hex())
 }
 
 fn index_path(layer: DiffId, below: Option<ChainId>) -> String {
