@@ -61,6 +61,49 @@ impl Diagnostic {
     }
 }
 
+/// Problems of one file as they are found. Past [`Diagnostics::LIMIT`] they are only counted as far as there being
+/// an error: nobody reads more, and a hostile file could have millions.
+#[derive(Debug, Default)]
+pub(crate) struct Diagnostics {
+    list: Vec<Diagnostic>,
+}
+
+impl Diagnostics {
+    /// How many are kept.
+    pub(crate) const LIMIT: usize = 1000;
+
+    pub(crate) fn push(&mut self, diagnostic: Diagnostic) {
+        if self.list.len() < Self::LIMIT {
+            self.list.push(diagnostic);
+        } else if diagnostic.is_error()
+            && !self.has_errors()
+            && let Some(last) = self.list.last_mut()
+        {
+            *last = diagnostic;
+        }
+    }
+
+    pub(crate) fn extend(&mut self, others: Diagnostics) {
+        others.list.into_iter().for_each(|diagnostic| self.push(diagnostic));
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.list.len() >= Self::LIMIT
+    }
+
+    pub(crate) fn has_errors(&self) -> bool {
+        self.list.iter().any(Diagnostic::is_error)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.list.iter()
+    }
+
+    pub(crate) fn into_vec(self) -> Vec<Diagnostic> {
+        self.list
+    }
+}
+
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident,)*) => {
         /// The kinds of problems. Where BuildKit has a check of the same meaning the name is BuildKit's, so that
@@ -79,7 +122,7 @@ macro_rules! codes {
 }
 
 codes! {
-    /// The file is longer than the cap.
+    /// The file is longer than the cap, or has more instructions or stages than anybody writes.
     FileTooLarge,
     /// A byte sequence is not UTF-8, or a NUL byte.
     InvalidText,

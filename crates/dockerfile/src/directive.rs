@@ -2,7 +2,7 @@
 //!
 //! A blank line, an ordinary comment or an instruction ends them (Dockerfile reference, "Parser directives").
 
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::instruction::{Checks, Directives, Word};
 use crate::lexer::{PhysicalLine, physical_line};
 use crate::source::Span;
@@ -20,7 +20,7 @@ pub(crate) struct Top {
 }
 
 /// Reads byte order mark, `#!` line and directives.
-pub(crate) fn read(text: &str, diagnostics: &mut Vec<Diagnostic>) -> Top {
+pub(crate) fn read(text: &str, diagnostics: &mut Diagnostics) -> Top {
     let mut top = Top { directives: Directives::default(), position: 0, line: 1 };
     if text.starts_with('\u{feff}') {
         top.position = '\u{feff}'.len_utf8();
@@ -84,7 +84,7 @@ fn near_miss(name: &Word) -> Option<Diagnostic> {
     )
 }
 
-fn apply(directives: &mut Directives, name: &str, value: Word, diagnostics: &mut Vec<Diagnostic>) {
+fn apply(directives: &mut Directives, name: &str, value: Word, diagnostics: &mut Diagnostics) {
     match name {
         "syntax" => directives.syntax = Some(value),
         "escape" => match value.text.as_str() {
@@ -103,7 +103,7 @@ fn apply(directives: &mut Directives, name: &str, value: Word, diagnostics: &mut
 }
 
 /// `skip=A,B;error=true;experimental=C`
-fn checks(value: &Word, diagnostics: &mut Vec<Diagnostic>) -> Checks {
+fn checks(value: &Word, diagnostics: &mut Diagnostics) -> Checks {
     let mut checks = Checks::default();
     for part in value.text.split(';').map(str::trim).filter(|part| !part.is_empty()) {
         let (key, list) = part.split_once('=').unwrap_or((part, ""));
@@ -127,7 +127,7 @@ fn checks(value: &Word, diagnostics: &mut Vec<Diagnostic>) -> Checks {
 }
 
 /// Warns of directives that come too late to count, up to the first instruction.
-fn warn_about_late_ones(text: &str, top: &Top, diagnostics: &mut Vec<Diagnostic>) {
+fn warn_about_late_ones(text: &str, top: &Top, diagnostics: &mut Diagnostics) {
     let mut position = top.position;
     while let Some(line) = physical_line(text, position) {
         let trimmed = line.text.trim();

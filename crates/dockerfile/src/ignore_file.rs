@@ -297,7 +297,7 @@ fn shape(text: &str, tokens: Vec<Token>) -> Matcher {
         let slash = if text.starts_with("**/") { "/" } else { "" };
         return Matcher::Suffix(format!("{slash}{name}"));
     }
-    Matcher::Glob(Glob { tokens })
+    Matcher::Glob(Glob::new(tokens))
 }
 
 /// Go's `filepath.Clean`: the shortest equal path by text alone.

@@ -4,11 +4,14 @@
 //! (`frontend/dockerfile/parser`), oddities included: a comment within a continued line is dropped, blanks at
 //! the start of a continuation line stay, an empty one is skipped with a warning.
 
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::heredoc;
 use crate::instruction::{Heredoc, HeredocBody};
 use crate::logical_line::LogicalLine;
 use crate::source::Span;
+
+/// Each time costs another look at the rest of the file.
+const MAX_REWINDS: usize = 10;
 
 /// A line of the file without its end.
 #[derive(Debug, Clone, Copy)]
@@ -39,13 +42,15 @@ pub(crate) struct Lexer<'a> {
     escape: char,
     comments: Vec<String>,
     /// What was noticed on the way.
-    pub diagnostics: Vec<Diagnostic>,
+    pub diagnostics: Diagnostics,
+    /// How often reading went on within a here-document that was never ended.
+    rewinds: usize,
 }
 
 impl<'a> Lexer<'a> {
     /// Starts at a byte offset, which is the beginning of line `line` (from 1).
     pub(crate) fn new(text: &'a str, position: usize, line: usize, escape: char) -> Lexer<'a> {
-        Lexer { text, position, line, escape, comments: Vec::new(), diagnostics: Vec::new() }
+        Lexer { text, position, line, escape, comments: Vec::new(), diagnostics: Diagnostics::default(), rewinds: 0 }
     }
 
     fn physical(&mut self) -> Option<PhysicalLine<'a>> {
@@ -160,7 +165,10 @@ impl<'a> Lexer<'a> {
         let help = match near_miss {
             // The rest of the file is hardly meant to be in it: go on behind the line that was to end it.
             Some((line, position)) => {
-                (self.line, self.position) = (line + 1, position);
+                if self.rewinds < MAX_REWINDS {
+                    self.rewinds += 1;
+                    (self.line, self.position) = (line + 1, position);
+                }
                 format!("remove the blanks around `{name}` in line {line}")
             }
             None => format!("end the text with a line that holds only `{name}`"),

@@ -13,7 +13,7 @@ mod mount;
 mod recovery;
 mod stage_references;
 
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::directive;
 use crate::expand::{ExpandErrorKind, Expander};
 use crate::instruction::{Dockerfile, Instruction, InstructionKind, Trigger, Word};
@@ -26,6 +26,12 @@ use flags::Flags;
 
 /// Longest Dockerfile that is read. The largest that people write have some thousand lines.
 pub const MAX_LENGTH: usize = 4 << 20;
+
+/// Most stages that a file may have. Looking names up is linear in them.
+const MAX_STAGES: usize = 1000;
+
+/// Most instructions that a file may have.
+const MAX_INSTRUCTIONS: usize = 20_000;
 
 /// What came out of reading a Dockerfile.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -51,19 +57,22 @@ pub fn parse(bytes: &[u8]) -> Parsed {
             .with_help("check that `-f` names a Dockerfile, not an archive");
         return Parsed { diagnostics: vec![error], ..Parsed::default() };
     }
-    let mut diagnostics = Vec::new();
+    let mut diagnostics = Diagnostics::default();
     let text = recovery::readable_text(bytes, &mut diagnostics);
     let top = directive::read(&text, &mut diagnostics);
     let mut lexer = Lexer::new(&text, top.position, top.line, top.directives.escape);
     let dockerfile = Dockerfile { directives: top.directives, ..Dockerfile::default() };
-    let mut file = File { dockerfile, before_from: Vec::new(), last: None };
+    let mut file = File { dockerfile, before_from: Vec::new(), last: None, instructions: 0 };
     let mut context = Context { escape: file.dockerfile.directives.escape, diagnostics };
     while let Some(line) = lexer.next_line() {
+        if context.diagnostics.is_full() || file.is_full(&line, &mut context) {
+            break;
+        }
         file.add(line, &mut context);
     }
-    context.diagnostics.append(&mut lexer.diagnostics);
+    context.diagnostics.extend(std::mem::take(&mut lexer.diagnostics));
     file.finish(&text, &mut context);
-    let mut diagnostics = context.diagnostics;
+    let mut diagnostics = context.diagnostics.into_vec();
     drop_skipped(&file.dockerfile, &mut diagnostics);
     diagnostics.sort_by_key(|diagnostic| diagnostic.span.start);
     Parsed { dockerfile: file.dockerfile, diagnostics }
@@ -74,7 +83,7 @@ pub fn parse(bytes: &[u8]) -> Parsed {
 /// # Errors
 /// Everything that is wrong with it; places are byte offsets of `text`.
 pub fn parse_trigger(text: &str) -> Result<Instruction, Vec<Diagnostic>> {
-    let mut context = Context { escape: '\\', diagnostics: Vec::new() };
+    let mut context = Context { escape: '\\', diagnostics: Diagnostics::default() };
     let mut lexer = Lexer::new(text, 0, 1, '\\');
     let line = lexer.next_line();
     let parsed = line.as_ref().and_then(|line| trigger_instruction(line, line.all(), &mut context));
@@ -82,16 +91,16 @@ pub fn parse_trigger(text: &str) -> Result<Instruction, Vec<Diagnostic>> {
         let message = "a trigger holds one instruction";
         context.push(Diagnostic::error(Code::InvalidTrigger, extra.all().span(), message));
     }
-    context.diagnostics.append(&mut lexer.diagnostics);
+    context.diagnostics.extend(std::mem::take(&mut lexer.diagnostics));
     match parsed {
-        Some(instruction) if !context.diagnostics.iter().any(Diagnostic::is_error) => Ok(instruction),
-        Some(_) => Err(context.diagnostics),
+        Some(instruction) if !context.diagnostics.has_errors() => Ok(instruction),
+        Some(_) => Err(context.diagnostics.into_vec()),
         None => {
-            if context.diagnostics.is_empty() {
+            if !context.diagnostics.has_errors() {
                 let message = "a trigger needs an instruction";
                 context.push(Diagnostic::error(Code::InvalidTrigger, Span::new(0, text.len()), message));
             }
-            Err(context.diagnostics)
+            Err(context.diagnostics.into_vec())
         }
     }
 }
@@ -99,7 +108,7 @@ pub fn parse_trigger(text: &str) -> Result<Instruction, Vec<Diagnostic>> {
 /// What every instruction's reader needs.
 struct Context {
     escape: char,
-    diagnostics: Vec<Diagnostic>,
+    diagnostics: Diagnostics,
 }
 
 impl Context {
@@ -158,9 +167,23 @@ struct File {
     before_from: Vec<(Keyword, Span)>,
     /// The last line that was read, for advice about the next.
     last: Option<LogicalLine>,
+    instructions: usize,
 }
 
 impl File {
+    /// Whether the file has grown beyond what anybody writes; then this line is not read any more.
+    fn is_full(&mut self, line: &LogicalLine, context: &mut Context) -> bool {
+        self.instructions += 1;
+        let (many, limit) = match (self.dockerfile.stages.len() > MAX_STAGES, self.instructions > MAX_INSTRUCTIONS) {
+            (true, _) => ("stages", MAX_STAGES),
+            (_, true) => ("instructions", MAX_INSTRUCTIONS),
+            _ => return false,
+        };
+        let message = format!("the Dockerfile has more than {limit} {many}");
+        context.push(Diagnostic::error(Code::FileTooLarge, line.all().span(), message));
+        true
+    }
+
     fn add(&mut self, line: LogicalLine, context: &mut Context) {
         let text = line.all();
         let (name, rest) = text.split_word();

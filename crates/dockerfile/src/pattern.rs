@@ -42,7 +42,7 @@ impl Pattern {
             };
         }
         let literal = literal(&tokens);
-        Ok(Pattern { glob: Glob { tokens }, literal })
+        Ok(Pattern { glob: Glob::new(tokens), literal })
     }
 
     /// Whether a name matches as a whole.
@@ -202,15 +202,32 @@ pub(crate) fn literal(tokens: &[Token]) -> Option<Vec<u8>> {
 /// Compiled tokens.
 #[derive(Debug, Clone)]
 pub(crate) struct Glob {
-    pub tokens: Vec<Token>,
+    tokens: Vec<Token>,
+    /// Plain characters at both ends: nearly every path is told apart by them alone.
+    prefix: String,
+    suffix: String,
 }
 
 /// Words of a state set that fit on the stack: patterns of up to 127 tokens.
 const SMALL: usize = 2;
 
 impl Glob {
+    pub(crate) fn new(tokens: Vec<Token>) -> Glob {
+        let plain = |token: &Token| if let Token::Char(c) = token { Some(*c) } else { None };
+        let prefix = tokens.iter().map_while(plain).collect();
+        let suffix: Vec<char> = tokens.iter().rev().map_while(plain).collect();
+        Glob { tokens, prefix, suffix: suffix.into_iter().rev().collect() }
+    }
+
     /// Whether a whole path matches.
     pub(crate) fn matches(&self, path: &[u8]) -> bool {
+        // U+FFFD also stands for bytes that are no UTF-8, so a pattern that holds it takes the long way.
+        let plain = |text: &str| !text.contains(char::REPLACEMENT_CHARACTER);
+        if plain(&self.prefix) && !path.starts_with(self.prefix.as_bytes())
+            || plain(&self.suffix) && !path.ends_with(self.suffix.as_bytes())
+        {
+            return false;
+        }
         self.run(path, |states| has(states, self.tokens.len()))
     }
 
@@ -241,9 +258,14 @@ impl Glob {
         while let Some((c, length)) = first_char(rest) {
             rest = &rest[length..];
             next.fill(0);
-            for (index, token) in self.tokens.iter().enumerate() {
-                if has(now, index) {
-                    advance(token, index, c, next);
+            for (word, bits) in now.iter().enumerate() {
+                let mut bits = *bits;
+                while bits != 0 {
+                    let index = word * 64 + bits.trailing_zeros() as usize;
+                    bits &= bits - 1;
+                    if let Some(token) = self.tokens.get(index) {
+                        advance(token, index, c, next);
+                    }
                 }
             }
             now.copy_from_slice(next);

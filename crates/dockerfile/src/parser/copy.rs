@@ -158,7 +158,10 @@ fn paths(keyword: Keyword, arguments: Text<'_>, context: &mut Context) -> Option
         (Some(destination), false) => destination,
     };
     let documents = &arguments.line().heredocs;
-    let document = |word: &Word| documents.iter().find(|document| document.span == word.span);
+    let document = |word: &Word| {
+        let index = documents.binary_search_by_key(&word.span.start, |document| document.span.start).ok()?;
+        documents.get(index).filter(|document| document.span == word.span)
+    };
     if document(&destination).is_some() {
         let error =
             Diagnostic::error(Code::MissingArgument, destination.span, "a here-document cannot be the destination");

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::json;
 use crate::keyword::Keyword;
 use crate::logical_line::{LogicalLine, Text};
@@ -11,48 +11,38 @@ use crate::suggest;
 
 /// The text with everything unreadable replaced byte by byte, so that offsets stay, and an error for each line
 /// that has such bytes.
-pub(super) fn readable_text<'a>(bytes: &'a [u8], diagnostics: &mut Vec<Diagnostic>) -> Cow<'a, str> {
+pub(super) fn readable_text<'a>(bytes: &'a [u8], diagnostics: &mut Diagnostics) -> Cow<'a, str> {
     if let Ok(text) = std::str::from_utf8(bytes)
         && !text.contains('\0')
     {
         return Cow::Borrowed(text);
     }
     let mut text = String::with_capacity(bytes.len());
-    let mut last_line_start = None;
+    // One error for each line, not for each byte.
+    let mut told_in_this_line = false;
+    let mut tell = |at: usize, length: usize, what: &str, told: &mut bool| {
+        if !std::mem::replace(told, true) {
+            let span = Span::new(at, at + length);
+            let error = Diagnostic::error(Code::InvalidText, span, format!("the line holds {what}"));
+            diagnostics.push(error.with_help("save the file as UTF-8 text"));
+        }
+    };
     for chunk in bytes.utf8_chunks() {
         for c in chunk.valid().chars() {
-            if c == '\0' {
-                note_unreadable(&text, 1, "a NUL byte", &mut last_line_start, diagnostics);
+            match c {
+                '\n' => told_in_this_line = false,
+                '\0' => tell(text.len(), 1, "a NUL byte", &mut told_in_this_line),
+                _ => {}
             }
             text.push(if c == '\0' { '?' } else { c });
         }
-        let invalid = chunk.invalid();
-        if !invalid.is_empty() {
-            note_unreadable(&text, invalid.len(), "text that is not UTF-8", &mut last_line_start, diagnostics);
-            text.extend(std::iter::repeat_n('?', invalid.len()));
+        let invalid = chunk.invalid().len();
+        if invalid > 0 {
+            tell(text.len(), invalid, "text that is not UTF-8", &mut told_in_this_line);
+            text.extend(std::iter::repeat_n('?', invalid));
         }
     }
     Cow::Owned(text)
-}
-
-/// One error for each line, not for each byte.
-fn note_unreadable(
-    before: &str,
-    length: usize,
-    what: &str,
-    last_line_start: &mut Option<usize>,
-    diagnostics: &mut Vec<Diagnostic>,
-) {
-    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-    if *last_line_start == Some(line_start) {
-        return;
-    }
-    *last_line_start = Some(line_start);
-    let span = Span::new(before.len(), before.len() + length);
-    diagnostics.push(
-        Diagnostic::error(Code::InvalidText, span, format!("the line holds {what}"))
-            .with_help("save the file as UTF-8 text"),
-    );
 }
 
 /// Error for a line whose first word is no instruction. `previous` is the logical line above.

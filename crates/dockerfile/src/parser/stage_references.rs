@@ -29,6 +29,11 @@ pub(super) fn check(dockerfile: &Dockerfile, context: &mut Context) {
     }
 }
 
+/// Names to compare a mistyped one with: the nearest stages above, since each comparison costs.
+fn suggestible_names(stages: &[Stage]) -> impl Iterator<Item = &str> {
+    stages.iter().rev().filter_map(|stage| stage.name.as_ref()).map(|name| name.text.as_str()).take(100)
+}
+
 fn has_name(name: Option<&Word>, wanted: &str) -> bool {
     name.is_some_and(|name| name.text.eq_ignore_ascii_case(wanted))
 }
@@ -47,7 +52,7 @@ fn check_base(stages: &[Stage], index: usize, context: &mut Context) {
         context.push(warning.with_help(format!("move the stage `{}` above this line", base.text)));
         return;
     }
-    let names = stages[..index].iter().filter_map(|stage| stage.name.as_ref()).map(|name| name.text.as_str());
+    let names = suggestible_names(&stages[..index]);
     if !base.text.eq_ignore_ascii_case("scratch")
         && let Some(meant) = suggest::nearest(&base.text, names)
     {
@@ -95,7 +100,7 @@ fn check_from(stages: &[Stage], index: usize, instruction: &Instruction, from: &
         context.push(error(message).with_help(format!("move the stage `{name}` above this one")));
         return;
     }
-    let names = stages[..index].iter().filter_map(|stage| stage.name.as_ref()).map(|name| name.text.as_str());
+    let names = suggestible_names(&stages[..index]);
     if !name.contains([':', '@', '/'])
         && let Some(meant) = suggest::nearest(name, names)
     {
@@ -107,18 +112,23 @@ fn check_from(stages: &[Stage], index: usize, instruction: &Instruction, from: &
 
 /// CMD, ENTRYPOINT and HEALTHCHECK: only the last in a stage counts.
 fn check_repeated(instructions: &[Instruction], context: &mut Context) {
-    for (index, instruction) in instructions.iter().enumerate() {
+    let mut later: Vec<&Instruction> = Vec::new();
+    for instruction in instructions.iter().rev() {
         let counts_once = matches!(
             instruction.kind,
             InstructionKind::Cmd(_) | InstructionKind::Entrypoint(_) | InstructionKind::Healthcheck(_)
         );
-        let keyword = instruction.kind.keyword();
-        let last = instructions[index + 1..].iter().rfind(|later| later.kind.keyword() == keyword);
-        if let Some(last) = last.filter(|_| counts_once) {
-            let name = keyword.as_str();
-            let message = format!("this {name} has no effect: only the last one in a stage counts");
-            let warning = Diagnostic::warning(Code::MultipleInstructionsDisallowed, instruction.span, message);
-            context.push(warning.with_help(format!("remove it, or the {name} in line {}", last.first_line)));
+        if !counts_once {
+            continue;
         }
+        let keyword = instruction.kind.keyword();
+        let Some(last) = later.iter().find(|later| later.kind.keyword() == keyword) else {
+            later.push(instruction);
+            continue;
+        };
+        let name = keyword.as_str();
+        let message = format!("this {name} has no effect: only the last one in a stage counts");
+        let warning = Diagnostic::warning(Code::MultipleInstructionsDisallowed, instruction.span, message);
+        context.push(warning.with_help(format!("remove it, or the {name} in line {}", last.first_line)));
     }
 }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::instruction::{Command, Healthcheck, Heredoc, KeyValue, MountKind};
+use crate::instruction::{Command, Healthcheck, Heredoc, KeyValue, MountKind, RunInstruction};
 use crate::source::SourceMap;
 
 /// Parses what must be free of errors.
@@ -44,6 +44,32 @@ fn heredocs(list: &[Heredoc]) -> String {
             format!(" {descriptor}<<{}{expand}{:?}", heredoc.name, heredoc.body.text)
         })
         .collect()
+}
+
+fn show_run(run: &RunInstruction) -> String {
+    let mounts: String = run
+        .mounts
+        .iter()
+        .map(|mount| {
+            let options: Vec<String> = mount
+                .options
+                .iter()
+                .map(|option| match &option.value {
+                    Some(value) => format!("{}={value}", option.key),
+                    None => option.key.clone(),
+                })
+                .collect();
+            format!(" {:?}({})", mount.kind, options.join("|"))
+        })
+        .collect();
+    format!(
+        "{}{mounts}{}{}{}{}",
+        command(&run.command),
+        option("network", run.network.as_ref()),
+        option("security", run.security.as_ref()),
+        if run.devices.is_empty() { String::new() } else { format!(" device={}", words(&run.devices)) },
+        heredocs(&run.heredocs),
+    )
 }
 
 fn show(kind: &InstructionKind) -> String {
@@ -95,31 +121,7 @@ fn show(kind: &InstructionKind) -> String {
         | InstructionKind::User(word)
         | InstructionKind::Workdir(word) => format!("‹{}›", word.text),
         InstructionKind::OnBuild(trigger) => format!("‹{}› {}", trigger.text, show(&trigger.instruction.kind)),
-        InstructionKind::Run(run) => {
-            let mounts: String = run
-                .mounts
-                .iter()
-                .map(|mount| {
-                    let options: Vec<String> = mount
-                        .options
-                        .iter()
-                        .map(|option| match &option.value {
-                            Some(value) => format!("{}={value}", option.key),
-                            None => option.key.clone(),
-                        })
-                        .collect();
-                    format!(" {:?}({})", mount.kind, options.join("|"))
-                })
-                .collect();
-            format!(
-                "{}{mounts}{}{}{}{}",
-                command(&run.command),
-                option("network", run.network.as_ref()),
-                option("security", run.security.as_ref()),
-                if run.devices.is_empty() { String::new() } else { format!(" device={}", words(&run.devices)) },
-                heredocs(&run.heredocs),
-            )
-        }
+        InstructionKind::Run(run) => show_run(run),
         InstructionKind::Shell(argv) => format!("{argv:?}"),
     }
 }
@@ -460,6 +462,29 @@ fn text_that_cannot_be_read() {
     let large = parse(&vec![b'#'; MAX_LENGTH + 1]);
     assert_eq!(large.diagnostics[0].code, Code::FileTooLarge);
     assert!(!parse(&[b"FROM a\n".as_slice(), &vec![b'#'; 1 << 20]].concat()).has_errors());
+}
+
+#[test]
+fn files_that_nobody_writes_are_refused_in_time() {
+    let docs = 20_000;
+    for text in [
+        "FROM a AS b\n".repeat(50_000),
+        "FROM a\nCOPY --from=zz a b\n".repeat(30_000),
+        format!("FROM a\n{}", "CMD a\n".repeat(50_000)),
+        format!("FROM a\nEXPOSE{}\n", " x".repeat(200_000)),
+        "RUNN x\n".repeat(100_000),
+        "RUN \u{0}\n".repeat(100_000),
+        format!("FROM a\n{}", "RUN <<A\n A\n".repeat(20_000)),
+        format!("FROM a\nRUN {}\n", "<<A ".repeat(100_000)),
+    ] {
+        let parsed = parse(&text.as_bytes()[..text.len().min(MAX_LENGTH)]);
+        assert!(parsed.has_errors() && parsed.diagnostics.len() <= Diagnostics::LIMIT, "{}", &text[..20]);
+    }
+    // Large, but good.
+    good(&format!("FROM a\nCOPY {} /x/\n{}", "<<A ".repeat(docs), "A\n".repeat(docs)));
+    good(&format!("FROM a\nRUN a{}", "\\\nb".repeat(200_000)));
+    let one_line = [b"FROM a\nRUN ".to_vec(), b"\xe9a".repeat(1 << 18)].concat();
+    assert_eq!(parse(&one_line).diagnostics.len(), 1);
 }
 
 #[test]
