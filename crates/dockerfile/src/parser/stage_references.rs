@@ -29,9 +29,12 @@ pub(super) fn check(dockerfile: &Dockerfile, context: &mut Context) {
     }
 }
 
-/// Names to compare a mistyped one with: the nearest stages above, since each comparison costs.
-fn suggestible_names(stages: &[Stage]) -> impl Iterator<Item = &str> {
-    stages.iter().rev().filter_map(|stage| stage.name.as_ref()).map(|name| name.text.as_str()).take(100)
+/// The stage above whose name was probably mistyped. Only the nearest hundred are compared, since each comparison
+/// costs; `alpine` is no slip for a stage `alpine2`.
+fn mistyped<'s>(name: &str, stages: &'s [Stage]) -> Option<&'s str> {
+    let names = stages.iter().rev().filter_map(|stage| stage.name.as_ref()).map(|name| name.text.as_str()).take(100);
+    let lower = name.to_ascii_lowercase();
+    suggest::nearest(name, names).filter(|meant| !meant.starts_with(&lower) && !lower.starts_with(meant))
 }
 
 fn has_name(name: Option<&Word>, wanted: &str) -> bool {
@@ -52,9 +55,12 @@ fn check_base(stages: &[Stage], index: usize, context: &mut Context) {
         context.push(warning.with_help(format!("move the stage `{}` above this line", base.text)));
         return;
     }
-    let names = suggestible_names(&stages[..index]);
-    if !base.text.eq_ignore_ascii_case("scratch")
-        && let Some(meant) = suggest::nearest(&base.text, names)
+    // An image that other stages name too is no slip, and short names are near to everything.
+    let elsewhere = stages.iter().enumerate().any(|(other, stage)| other != index && stage.base.text == base.text);
+    if base.text.len() >= 5
+        && !elsewhere
+        && !base.text.eq_ignore_ascii_case("scratch")
+        && let Some(meant) = mistyped(&base.text, &stages[..index])
     {
         let message = format!("no stage is named `{}`, so it is taken as an image", base.text);
         let warning = Diagnostic::warning(Code::InvalidStageReference, base.span, message);
@@ -100,9 +106,8 @@ fn check_from(stages: &[Stage], index: usize, instruction: &Instruction, from: &
         context.push(error(message).with_help(format!("move the stage `{name}` above this one")));
         return;
     }
-    let names = suggestible_names(&stages[..index]);
     if !name.contains([':', '@', '/'])
-        && let Some(meant) = suggest::nearest(name, names)
+        && let Some(meant) = mistyped(name, &stages[..index])
     {
         let message = format!("no stage is named `{name}`, so it is taken as an image");
         let warning = Diagnostic::warning(Code::InvalidStageReference, from.span, message);

@@ -465,6 +465,22 @@ fn text_that_cannot_be_read() {
 }
 
 #[test]
+fn good_files_give_no_warnings() {
+    for text in [
+        "FROM node AS node\nRUN make\n",
+        "FROM alpine AS alpine2\nFROM alpine\nCOPY --from=alpine2 /a /b\n",
+        "FROM debian AS base\nFROM bash\n",
+        "FROM golang AS build\nFROM alpine\nCOPY --from=busybox /bin/sh /sh\nCOPY --from=0 /a /b\n",
+        "ARG base=x\nFROM ${base}\nFROM $base AS y\n",
+        "FROM a\nRUN [ -n \"$x\" ] && echo 'it''s' || true\nCMD exec top\nENTRYPOINT [\"a\"]\n",
+        "FROM scratch\nENV A=\"it's\" B='say \"hi\"' C=it\\'s\nLABEL d=\"a \\\n  b\"\n",
+        "# just a comment: key=value\n\nFROM a\n# escape=` is only text here\nRUN b\n",
+    ] {
+        assert_eq!(parse(text.as_bytes()).diagnostics, [], "{text}");
+    }
+}
+
+#[test]
 fn files_that_nobody_writes_are_refused_in_time() {
     let docs = 20_000;
     for text in [
