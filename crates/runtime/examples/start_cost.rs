@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use runtime::{BuiltIn, Cgroup, ContainerSpec, CpuQuota, Executor, Stdio};
+use runtime::{BuiltIn, Cgroup, ContainerSpec, CpuQuota, Executor, External, Stdio};
 use rustix::fs::CWD;
 use rustix::mount::OpenTreeFlags;
 
@@ -22,13 +22,17 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         program.push("true".into());
     }
     let built_in = BuiltIn::new();
-    let variants: [(&str, &dyn Executor, Change); 4] = [
+    let state = PathBuf::from(format!("/tmp/start-cost-{}", std::process::id()));
+    let runc = External::new("runc", &state);
+    let variants: [(&str, &dyn Executor, Change); 6] = [
         ("built-in, no network", &built_in, |spec, _| spec.use_host_network()),
         ("built-in", &built_in, |_, _| {}),
         ("built-in, cgroup for devices", &built_in, |spec, name| {
             spec.cgroup = Some(Cgroup { name, ..Cgroup::default() });
         }),
         ("built-in, all limits", &built_in, all_limits),
+        ("runc", &runc, |_, _| {}),
+        ("runc, all limits", &runc, all_limits),
     ];
     let mut times = vec![Vec::new(); variants.len()];
     for round in 0..rounds {
@@ -45,6 +49,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             }
         }
     }
+    std::fs::remove_dir_all(state)?;
     for ((name, ..), mut times) in variants.into_iter().zip(times) {
         times.sort();
         let milliseconds = |time: Option<&Duration>| time.map_or(0.0, |time| time.as_secs_f64() * 1e3);

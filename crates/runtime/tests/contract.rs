@@ -1,6 +1,7 @@
 //! What every executor must do, run over all of them: the built-in one and, where it is installed, runc.
 //!
 //! The rootfs is a folder with a static busybox; nothing outside it and the host's kernel is needed.
+#![expect(clippy::unwrap_used, reason = "tests, whose helpers clippy does not recognise as such")]
 
 mod contract {
     mod confinement;

@@ -1,7 +1,9 @@
 //! From a table of actions to classic BPF.
 //!
 //! Neighbouring numbers with the same fate form a run; a binary search over the runs' beginnings ends in a return or in
-//! the check of an argument. Jumps of BPF reach 255 instructions conditionally and any distance otherwise.
+//! the check of an argument. The program is built from its end, because jumps only lead forward: whatever a jump
+//! needs is there already, and the few returns are shared. That halves the program, and with it the time in which the
+//! kernel compiles it for every container.
 
 use super::profile::{Action, Argument, COMPAT_ARCH, Interface, NATIVE_ARCH, X32_FIRST, actions, first_unknown};
 use crate::spec::Capabilities;
@@ -41,26 +43,16 @@ enum Fate {
 
 /// Docker's default profile for a container with these capabilities.
 pub(crate) fn docker_filter(capabilities: Capabilities) -> Vec<FilterInstruction> {
-    let native = interface(capabilities, Interface::Native);
-    let compat = interface(capabilities, Interface::Compat);
-    let mut program = vec![
-        statement(LOAD, ARCH_OFFSET),
-        condition(IF_EQUAL, NATIVE_ARCH, 2, 0),
-        condition(IF_EQUAL, COMPAT_ARCH, 2, 0),
-        statement(RETURN, UNKNOWN),
-        statement(JUMP, 1),
-        statement(JUMP, length(&native)),
-    ];
-    program.extend(native);
-    program.extend(compat);
-    program
-}
-
-/// The search for one interface, from loading the number to returning.
-fn interface(capabilities: Capabilities, interface: Interface) -> Vec<FilterInstruction> {
-    let mut program = vec![statement(LOAD, NUMBER_OFFSET)];
-    program.extend(search(&runs(capabilities, interface)));
-    program
+    let mut builder = Builder::default();
+    let compat = builder.search(&runs(capabilities, Interface::Compat));
+    let compat = builder.load(NUMBER_OFFSET, compat);
+    let native = builder.search(&runs(capabilities, Interface::Native));
+    let native = builder.load(NUMBER_OFFSET, native);
+    let foreign = builder.leaf(Fate::Return(UNKNOWN));
+    let other = builder.branch(IF_EQUAL, COMPAT_ARCH, compat, foreign);
+    let first = builder.branch(IF_EQUAL, NATIVE_ARCH, native, other);
+    builder.load(ARCH_OFFSET, first);
+    builder.finish()
 }
 
 /// The whole range of 32-bit numbers as runs.
@@ -94,47 +86,119 @@ fn runs(capabilities: Capabilities, interface: Interface) -> Vec<Run> {
     runs
 }
 
-/// A binary search over at least one run.
-fn search(runs: &[Run]) -> Vec<FilterInstruction> {
-    let (lower, upper) = runs.split_at(runs.len() / 2);
-    let ([_, ..], [middle, ..]) = (lower, upper) else {
-        return runs.first().map_or_else(Vec::new, |run| leaf(run.fate));
-    };
-    let (below, above) = (search(lower), search(upper));
-    let mut program = match u8::try_from(below.len()) {
-        Ok(distance) => vec![condition(IF_AT_LEAST, middle.first, distance, 0)],
-        Err(_) => vec![condition(IF_AT_LEAST, middle.first, 0, 1), statement(JUMP, length(&below))],
-    };
-    program.extend(below);
-    program.extend(above);
-    program
+/// A place in the program, counted from its end.
+type Place = usize;
+
+/// A program whose last instruction is the first one here.
+#[derive(Default)]
+struct Builder {
+    reversed: Vec<FilterInstruction>,
+    /// The latest return of each value.
+    returns: Vec<(u32, Place)>,
 }
 
-/// Returns, perhaps after a look at the first argument.
-fn leaf(fate: Fate) -> Vec<FilterInstruction> {
-    let load = statement(LOAD, FIRST_ARGUMENT_OFFSET);
-    let (allow, refuse) = (statement(RETURN, ALLOW), statement(RETURN, REFUSE));
-    match fate {
-        Fate::Return(value) => vec![statement(RETURN, value)],
-        Fate::If(Argument::NoneOf(bits)) => vec![load, condition(IF_ANY_BIT, bits, 1, 0), allow, refuse],
-        Fate::If(Argument::OneOf(values)) => {
-            let mut program = vec![load];
-            for (left, value) in (1_u8..).zip(values.iter().rev()).collect::<Vec<_>>().into_iter().rev() {
-                program.push(condition(IF_EQUAL, *value, left, 0));
-            }
-            program.extend([refuse, allow]);
-            program
+impl Builder {
+    fn finish(mut self) -> Vec<FilterInstruction> {
+        self.reversed.reverse();
+        self.reversed
+    }
+
+    fn push(&mut self, code: u16, value: u32, jump_true: u8, jump_false: u8) -> Place {
+        self.reversed.push(FilterInstruction { code, jump_true, jump_false, value });
+        self.reversed.len() - 1
+    }
+
+    /// How many instructions a jump at the next place would have to skip.
+    fn distance(&self, target: Place) -> usize {
+        self.reversed.len() - target - 1
+    }
+
+    /// Loads a word and goes on at `next`.
+    fn load(&mut self, offset: u32, next: Place) -> Place {
+        self.continue_at(next);
+        self.push(LOAD, offset, 0, 0)
+    }
+
+    /// Makes the next place fall through to `next`.
+    fn continue_at(&mut self, next: Place) {
+        let distance = self.distance(next);
+        if distance > 0 {
+            self.push(JUMP, u32::try_from(distance).unwrap_or(u32::MAX), 0, 0);
         }
-        Fate::If(Argument::InMask(mask)) => {
-            let mut program = vec![load];
-            program.extend(search_mask(mask));
-            program
+    }
+
+    /// Goes on at one of two places. Conditional jumps skip at most 255 instructions, others any number.
+    fn branch(&mut self, code: u16, value: u32, mut yes: Place, mut no: Place) -> Place {
+        /// Room for the detour of the other one.
+        const REACH: usize = 254;
+        if self.distance(yes) > REACH {
+            self.continue_at(yes);
+            yes = self.reversed.len() - 1;
+        }
+        if self.distance(no) > REACH {
+            self.continue_at(no);
+            no = self.reversed.len() - 1;
+        }
+        let jump = |target| u8::try_from(self.distance(target)).unwrap_or(u8::MAX);
+        let (jump_true, jump_false) = (jump(yes), jump(no));
+        self.push(code, value, jump_true, jump_false)
+    }
+
+    /// A binary search over at least one run.
+    fn search(&mut self, runs: &[Run]) -> Place {
+        let (lower, upper) = runs.split_at(runs.len() / 2);
+        let ([_, ..], [middle, ..]) = (lower, upper) else {
+            let fate = runs.first().map_or(Fate::Return(REFUSE), |run| run.fate);
+            return self.leaf(fate);
+        };
+        let above = self.search(upper);
+        let below = self.search(lower);
+        self.branch(IF_AT_LEAST, middle.first, above, below)
+    }
+
+    /// Returns, perhaps after a look at the first argument.
+    fn leaf(&mut self, fate: Fate) -> Place {
+        match fate {
+            Fate::Return(value) => self.return_value(value),
+            Fate::If(argument) => {
+                let check = self.check(argument);
+                self.load(FIRST_ARGUMENT_OFFSET, check)
+            }
+        }
+    }
+
+    /// A return nearby, made if there is none.
+    fn return_value(&mut self, value: u32) -> Place {
+        const NEARBY: usize = 200;
+        let known = self.returns.iter().rev().find(|(known, _)| *known == value).map(|(_, place)| *place);
+        match known {
+            Some(place) if self.distance(place) < NEARBY => place,
+            _ => {
+                let place = self.push(RETURN, value, 0, 0);
+                self.returns.push((value, place));
+                place
+            }
+        }
+    }
+
+    fn check(&mut self, argument: Argument) -> Place {
+        match argument {
+            Argument::NoneOf(bits) => {
+                let (allow, refuse) = (self.return_value(ALLOW), self.return_value(REFUSE));
+                self.branch(IF_ANY_BIT, bits, refuse, allow)
+            }
+            Argument::OneOf(values) => {
+                let allow = self.return_value(ALLOW);
+                let refuse = self.return_value(REFUSE);
+                values.iter().fold(refuse, |otherwise, value| self.branch(IF_EQUAL, *value, allow, otherwise))
+            }
+            Argument::InMask(mask) => self.search(&mask_runs(mask)),
         }
     }
 }
 
-/// A search over runs of set and unset bits.
-fn search_mask(mask: u64) -> Vec<FilterInstruction> {
+/// Runs of set and unset bits.
+fn mask_runs(mask: u64) -> Vec<Run> {
     let fate = |bit: u32| Fate::Return(if bit < 64 && mask & (1 << bit) != 0 { ALLOW } else { REFUSE });
     let mut runs: Vec<Run> = Vec::new();
     for bit in 0..=64 {
@@ -142,17 +206,5 @@ fn search_mask(mask: u64) -> Vec<FilterInstruction> {
             runs.push(Run { first: bit, fate: fate(bit) });
         }
     }
-    search(&runs)
-}
-
-fn statement(code: u16, value: u32) -> FilterInstruction {
-    FilterInstruction { code, jump_true: 0, jump_false: 0, value }
-}
-
-fn condition(code: u16, value: u32, jump_true: u8, jump_false: u8) -> FilterInstruction {
-    FilterInstruction { code, jump_true, jump_false, value }
-}
-
-fn length(program: &[FilterInstruction]) -> u32 {
-    u32::try_from(program.len()).unwrap_or(u32::MAX)
+    runs
 }

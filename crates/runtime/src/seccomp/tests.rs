@@ -123,6 +123,6 @@ fn the_program_is_small() {
     let program = docker_filter(Capabilities::DOCKER);
     let natively: Vec<usize> = (0..450).map(|number| evaluate(&program, NATIVE_ARCH, number, 0).1).collect();
     let mean = natively.iter().sum::<usize>() / natively.len();
-    assert!(program.len() < 900, "{} instructions", program.len());
+    assert!(program.len() < 400, "{} instructions", program.len());
     assert!(mean <= 12, "{mean} instructions a call");
 }

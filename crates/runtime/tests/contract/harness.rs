@@ -51,7 +51,7 @@ impl Bed {
     /// A detached mount of the root, as the layer crate hands out.
     pub(crate) fn mount(&self) -> OwnedFd {
         let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
-        rustix::mount::open_tree(CWD, &self.root(), flags).unwrap()
+        rustix::mount::open_tree(CWD, self.root(), flags).unwrap()
     }
 
     pub(crate) fn spec(&self, args: &[&str]) -> ContainerSpec {
