@@ -10,7 +10,7 @@ use crate::entry::{Shown, Timestamp};
 
 use super::directory::{self, file_type};
 use super::inodes::{Directory, Id, Indexed, IndexingError, Inode, Inodes, Kind, ROOT};
-use super::mapping::{Address, Mapping, bits_of_one};
+use super::mapping::{Address, Mapping};
 use super::{BLOCK, FIRST_INODE, SLOT, Superblock, layout, put16, put32, put64, xattrs};
 
 /// A complete image but for its superblock, which has the tar's digest.
@@ -30,6 +30,8 @@ impl Image {
     pub(crate) fn seal(mut self, digest: &Digest, tar_size: u64) -> Option<Vec<u8>> {
         let blocks = u32::try_from(self.bytes.len() as u64 / BLOCK).ok()?;
         let tar_blocks = u32::try_from(tar_size.div_ceil(BLOCK)).ok()?;
+        // The last address means a hole.
+        blocks.checked_add(tar_blocks).filter(|end| *end < layout::HOLE)?;
         let superblock = Superblock { blocks, tar_blocks, inodes: self.inodes, time: self.time, digest };
         superblock.write(&mut self.bytes);
         Some(self.bytes)
@@ -53,8 +55,8 @@ pub(super) fn build(tree: &Inodes) -> Result<Image, IndexingError> {
     let starts = Starts {
         data: u32::try_from(data_start).map_err(|_| too_large())?,
         spill: u32::try_from(spill_start).map_err(|_| too_large())?,
+        tar: u32::try_from(length / BLOCK).map_err(|_| too_large())?,
     };
-    u32::try_from(length / BLOCK).map_err(|_| too_large())?;
 
     let mut bytes = vec![0; length as usize];
     bytes[(spill_start * BLOCK) as usize..].copy_from_slice(&tree.spilled);
@@ -74,6 +76,19 @@ pub(super) fn build(tree: &Inodes) -> Result<Image, IndexingError> {
 struct Starts {
     data: u32,
     spill: u32,
+    /// The tar follows the image.
+    tar: u32,
+}
+
+impl Starts {
+    /// The block that an inode names; `build` and `seal` see to it that all fit.
+    fn address(&self, address: Address) -> u32 {
+        match address {
+            Address::Hole => layout::HOLE,
+            Address::Tar(block) => self.tar.wrapping_add(block),
+            Address::Spill(block) => self.spill + block,
+        }
+    }
 }
 
 /// What can be reached from the root, folder by folder.
@@ -191,10 +206,9 @@ impl Plan {
         let mut data_layout = layout::FLAT_PLAIN;
         let end;
         match &inode.kind {
-            Kind::File { mapping: mapping @ (Mapping::One(_) | Mapping::Chunks { .. }), .. } => {
+            Kind::File { mapping: Mapping::Chunks { chunks, .. }, .. } => {
                 data_layout = layout::CHUNKED;
-                let count = if let Mapping::Chunks { chunks, .. } = mapping { chunks.len() as u64 } else { 1 };
-                end = (offset + head).next_multiple_of(8) + 8 * count;
+                end = (offset + head).next_multiple_of(8) + 8 * chunks.len() as u64;
             }
             Kind::Directory(_) | Kind::Symlink(_) => {
                 let tail = size % BLOCK;
@@ -273,9 +287,9 @@ fn write_inode(bytes: &mut [u8], writing: &Writing<'_>, number: usize, id: Id) {
     let (attributes_size, attributes_count) = xattrs::body_size(attributes.len());
     let specific = match &inode.kind {
         Kind::Directory(_) | Kind::Symlink(_) => writing.starts.data + place.block as u32,
-        Kind::File { size, mapping } => match mapping {
+        Kind::File { mapping, .. } => match mapping {
             Mapping::Empty => 0,
-            Mapping::One(_) => u32::from(layout::CHUNK_INDEXES | u16::from(bits_of_one(*size))),
+            Mapping::One(address) => writing.starts.address(*address),
             Mapping::Chunks { bits, .. } => u32::from(layout::CHUNK_INDEXES | u16::from(*bits)),
         },
         Kind::Device(numbers) => *numbers,
@@ -312,11 +326,8 @@ fn write_data(bytes: &mut [u8], writing: &Writing<'_>, place: &Place, id: Id, be
     let owned;
     let content = match &writing.tree.all[id as usize].kind {
         Kind::File { mapping, .. } => {
-            let at = behind.next_multiple_of(8);
-            match mapping {
-                Mapping::Empty => {}
-                Mapping::One(address) => write_chunks(&mut bytes[at..], &[*address], writing.starts),
-                Mapping::Chunks { chunks, .. } => write_chunks(&mut bytes[at..], chunks, writing.starts),
+            if let Mapping::Chunks { chunks, .. } = mapping {
+                write_chunks(&mut bytes[behind.next_multiple_of(8)..], chunks, writing.starts);
             }
             return;
         }
@@ -346,12 +357,6 @@ fn write_data(bytes: &mut [u8], writing: &Writing<'_>, place: &Place, id: Id, be
 
 fn write_chunks(out: &mut [u8], chunks: &[Address], starts: &Starts) {
     for (index, chunk) in out.chunks_exact_mut(8).zip(chunks) {
-        let (device, block) = match chunk {
-            Address::Hole => (0, layout::HOLE),
-            Address::Tar(block) => (1, *block),
-            Address::Spill(block) => (0, starts.spill + block),
-        };
-        put16(index, 2, device);
-        put32(index, 4, block);
+        put32(index, 4, starts.address(*chunk));
     }
 }

@@ -275,8 +275,8 @@ impl Inodes {
                     Content::Mapped(mapping) => mapping,
                     Content::Tar(offset) => {
                         let block = u32::try_from(offset / BLOCK).map_err(|_| range("place in the tar"))?;
-                        // The kernel maps at most 2^40 bytes with one chunk of 512-byte blocks.
-                        if *size > 1 << 40 {
+                        // No tar that can be mounted is longer; to be told so now saves reading it.
+                        if *size > u64::from(u32::MAX) * BLOCK {
                             return Err(range("size"));
                         }
                         Mapping::One(Address::Tar(block))

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::erofs::{BLOCK, BLOCK_BITS, layout, xattrs};
 
-use super::inode::{Inode, long, short};
+use super::inode::{Inode, long};
 use super::{Index, IndexError, damaged};
 
 /// Where an extent's bytes are.
@@ -60,6 +60,11 @@ impl Index {
         if inode.size == 0 {
             return Ok(extents);
         }
+        if inode.layout == layout::FLAT_PLAIN {
+            let source = self.source(inode.specific);
+            self.check(source, inode.size)?;
+            return Ok(vec![Extent { source, length: inode.size }]);
+        }
         let format = inode.specific as u16;
         if inode.layout != layout::CHUNKED || format & !0x1f != layout::CHUNK_INDEXES {
             return Err(damaged("file has an unknown layout"));
@@ -70,13 +75,7 @@ impl Index {
         let length = count.checked_mul(8).ok_or(damaged("file has too many chunks"))?;
         let indexes = self.read(body.next_multiple_of(8), length)?;
         for (number, index) in indexes.chunks_exact(8).enumerate() {
-            let block = long(index, 4);
-            let source = match short(index, 2) {
-                _ if block == layout::HOLE => Source::Hole,
-                0 => Source::Index(u64::from(block) * BLOCK),
-                1 => Source::Tar(u64::from(block) * BLOCK),
-                _ => return Err(damaged("file is on an unknown device")),
-            };
+            let source = self.source(long(index, 4));
             let length = (inode.size - ((number as u64) << bits)).min(1 << bits);
             self.check(source, length)?;
             let continues = match (extents.last().map(|last| (last.source, last.length)), source) {
@@ -91,6 +90,16 @@ impl Index {
             }
         }
         Ok(extents)
+    }
+
+    /// What an address means: the image's blocks come first, then the tar's.
+    fn source(&self, block: u32) -> Source {
+        let at = u64::from(block) * BLOCK;
+        match at.checked_sub(self.trailer.image_size) {
+            _ if block == layout::HOLE => Source::Hole,
+            Some(at) => Source::Tar(at),
+            None => Source::Index(at),
+        }
     }
 
     fn check(&self, source: Source, length: u64) -> Result<(), IndexError> {

@@ -77,7 +77,7 @@ impl Index {
     }
 }
 
-pub(super) fn short(bytes: &[u8], at: usize) -> u16 {
+fn short(bytes: &[u8], at: usize) -> u16 {
     u16::from_le_bytes([bytes[at], bytes[at + 1]])
 }
 
