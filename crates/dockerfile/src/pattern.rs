@@ -203,9 +203,11 @@ pub(crate) fn literal(tokens: &[Token]) -> Option<Vec<u8>> {
 #[derive(Debug, Clone)]
 pub(crate) struct Glob {
     tokens: Vec<Token>,
-    /// Plain characters at both ends: nearly every path is told apart by them alone.
+    /// Plain characters at both ends, and the longest run of them anywhere: nearly every path is told apart by
+    /// them alone.
     prefix: String,
     suffix: String,
+    needle: String,
 }
 
 /// Words of a state set that fit on the stack: patterns of up to 127 tokens.
@@ -216,7 +218,9 @@ impl Glob {
         let plain = |token: &Token| if let Token::Char(c) = token { Some(*c) } else { None };
         let prefix = tokens.iter().map_while(plain).collect();
         let suffix: Vec<char> = tokens.iter().rev().map_while(plain).collect();
-        Glob { tokens, prefix, suffix: suffix.into_iter().rev().collect() }
+        let runs = tokens.split(|token| plain(token).is_none());
+        let needle = runs.max_by_key(|run| run.len()).unwrap_or_default().iter().filter_map(plain).collect();
+        Glob { prefix, suffix: suffix.into_iter().rev().collect(), needle, tokens }
     }
 
     /// Whether a whole path matches.
@@ -225,6 +229,7 @@ impl Glob {
         let plain = |text: &str| !text.contains(char::REPLACEMENT_CHARACTER);
         if plain(&self.prefix) && !path.starts_with(self.prefix.as_bytes())
             || plain(&self.suffix) && !path.ends_with(self.suffix.as_bytes())
+            || plain(&self.needle) && !contains(path, self.needle.as_bytes())
         {
             return false;
         }
@@ -321,6 +326,10 @@ fn has(states: &[u64], index: usize) -> bool {
 
 fn set(states: &mut [u64], index: usize) {
     states[index / 64] |= 1 << (index % 64);
+}
+
+fn contains(path: &[u8], needle: &[u8]) -> bool {
+    needle.is_empty() || path.windows(needle.len()).any(|window| window == needle)
 }
 
 /// The first character and its length; a byte that is no UTF-8 is one character, as in Go.
