@@ -41,7 +41,7 @@ pub(crate) struct GlobalArgs {
     /// Keep images and containers in this folder (also `ONGGI_ROOT`)
     #[arg(long, value_name = "DIR")]
     pub(crate) root: Option<PathBuf>,
-    /// Show what is done, and where errors come from
+    /// Show what is done, and when
     #[arg(short = 'D', long)]
     pub(crate) debug: bool,
     /// Print the version
@@ -49,8 +49,9 @@ pub(crate) struct GlobalArgs {
     version: Option<bool>,
 }
 
-/// A command, by whichever name it was called.
+/// A command, by whichever name it was called. The flags of each are built only when it is the one that was called.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(crate) enum Command {
     Build(Box<build::BuildArgs>),
     Run(Box<run::RunArgs>),
@@ -70,6 +71,8 @@ pub(crate) enum Command {
     Rm(container::RmArgs),
     Info(system::InfoArgs),
     Version(system::VersionArgs),
+    #[command(name = engine::monitor::COMMAND, hide = true)]
+    Monitor(container::MonitorArgs),
     /// Manage images
     #[command(subcommand, arg_required_else_help = true)]
     Image(ImageCommand),
@@ -79,13 +82,14 @@ pub(crate) enum Command {
     /// Manage builds
     #[command(subcommand, arg_required_else_help = true)]
     Builder(BuilderCommand),
-    /// Manage the whole
+    /// Manage Onggi itself
     #[command(subcommand, arg_required_else_help = true)]
     System(SystemCommand),
 }
 
 /// `onggi image …`.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(crate) enum ImageCommand {
     Build(Box<build::BuildArgs>),
     History(image::HistoryArgs),
@@ -102,6 +106,7 @@ pub(crate) enum ImageCommand {
 
 /// `onggi container …`.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(crate) enum ContainerCommand {
     Inspect(container::ContainerInspectArgs),
     Kill(container::KillArgs),
@@ -117,12 +122,14 @@ pub(crate) enum ContainerCommand {
 
 /// `onggi builder …`.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(crate) enum BuilderCommand {
     Build(Box<build::BuildArgs>),
 }
 
 /// `onggi system …`.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(crate) enum SystemCommand {
     Info(system::InfoArgs),
 }
@@ -170,9 +177,19 @@ pub(crate) fn parse(words: &[OsString]) -> Result<Cli, usage::Usage> {
     if switches::are_spelled_out(words) {
         tree = switches::take_values(tree);
     }
-    let mut matches = tree.try_get_matches_from_mut(words).map_err(|error| usage::Usage::new(error, words))?;
-    let cli = Cli::from_arg_matches_mut(&mut matches).map_err(|error| usage::Usage::new(error, words))?;
+    let matches = tree.try_get_matches_from_mut(words);
+    let cli = matches.and_then(|mut matches| Cli::from_arg_matches_mut(&mut matches)).map_err(|error| {
+        let error = if usage::is_help(&error) { complete_help(words).unwrap_or(error) } else { error };
+        usage::Usage::new(error, words)
+    })?;
     Ok(Cli { global: cli.global, command: cli.command.short() })
+}
+
+/// The help again, from a tree in which every command is built, so that a list of commands says what each does.
+fn complete_help(words: &[OsString]) -> Option<clap::Error> {
+    let mut tree = tree();
+    tree.build();
+    tree.try_get_matches_from(words).err()
 }
 
 #[cfg(test)]

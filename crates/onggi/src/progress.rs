@@ -15,7 +15,10 @@ use std::time::Duration;
 
 pub(crate) use display::Display;
 
+use crate::cli::build::Progress;
+use crate::ui::terminal::Terminal;
 use event::Event;
+use jiff::Timestamp;
 
 pub(crate) mod event;
 
@@ -29,6 +32,16 @@ pub(crate) trait View: Send {
 
     /// No further events will come.
     fn finish(&mut self, now: Duration, out: &mut Vec<u8>);
+}
+
+/// The view of that name; `began` is the time that events count from.
+pub(crate) fn view(progress: Progress, terminal: Terminal, began: Timestamp, builder: &str) -> Box<dyn View> {
+    match progress {
+        Progress::Auto | Progress::Plain => Box::new(plain::Plain::new(terminal.is_terminal)),
+        Progress::Tty => Box::new(tty::Tty::new(terminal, builder)),
+        Progress::Quiet => Box::new(quiet::Quiet::default()),
+        Progress::Rawjson => Box::new(rawjson::RawJson::new(began)),
+    }
 }
 
 #[cfg(test)]

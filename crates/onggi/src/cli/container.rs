@@ -56,9 +56,6 @@ pub(crate) struct StopArgs {
     /// Names or IDs
     #[arg(value_name = "CONTAINER", required = true)]
     pub(crate) containers: Vec<String>,
-    /// Send this signal first [default: the image's, or SIGTERM]
-    #[arg(short, long, value_name = "SIGNAL")]
-    pub(crate) signal: Option<String>,
     /// Wait so long, -1 for ever [default: 10]
     #[arg(short, long, visible_alias = "time", value_name = "SECONDS", allow_negative_numbers = true)]
     pub(crate) timeout: Option<i64>,
@@ -98,4 +95,13 @@ pub(crate) struct RmArgs {
     /// Remove their anonymous volumes too
     #[arg(short, long)]
     pub(crate) volumes: bool,
+}
+
+/// Watch over a container in the background
+// Started by `run --detach` itself, never by people.
+#[derive(Debug, Args)]
+pub(crate) struct MonitorArgs {
+    /// Full ID
+    #[arg(value_name = "ID")]
+    pub(crate) id: String,
 }

@@ -19,8 +19,9 @@ pub(crate) fn are_spelled_out(words: &[OsString]) -> bool {
     })
 }
 
-/// Lets all switches of all commands take a value.
-pub(crate) fn take_values(command: Command) -> Command {
+/// Lets all switches of all commands take a value. The flags of commands are built on demand, so here all are.
+pub(crate) fn take_values(mut command: Command) -> Command {
+    command.build();
     command.mut_args(take_value).mut_subcommands(take_values)
 }
 

@@ -62,9 +62,8 @@ impl Usage {
     /// Translates clap's error about `words`.
     pub(crate) fn new(mut error: clap::Error, words: &[OsString]) -> Self {
         match error.kind() {
-            ErrorKind::DisplayHelp
-            | ErrorKind::DisplayVersion
-            | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => Self::Asked(error.render().to_string()),
+            ErrorKind::DisplayVersion => Self::Asked(error.render().to_string()),
+            _ if is_help(&error) => Self::Asked(error.render().to_string()),
             kind => {
                 let usage = text(&error, ContextKind::Usage);
                 drop(error.remove(ContextKind::Usage));
@@ -72,6 +71,11 @@ impl Usage {
             }
         }
     }
+}
+
+/// Whether it is no error but the help.
+pub(crate) fn is_help(error: &clap::Error) -> bool {
+    matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand)
 }
 
 /// Of the exit codes, only wrong flags are special: a positional argument too many is a 1.

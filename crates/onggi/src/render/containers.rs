@@ -1,5 +1,6 @@
 //! `ps`: one row for each container.
 
+use engine::{ContainerStatus, ContainerSummary};
 use jiff::{Timestamp, tz::TimeZone};
 use serde_json::{Value, json};
 
@@ -12,28 +13,6 @@ use crate::ui::width::ellipsis;
 
 /// Columns of COMMAND, quotes not counted.
 const COMMAND_WIDTH: usize = 20;
-
-/// What a container is doing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Life {
-    Created,
-    Running { since: Timestamp },
-    Exited { code: i32, at: Timestamp },
-}
-
-/// One container.
-#[derive(Debug, Clone)]
-pub(crate) struct ContainerRow {
-    /// 64 hex digits.
-    pub(crate) id: String,
-    pub(crate) name: String,
-    /// As it was asked for.
-    pub(crate) image: String,
-    /// The whole command line, words separated by spaces.
-    pub(crate) command: String,
-    pub(crate) created: Timestamp,
-    pub(crate) life: Life,
-}
 
 /// How to show them.
 #[derive(Debug, Clone, Copy)]
@@ -57,48 +36,62 @@ const COLUMNS: Columns = Columns {
         ("Status", "STATUS"),
         ("Ports", "PORTS"),
         ("Names", "NAMES"),
+        ("Networks", "NETWORKS"),
     ],
 };
 
 /// The list.
-pub(crate) fn render(rows: &[ContainerRow], view: &ContainersView<'_>) -> Result<String, TemplateError> {
+pub(crate) fn render(rows: &[ContainerSummary], view: &ContainersView<'_>) -> Result<String, TemplateError> {
     if view.only_ids {
-        return Ok(rows.iter().map(|row| shown_id(&row.id, view.in_full) + "\n").collect());
+        return Ok(rows.iter().map(|row| shown_id(&row.record.id, view.in_full) + "\n").collect());
     }
     let rows: Vec<Value> = rows.iter().map(|row| fields(row, view)).collect();
     list::render(view.format, &COLUMNS, &rows)
 }
 
-fn fields(row: &ContainerRow, view: &ContainersView<'_>) -> Value {
-    let command = if view.in_full { row.command.clone() } else { ellipsis(&row.command, COMMAND_WIDTH) };
+fn fields(row: &ContainerSummary, view: &ContainersView<'_>) -> Value {
+    let record = &row.record;
+    let command: Vec<_> = record.entrypoint.iter().chain(&record.cmd).map(String::as_str).collect();
+    let command = command.join(" ");
+    let command = if view.in_full { command } else { ellipsis(&command, COMMAND_WIDTH) };
+    let created = record.created.parse().ok();
     json!({
         "Command": format!("\"{command}\""),
-        "CreatedAt": go_time(Some(row.created), view.zone),
-        "ID": shown_id(&row.id, view.in_full),
-        "Image": row.image,
-        "Names": row.name,
+        "CreatedAt": go_time(created, view.zone),
+        "ID": shown_id(&record.id, view.in_full),
+        "Image": record.image_name,
+        "Names": record.name,
+        "Networks": record.network,
         "Ports": "",
-        "RunningFor": ago(Some(row.created), view.now),
-        "State": state(row.life),
-        "Status": status(row.life, view.now),
+        "RunningFor": ago(created, view.now),
+        "State": state(row.status),
+        "Status": status(row, view.now),
     })
 }
 
-fn state(life: Life) -> &'static str {
-    match life {
-        Life::Created => "created",
-        Life::Running { .. } => "running",
-        Life::Exited { .. } => "exited",
+fn state(status: ContainerStatus) -> &'static str {
+    match status {
+        ContainerStatus::Created => "created",
+        ContainerStatus::Running => "running",
+        ContainerStatus::Exited => "exited",
     }
 }
 
 /// `Up 5 minutes`, `Exited (0) 3 seconds ago`.
-fn status(life: Life, now: Timestamp) -> String {
-    let elapsed = |since: Timestamp| human_duration(now.as_second() - since.as_second());
-    match life {
-        Life::Created => "Created".to_owned(),
-        Life::Running { since } => format!("Up {}", elapsed(since)),
-        Life::Exited { code, at } => format!("Exited ({code}) {} ago", elapsed(at)),
+fn status(row: &ContainerSummary, now: Timestamp) -> String {
+    let elapsed = |since: &str| {
+        let since: Option<Timestamp> = since.parse().ok();
+        since.map_or_else(|| "some time".to_owned(), |since| human_duration(now.as_second() - since.as_second()))
+    };
+    match row.status {
+        ContainerStatus::Created => "Created".to_owned(),
+        ContainerStatus::Running => format!("Up {}", elapsed(&row.state.started)),
+        ContainerStatus::Exited => {
+            // Without an exit code its monitor was killed, or the machine restarted.
+            let code = row.state.exit_code.map_or_else(|| "?".to_owned(), |code| code.to_string());
+            let end = if row.state.finished.is_empty() { &row.state.started } else { &row.state.finished };
+            format!("Exited ({code}) {} ago", elapsed(end))
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! `history`: one row for each instruction, newest first.
 
+use engine::HistoryEntry;
 use jiff::{Timestamp, tz::TimeZone};
 use serde_json::{Value, json};
 
@@ -12,18 +13,6 @@ use crate::ui::width::ellipsis;
 
 /// Columns of CREATED BY (S216).
 const CREATED_BY_WIDTH: usize = 45;
-
-/// One instruction.
-#[derive(Debug, Clone)]
-pub(crate) struct HistoryRow {
-    /// The image after it, where one is known (S211).
-    pub(crate) id: Option<String>,
-    pub(crate) created: Option<Timestamp>,
-    pub(crate) created_by: String,
-    /// Its layer, uncompressed; 0 without one.
-    pub(crate) size: u64,
-    pub(crate) comment: String,
-}
 
 /// How to show them.
 #[derive(Debug, Clone, Copy)]
@@ -46,7 +35,7 @@ const TITLES: &[(&str, &str)] = &[
 ];
 
 /// The list.
-pub(crate) fn render(rows: &[HistoryRow], view: &HistoryView<'_>) -> Result<String, TemplateError> {
+pub(crate) fn render(rows: &[HistoryEntry], view: &HistoryView<'_>) -> Result<String, TemplateError> {
     if view.only_ids {
         return Ok(rows.iter().map(|row| id(row, view) + "\n").collect());
     }
@@ -58,11 +47,11 @@ pub(crate) fn render(rows: &[HistoryRow], view: &HistoryView<'_>) -> Result<Stri
     list::render(view.format, &Columns { table, titles: TITLES }, &rows)
 }
 
-fn id(row: &HistoryRow, view: &HistoryView<'_>) -> String {
-    row.id.as_deref().map_or_else(|| "<missing>".to_owned(), |id| shown_id(id, view.in_full))
+fn id(row: &HistoryEntry, view: &HistoryView<'_>) -> String {
+    row.id.map_or_else(|| "<missing>".to_owned(), |id| shown_id(&id.to_string(), view.in_full))
 }
 
-fn fields(row: &HistoryRow, view: &HistoryView<'_>) -> Value {
+fn fields(row: &HistoryEntry, view: &HistoryView<'_>) -> Value {
     let created_by = row.created_by.replace('\t', " ");
     let created_at = rfc3339(row.created, view.zone);
     json!({

@@ -1,5 +1,6 @@
 //! `images`: one row for each name of an image.
 
+use engine::ImageSummary;
 use jiff::{Timestamp, tz::TimeZone};
 use serde_json::{Value, json};
 
@@ -7,21 +8,6 @@ use super::list::{self, Columns};
 use crate::template::TemplateError;
 use crate::ui::size::{LIST_DIGITS, human_size};
 use crate::ui::time::{ago, go_time};
-
-/// One name of an image, or an image without a name.
-#[derive(Debug, Clone)]
-pub(crate) struct ImageRow {
-    /// As people write it: `node`, `diamol/ch03-web-ping`.
-    pub(crate) repository: Option<String>,
-    pub(crate) tag: Option<String>,
-    /// Digest under which a registry knows it.
-    pub(crate) digest: Option<String>,
-    /// `sha256:…`.
-    pub(crate) id: String,
-    pub(crate) created: Option<Timestamp>,
-    /// All layers, uncompressed (S205).
-    pub(crate) size: u64,
-}
 
 /// How to show them.
 #[derive(Debug, Clone, Copy)]
@@ -49,9 +35,9 @@ const TITLES: &[(&str, &str)] = &[
 ];
 
 /// The list.
-pub(crate) fn render(rows: &[ImageRow], view: &ImagesView<'_>) -> Result<String, TemplateError> {
+pub(crate) fn render(rows: &[ImageSummary], view: &ImagesView<'_>) -> Result<String, TemplateError> {
     if view.only_ids {
-        return Ok(rows.iter().map(|row| shown_id(&row.id, view.full_ids) + "\n").collect());
+        return Ok(rows.iter().map(|row| shown_id(&row.id.to_string(), view.full_ids) + "\n").collect());
     }
     let table: &[&str] = match view.with_digests {
         true => &["Repository", "Tag", "Digest", "ID", "CreatedSince", "Size"],
@@ -62,7 +48,7 @@ pub(crate) fn render(rows: &[ImageRow], view: &ImagesView<'_>) -> Result<String,
 }
 
 /// All fields, sorted as Docker's JSON has them.
-fn fields(row: &ImageRow, view: &ImagesView<'_>) -> Value {
+fn fields(row: &ImageSummary, view: &ImagesView<'_>) -> Value {
     let or_none = |value: &Option<String>| value.clone().unwrap_or_else(|| "<none>".to_owned());
     let size = human_size(row.size, LIST_DIGITS);
     json!({
@@ -70,7 +56,7 @@ fn fields(row: &ImageRow, view: &ImagesView<'_>) -> Value {
         "CreatedAt": go_time(row.created, view.zone),
         "CreatedSince": ago(row.created, view.now),
         "Digest": or_none(&row.digest),
-        "ID": shown_id(&row.id, view.full_ids),
+        "ID": shown_id(&row.id.to_string(), view.full_ids),
         "Repository": or_none(&row.repository),
         "SharedSize": "N/A",
         "Size": size,

@@ -181,6 +181,8 @@ fn help_and_version_are_not_mistakes() {
     }
     let Usage::Asked(version) = usage("--version") else { panic!() };
     assert_eq!(version, format!("onggi version {}\n", env!("CARGO_PKG_VERSION")));
+    let Usage::Asked(help) = usage("image --help") else { panic!() };
+    assert!(help.contains("  ls       List images [alias: list]"), "{help}");
     let Usage::Asked(help) = usage("run --help") else { panic!() };
     assert!(help.contains("Usage: onggi run [OPTIONS] IMAGE [COMMAND] [ARG...]"), "{help}");
 }

@@ -1,37 +1,62 @@
+use engine::{ContainerRecord, ContainerState, ContainerStatus, ContainerSummary};
 use jiff::tz::TimeZone;
 
-use super::{ContainerRow, ContainersView, Life, render};
+use super::{ContainersView, render};
+
+fn row(name: &str, command: &[&str], status: ContainerStatus) -> ContainerSummary {
+    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+    let record = ContainerRecord {
+        id: "0f1e2d3c4b5a69788796a5b4c3d2e1f00112233445566778899aabbccddeeff0".to_owned(),
+        name: name.to_owned(),
+        created: "2026-11-21T04:20:17Z".to_owned(),
+        image: oci::ImageId(oci::Digest::of(b"")),
+        image_name: "diamol/ch03-web-ping".to_owned(),
+        entrypoint: words(&command[..1]),
+        cmd: words(&command[1..]),
+        env: Vec::new(),
+        working_dir: "/".to_owned(),
+        user: String::new(),
+        hostname: String::new(),
+        tty: false,
+        interactive: false,
+        auto_remove: false,
+        network: "bridge".to_owned(),
+        binds: Vec::new(),
+        runtime: None,
+        stop_signal: None,
+        labels: serde_json::Map::new(),
+    };
+    let state = ContainerState {
+        started: "2026-11-21T04:20:18Z".to_owned(),
+        finished: "2026-11-21T04:30:14Z".to_owned(),
+        exit_code: Some(137),
+        ..ContainerState::default()
+    };
+    ContainerSummary { record, state, status }
+}
 
 /// C222.
 #[test]
 fn table_is_dockers() {
-    let time = |text: &str| text.parse().unwrap();
-    let row = |name: &str, command: &str, life| ContainerRow {
-        id: "0f1e2d3c4b5a69788796a5b4c3d2e1f00112233445566778899aabbccddeeff0".to_owned(),
-        name: name.to_owned(),
-        image: "diamol/ch03-web-ping".to_owned(),
-        command: command.to_owned(),
-        created: time("2026-11-21T04:20:17Z"),
-        life,
-    };
+    let mut lost = row("lost", &["x"], ContainerStatus::Exited);
+    lost.state.exit_code = None;
+    lost.state.finished.clear();
     let rows = [
-        row(
-            "web-ping",
-            "docker-entrypoint.sh node /web-ping/app.js",
-            Life::Running { since: time("2026-11-21T04:20:18Z") },
-        ),
-        row("old", "node app.js", Life::Exited { code: 137, at: time("2026-11-21T04:30:14Z") }),
-        row("new", "sh", Life::Created),
+        row("web-ping", &["docker-entrypoint.sh", "node", "/web-ping/app.js"], ContainerStatus::Running),
+        row("old", &["node", "app.js"], ContainerStatus::Exited),
+        row("new", &["sh"], ContainerStatus::Created),
+        lost,
     ];
-    let now = time("2026-11-21T04:30:17Z");
+    let now = "2026-11-21T04:30:17Z".parse().unwrap();
     let view = ContainersView { format: None, only_ids: false, in_full: false, now, zone: &TimeZone::UTC };
     insta::assert_snapshot!(render(&rows, &view).unwrap(), @r#"
     CONTAINER ID   IMAGE                  COMMAND                  CREATED          STATUS                       PORTS     NAMES
     0f1e2d3c4b5a   diamol/ch03-web-ping   "docker-entrypoint.s…"   10 minutes ago   Up 9 minutes                           web-ping
     0f1e2d3c4b5a   diamol/ch03-web-ping   "node app.js"            10 minutes ago   Exited (137) 3 seconds ago             old
     0f1e2d3c4b5a   diamol/ch03-web-ping   "sh"                     10 minutes ago   Created                                new
+    0f1e2d3c4b5a   diamol/ch03-web-ping   "x"                      10 minutes ago   Exited (?) 9 minutes ago               lost
     "#);
     assert_eq!(render(&rows[..1], &ContainersView { only_ids: true, ..view }).as_deref(), Ok("0f1e2d3c4b5a\n"));
-    let states = render(&rows, &ContainersView { format: Some("{{.Names}} {{.State}}"), ..view });
+    let states = render(&rows[..3], &ContainersView { format: Some("{{.Names}} {{.State}}"), ..view });
     assert_eq!(states.as_deref(), Ok("web-ping running\nold exited\nnew created\n"));
 }

@@ -1,19 +1,22 @@
 use jiff::{Timestamp, tz::TimeZone};
 
-use super::{HistoryRow, HistoryView, render};
+use engine::HistoryEntry;
 
-fn row(id: Option<&str>, created: &str, created_by: &str, size: u64, comment: &str) -> HistoryRow {
-    HistoryRow {
-        id: id.map(str::to_owned),
+use super::{HistoryView, render};
+
+fn row(id: Option<&str>, created: &str, created_by: &str, size: u64, comment: &str) -> HistoryEntry {
+    HistoryEntry {
+        id: id.map(|id| id.parse().unwrap()),
         created: Some(created.parse().unwrap()),
         created_by: created_by.to_owned(),
         size,
         comment: comment.to_owned(),
+        names: Vec::new(),
     }
 }
 
 /// The history of note 0.
-fn rows() -> Vec<HistoryRow> {
+fn rows() -> Vec<HistoryEntry> {
     let id = "sha256:e3b6a0b0d1f2c4a5968778695a4b3c2d1e0f00112233445566778899aabbccdd";
     vec![
         row(Some(id), "2026-11-21T04:30:13Z", "CMD [\"node\" \"./app.js\"]", 0, "buildkit.dockerfile.v0"),

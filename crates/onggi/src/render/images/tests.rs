@@ -1,21 +1,25 @@
 use jiff::{Timestamp, tz::TimeZone};
 
-use super::{ImageRow, ImagesView, render};
+use engine::ImageSummary;
+
+use super::{ImagesView, render};
 
 const ID: &str = "sha256:e3b6a0b0d1f2c4a5968778695a4b3c2d1e0f00112233445566778899aabbccdd";
 
-fn row(name: Option<(&str, &str)>, created: Option<&str>, size: u64) -> ImageRow {
-    ImageRow {
+fn row(name: Option<(&str, &str)>, created: Option<&str>, size: u64) -> ImageSummary {
+    ImageSummary {
         repository: name.map(|(repository, _)| repository.to_owned()),
         tag: name.map(|(_, tag)| tag.to_owned()),
         digest: None,
-        id: ID.to_owned(),
+        id: ID.parse().unwrap(),
+        parent: None,
         created: created.map(|text| text.parse().unwrap()),
         size,
+        labels: Vec::new(),
     }
 }
 
-fn rows() -> Vec<ImageRow> {
+fn rows() -> Vec<ImageSummary> {
     let mut pulled = row(Some(("diamol/ch03-web-ping", "latest")), Some("2024-11-21T04:00:00Z"), 75_500_000);
     pulled.digest = Some("sha256:2f2dce710a7f287afc2d7bbd0d68d024bab5ee37a1f658cef46c64b1a69affd2".to_owned());
     vec![

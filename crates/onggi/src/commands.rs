@@ -1,0 +1,67 @@
+//! One function for each command: arguments in, engine asked, answer shown, exit status out.
+
+mod build;
+mod containers;
+mod history;
+mod images;
+mod info;
+mod inspect;
+mod names;
+mod run;
+mod version;
+
+use crate::cli::Command;
+use crate::failure::Failure;
+use crate::render::problem::Problem;
+use crate::session::Session;
+
+/// Runs a command, and gives the status to end with.
+pub(crate) fn run(command: Command, session: &Session) -> Result<u8, Failure> {
+    match command {
+        Command::Build(args) => build::run(&args, session),
+        Command::Run(args) => run::run(&args, session),
+        Command::Images(args) => images::run(&args, session),
+        Command::History(args) => history::run(&args, session),
+        Command::Inspect(args) => inspect::run(&args, session),
+        Command::Tag(args) => names::tag(&args, session),
+        Command::Rmi(args) => names::remove(&args, session),
+        Command::Ps(args) => containers::list(&args, session),
+        Command::Logs(args) => containers::logs(&args, session),
+        Command::Stop(args) => containers::stop(&args, session),
+        Command::Kill(args) => containers::kill(&args, session),
+        Command::Wait(args) => containers::wait(&args, session),
+        Command::Rm(args) => containers::remove(&args, session),
+        Command::Monitor(args) => containers::monitor(&args, session),
+        Command::Info(args) => info::run(&args, session),
+        Command::Version(args) => version::run(&args, session),
+        Command::Import(_) | Command::Load(_) | Command::Save(_) => {
+            Err(Failure::new(Problem::error("archives are not there yet")))
+        }
+        // `cli::parse` has turned these into the ones above.
+        Command::Image(_) | Command::Container(_) | Command::Builder(_) | Command::System(_) => Ok(1),
+    }
+}
+
+/// Does something for each name: prints what it gives, goes on after failures, and reports them all.
+fn for_each(
+    names: &[String],
+    session: &Session,
+    mut act: impl FnMut(&str) -> Result<String, engine::Error>,
+) -> Result<u8, Failure> {
+    let mut errors = Vec::new();
+    for name in names {
+        match act(name) {
+            Ok(line) => session.print(&format!("{line}\n"))?,
+            Err(error) => errors.push(error),
+        }
+    }
+    all_or_failure(errors)
+}
+
+/// Success, or a failure that tells all of these.
+fn all_or_failure(errors: Vec<engine::Error>) -> Result<u8, Failure> {
+    match Failure::all(errors) {
+        None => Ok(0),
+        Some(failure) => Err(failure),
+    }
+}

@@ -1,0 +1,156 @@
+//! `build`.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+
+use clap::ValueEnum;
+use engine::{BuildOptions, DockerfileSource, NetworkMode, Runtime};
+
+use crate::cli::build::{BuildArgs, BuildNetwork, Progress};
+use crate::cli::env_list;
+use crate::failure::Failure;
+use crate::progress::{self, Display};
+use crate::render::problem::Problem;
+use crate::session::{Session, variable};
+
+/// What the views show as the builder's name: this program, and its only way of building.
+const BUILDER: &str = "onggi:default";
+
+/// Word for "from standard input".
+const STDIN: &str = "-";
+
+pub(super) fn run(args: &BuildArgs, session: &Session) -> Result<u8, Failure> {
+    if args.context.is_none() {
+        session.note("warning: no build context given: using the current folder `.`");
+    }
+    let options = options(args, &variable, &read_stdin)?;
+    let chosen =
+        choose(args.progress, args.quiet, variable("BUILDKIT_PROGRESS").as_deref(), session.terminal.is_terminal)?;
+    let engine = session.engine()?;
+    let view = progress::view(chosen, session.terminal, session.now, BUILDER);
+    let display = Display::start(view, std::io::stderr());
+    let sender = display.sender();
+    let built = engine::build(&engine, &options, &|event| drop(sender.send(event)), &AtomicBool::new(false));
+    drop(sender);
+    display.finish();
+    let image = built?.to_string();
+    if let Some(path) = &args.iidfile {
+        std::fs::write(path, &image).map_err(|error| unwritable(path, &error))?;
+    }
+    if args.quiet {
+        session.print(&format!("{image}\n"))?;
+    }
+    Ok(0)
+}
+
+/// The engine's options; `lookup` gives the environment's variables, `stdin` all of standard input.
+fn options(
+    args: &BuildArgs,
+    lookup: &dyn Fn(&str) -> Option<String>,
+    stdin: &dyn Fn() -> Result<Vec<u8>, Failure>,
+) -> Result<BuildOptions, Failure> {
+    let (context, dockerfile) = source(args, stdin)?;
+    let build_args = args.build_args.iter().map(|text| env_list::variable(text, lookup));
+    let build_args = build_args.collect::<Result<Vec<_>, _>>().map_err(|error| wrong("--build-arg", &error))?;
+    let labels = args.labels.iter().map(|text| env_list::variable(text, &|_| Some(String::new())));
+    let labels = labels.collect::<Result<Vec<_>, _>>().map_err(|error| wrong("--label", &error))?;
+    Ok(BuildOptions {
+        dockerfile,
+        context,
+        tags: args.tags.clone(),
+        target: args.target.clone(),
+        build_args: build_args.into_iter().flatten().collect(),
+        labels: labels.into_iter().flatten().collect(),
+        no_cache: args.no_cache,
+        network: match args.network {
+            BuildNetwork::Default => NetworkMode::Bridge,
+            BuildNetwork::None => NetworkMode::None,
+            BuildNetwork::Host => NetworkMode::Host,
+        },
+        explain: args.explain,
+        runtime: Runtime::from_name(args.runtime.as_deref()),
+    })
+}
+
+/// Where context and Dockerfile are (S081 to S085; a context of `-` is a Dockerfile without a context, as in Docker).
+fn source(
+    args: &BuildArgs,
+    stdin: &dyn Fn() -> Result<Vec<u8>, Failure>,
+) -> Result<(Option<PathBuf>, DockerfileSource), Failure> {
+    let context = args.context.as_deref().unwrap_or(".");
+    let dockerfile = match (args.file.as_deref(), context) {
+        (Some(STDIN), STDIN) => {
+            return Err(Failure::new(Problem::error("standard input cannot be both the Dockerfile and the context")));
+        }
+        (Some(_), STDIN) => {
+            return Err(Failure::new(
+                Problem::error("a context from standard input is not there yet")
+                    .with_hint("unpack it and give the folder"),
+            ));
+        }
+        (None, STDIN) => return Ok((None, DockerfileSource::Bytes(stdin()?))),
+        (Some(STDIN), _) => DockerfileSource::Bytes(stdin()?),
+        (Some(path), _) => DockerfileSource::File(PathBuf::from(path)),
+        (None, _) => DockerfileSource::Default,
+    };
+    if is_remote(context) {
+        let problem =
+            Problem::error(format!("`{context}` is not a folder: contexts from the network are not there yet"));
+        return Err(Failure::new(problem.with_hint("fetch it and give the folder")));
+    }
+    Ok((Some(PathBuf::from(context)), dockerfile))
+}
+
+/// What Docker would fetch. A folder of that name is taken as a folder by neither.
+fn is_remote(context: &str) -> bool {
+    ["http://", "https://", "git://", "ssh://", "git@", "github.com/"].iter().any(|prefix| context.starts_with(prefix))
+}
+
+/// The view that is wanted, never `Auto`: `--quiet`, else the flag, else the variable.
+fn choose(
+    flag: Option<Progress>,
+    is_quiet: bool,
+    variable: Option<&str>,
+    is_terminal: bool,
+) -> Result<Progress, Failure> {
+    let named = |name: &str| {
+        let hint = "use `auto`, `tty`, `plain`, `quiet` or `rawjson`";
+        let wrong =
+            |_| Failure::new(Problem::error(format!("`{name}` is not a value of BUILDKIT_PROGRESS")).with_hint(hint));
+        Progress::from_str(name, true).map_err(wrong)
+    };
+    let asked = match (is_quiet, flag, variable) {
+        (true, _, _) => Progress::Quiet,
+        (false, Some(flag), _) => flag,
+        (false, None, None | Some("")) => Progress::Auto,
+        (false, None, Some(name)) => named(name)?,
+    };
+    Ok(match asked {
+        Progress::Auto if is_terminal => Progress::Tty,
+        Progress::Auto => Progress::Plain,
+        other => other,
+    })
+}
+
+fn read_stdin() -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    let unreadable = |error: std::io::Error| {
+        let problem = Problem::error("cannot read the Dockerfile from standard input");
+        Failure::new(Problem { causes: vec![error.to_string()], ..problem })
+    };
+    std::io::stdin().lock().read_to_end(&mut bytes).map_err(unreadable)?;
+    Ok(bytes)
+}
+
+fn wrong(flag: &str, error: &env_list::EnvError) -> Failure {
+    Failure::new(Problem::error(format!("{error}")).with_hint(format!("write `{flag} NAME=VALUE`")))
+}
+
+fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
+    let problem = Problem::error(format!("cannot write the image's ID to {}", path.display()));
+    Failure::new(Problem { causes: vec![error.to_string()], ..problem })
+}
+
+#[cfg(test)]
+mod tests;

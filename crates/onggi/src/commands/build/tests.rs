@@ -1,0 +1,78 @@
+use std::ffi::OsString;
+use std::path::Path;
+
+use engine::{BuildOptions, DockerfileSource, NetworkMode, Runtime};
+
+use super::{choose, options};
+use crate::cli::build::Progress;
+use crate::cli::{Command, parse};
+use crate::failure::Failure;
+
+fn build(line: &str) -> Result<BuildOptions, Failure> {
+    let words: Vec<OsString> = ["onggi", "build"].into_iter().chain(line.split(' ')).map(OsString::from).collect();
+    let Command::Build(args) = parse(&words).unwrap().command else { panic!("{line}") };
+    let lookup = |name: &str| (name == "HTTP_PROXY").then(|| "http://proxy".to_owned());
+    options(&args, &lookup, &|| Ok(b"FROM scratch".to_vec()))
+}
+
+fn pair(name: &str, value: &str) -> (String, String) {
+    (name.to_owned(), value.to_owned())
+}
+
+/// B001 to B005, B011, B017; S146.
+#[test]
+fn options_are_those_that_were_typed() {
+    let options = build(
+        "-t a -t b:v1 --build-arg A=1 --build-arg HTTP_PROXY --build-arg UNSET --label x=y --label z --target t \
+         --no-cache --explain --network=host --runtime crun ctx",
+    )
+    .unwrap();
+    assert_eq!(options.tags, ["a", "b:v1"]);
+    assert_eq!(options.build_args, [pair("A", "1"), pair("HTTP_PROXY", "http://proxy")]);
+    assert_eq!(options.labels, [pair("x", "y"), pair("z", "")]);
+    assert_eq!(options.target.as_deref(), Some("t"));
+    assert!(options.no_cache && options.explain);
+    assert_eq!(options.network, NetworkMode::Host);
+    assert_eq!(options.runtime, Runtime::External("crun".into()));
+    assert_eq!(options.context.as_deref(), Some(Path::new("ctx")));
+    assert!(matches!(options.dockerfile, DockerfileSource::Default));
+}
+
+/// S081 to S085, S089, X6.
+#[test]
+fn dockerfile_and_context_are_found() {
+    let plain = build("-t x").unwrap();
+    assert_eq!(plain.context.as_deref(), Some(Path::new(".")), "X6");
+    let file = build("-f example/MyDockerfile ./").unwrap();
+    assert!(matches!(file.dockerfile, DockerfileSource::File(path) if path == Path::new("example/MyDockerfile")));
+    for line in ["-f- .", "-f - .", "--file=- ."] {
+        let stdin = build(line).unwrap();
+        assert!(matches!(stdin.dockerfile, DockerfileSource::Bytes(bytes) if bytes == b"FROM scratch"), "{line}");
+        assert_eq!(stdin.context.as_deref(), Some(Path::new(".")));
+    }
+    let alone = build("-").unwrap();
+    assert!(alone.context.is_none() && matches!(alone.dockerfile, DockerfileSource::Bytes(_)));
+    for line in
+        ["-f - -", "-f x -", "https://example.com/x.git", "git@example.com:x", "--build-arg =1 .", "--label = ."]
+    {
+        assert!(build(line).is_err(), "{line}");
+    }
+}
+
+/// B009.
+#[test]
+fn view_is_chosen_by_flag_then_variable_then_terminal() {
+    for (flag, quiet, variable, terminal, expected) in [
+        (None, false, None, true, Progress::Tty),
+        (None, false, None, false, Progress::Plain),
+        (None, false, Some("plain"), true, Progress::Plain),
+        (None, false, Some(""), true, Progress::Tty),
+        (Some(Progress::Auto), false, Some("rawjson"), false, Progress::Plain),
+        (Some(Progress::Tty), false, None, false, Progress::Tty),
+        (Some(Progress::Rawjson), false, Some("plain"), true, Progress::Rawjson),
+        (Some(Progress::Plain), true, None, true, Progress::Quiet),
+    ] {
+        assert_eq!(choose(flag, quiet, variable, terminal).unwrap(), expected);
+    }
+    assert!(choose(None, false, Some("fancy"), true).is_err());
+}

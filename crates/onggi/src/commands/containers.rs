@@ -1,0 +1,74 @@
+//! Commands about containers that are there.
+
+use std::io::Write;
+use std::time::Duration;
+
+use crate::cli::container::{KillArgs, LogsArgs, MonitorArgs, PsArgs, RmArgs, StopArgs, WaitArgs};
+use crate::failure::Failure;
+use crate::render::containers::{self, ContainersView};
+use crate::session::Session;
+
+/// Docker's patience in `stop`.
+const GRACE: Duration = Duration::from_secs(10);
+/// As good as for ever: 136 years.
+const FOR_EVER: Duration = Duration::from_secs(u32::MAX as u64);
+
+pub(super) fn list(args: &PsArgs, session: &Session) -> Result<u8, Failure> {
+    let rows = engine::containers(&session.engine()?, args.all)?;
+    let zone = session.zone();
+    let view = ContainersView {
+        format: args.format.as_deref(),
+        only_ids: args.quiet,
+        in_full: args.no_trunc,
+        now: session.now,
+        zone: &zone,
+    };
+    let text = containers::render(&rows, &view).map_err(|error| Failure::in_format(error, view.format))?;
+    session.print(&text)?;
+    Ok(0)
+}
+
+/// What the container wrote to standard output goes there, the rest to standard error (S072).
+pub(super) fn logs(args: &LogsArgs, session: &Session) -> Result<u8, Failure> {
+    for line in engine::monitor::logs(&session.engine()?, &args.container)? {
+        match line.is_stderr {
+            true => std::io::stderr().write_all(line.text.as_bytes()).map_err(Failure::Output)?,
+            false => session.print(&line.text)?,
+        }
+    }
+    Ok(0)
+}
+
+pub(super) fn stop(args: &StopArgs, session: &Session) -> Result<u8, Failure> {
+    let grace = match args.timeout {
+        None => GRACE,
+        Some(seconds) => u64::try_from(seconds).map_or(FOR_EVER, Duration::from_secs).min(FOR_EVER),
+    };
+    let engine = session.engine()?;
+    super::for_each(&args.containers, session, |name| engine::stop(&engine, name, grace).map(|()| name.to_owned()))
+}
+
+pub(super) fn kill(args: &KillArgs, session: &Session) -> Result<u8, Failure> {
+    let engine = session.engine()?;
+    super::for_each(&args.containers, session, |name| {
+        engine::kill(&engine, name, &args.signal).map(|()| name.to_owned())
+    })
+}
+
+pub(super) fn wait(args: &WaitArgs, session: &Session) -> Result<u8, Failure> {
+    let engine = session.engine()?;
+    super::for_each(&args.containers, session, |name| engine::wait(&engine, name).map(|code| code.to_string()))
+}
+
+pub(super) fn remove(args: &RmArgs, session: &Session) -> Result<u8, Failure> {
+    let engine = session.engine()?;
+    super::for_each(&args.containers, session, |name| {
+        engine::remove_container(&engine, name, args.force).map(|()| name.to_owned())
+    })
+}
+
+/// The process behind a container in the background; its standard output is read by the `run` that started it.
+pub(super) fn monitor(args: &MonitorArgs, session: &Session) -> Result<u8, Failure> {
+    engine::monitor::monitor(&session.engine()?, &args.id, std::io::stdout())?;
+    Ok(0)
+}

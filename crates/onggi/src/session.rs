@@ -1,0 +1,98 @@
+//! What surrounds one run of the program: environment, clock, streams, and where the store is.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use engine::Engine;
+use jiff::{Timestamp, tz::TimeZone};
+
+use crate::cli::GlobalArgs;
+use crate::failure::Failure;
+use crate::ui::terminal::Terminal;
+
+/// Root's store.
+const SYSTEM_ROOT: &str = "/var/lib/onggi";
+
+/// The surroundings of a command.
+#[derive(Debug)]
+pub(crate) struct Session {
+    /// Standard error.
+    pub(crate) terminal: Terminal,
+    /// When the program began.
+    pub(crate) now: Timestamp,
+    root: PathBuf,
+    /// `--debug`.
+    debug: bool,
+    began: Instant,
+}
+
+impl Session {
+    /// Reads what every command needs.
+    pub(crate) fn new(global: &GlobalArgs) -> Self {
+        let root =
+            global.root.clone().or_else(|| variable("ONGGI_ROOT").filter(|root| !root.is_empty()).map(PathBuf::from));
+        Self {
+            terminal: terminal(),
+            now: Timestamp::now(),
+            root: root.unwrap_or_else(|| default_root(rustix::process::geteuid().is_root(), &variable)),
+            debug: global.debug,
+            began: Instant::now(),
+        }
+    }
+
+    /// Opens the store.
+    pub(crate) fn engine(&self) -> Result<Engine, Failure> {
+        self.trace(&format!("store {}", self.root.display()));
+        Ok(Engine::open(&self.root, Timestamp::now)?)
+    }
+
+    /// The zone that dates are shown in.
+    pub(crate) fn zone(&self) -> TimeZone {
+        TimeZone::system()
+    }
+
+    /// Writes data to standard output.
+    pub(crate) fn print(&self, text: &str) -> Result<(), Failure> {
+        let mut stdout = std::io::stdout().lock();
+        stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(Failure::Output)
+    }
+
+    /// Says what is done, with `--debug`.
+    pub(crate) fn trace(&self, text: &str) {
+        if self.debug {
+            self.note(&format!("debug: {:.1} ms: {text}", self.began.elapsed().as_secs_f64() * 1000.0));
+        }
+    }
+
+    /// Writes a message for people to standard error. Nobody can be told when that fails.
+    pub(crate) fn note(&self, text: &str) {
+        drop(writeln!(std::io::stderr(), "{text}"));
+    }
+}
+
+/// Standard error as a terminal.
+pub(crate) fn terminal() -> Terminal {
+    Terminal::of_stderr(variable("NO_COLOR").as_deref(), variable("TERM").as_deref())
+}
+
+/// A variable of the environment.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+pub(crate) fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// `/var/lib/onggi` for root, a folder of the user's data for everybody else (XDG Base Directory).
+fn default_root(is_root: bool, variable: &dyn Fn(&str) -> Option<String>) -> PathBuf {
+    let absolute = |name| variable(name).filter(|path| path.starts_with('/')).map(PathBuf::from);
+    match is_root {
+        true => PathBuf::from(SYSTEM_ROOT),
+        false => absolute("XDG_DATA_HOME")
+            .or_else(|| absolute("HOME").map(|home| home.join(".local/share")))
+            .unwrap_or_else(|| PathBuf::from("/tmp"))
+            .join("onggi"),
+    }
+}
+
+#[cfg(test)]
+mod tests;
