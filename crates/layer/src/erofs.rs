@@ -12,6 +12,7 @@
 //! The tar's blocks have addresses behind those of the image ("unified addresses", Linux 5.16 and later), so that the
 //! inode of a plain file holds the address of its data itself and needs no chunk index: 64 bytes instead of 96.
 
+mod descent;
 pub(crate) mod directory;
 pub(crate) mod image;
 pub(crate) mod inodes;

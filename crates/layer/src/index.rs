@@ -27,7 +27,7 @@ pub(crate) use inode::Inode;
 use pages::Pages;
 pub(crate) use trailer::Trailer;
 
-pub(crate) use trailer::append as append_trailer;
+pub(crate) use trailer::{append as append_trailer, needs_base};
 
 /// Why an index cannot be read.
 #[derive(Debug, thiserror::Error)]

@@ -280,6 +280,12 @@ impl FinishedLayer {
         append_trailer(&mut index, &crate::index::Trailer { content_size, tar_size, inodes, needs_base, image_size });
         Some(Self { diff_id, tar_size, content_size, index })
     }
+
+    /// Whether the index holds something taken from the layers below, so that it fits only above them (as
+    /// [`Index::needs_base`](crate::Index::needs_base)).
+    pub fn needs_base(&self) -> bool {
+        crate::index::needs_base(&self.index)
+    }
 }
 
 fn check_path(entry: &Entry) -> Result<(), WriteError> {

@@ -1,13 +1,14 @@
 //! The tree of a layer under construction: entries go in, in the order of the tar.
 //!
 //! As when a tar is unpacked, the last entry of a name wins: a folder over a folder keeps what is in it, anything else
-//! replaces. Whiteouts concern the layers below only, whatever their place in the tar (image-spec, layer.md).
+//! replaces. A name below a symbolic link goes where the link leads, inside the layer. Whiteouts concern the layers below only, whatever their place in the tar (image-spec, layer.md).
 
 use std::collections::{BTreeMap, HashMap};
 
 use crate::entry::{Entry, EntryKind, Metadata, Shown, Timestamp, split};
 use crate::tree::{Node, Tree, TreeError};
 
+use super::descent::Descent;
 use super::image::{self, Image};
 use super::mapping::{Address, Mapping};
 use super::xattrs::{self, XattrError};
@@ -70,6 +71,12 @@ pub enum IndexingError {
     #[error("`{path}` is one too many: a layer may have 4194304 files and folders")]
     TooMany {
         /// The entry.
+        path: String,
+    },
+    /// Symbolic links on the way to a folder lead in circles.
+    #[error("too many symbolic links on the way to `{path}`")]
+    TooManyLinks {
+        /// The folder.
         path: String,
     },
     /// A layer below cannot be read.
@@ -181,7 +188,7 @@ impl Inodes {
         }
         match &entry.kind {
             EntryKind::Opaque => {
-                let id = self.directory(path);
+                let id = self.directory(path)?;
                 if let Kind::Directory(directory) = &mut self.all[id as usize].kind {
                     directory.is_opaque = true;
                 }
@@ -195,18 +202,18 @@ impl Inodes {
         let (folder, name) = split(path);
         if let EntryKind::HardLink { target } = &entry.kind {
             let id = self.link(path, target, base)?;
-            let parent = self.directory(folder);
+            let parent = self.directory(folder)?;
             self.put(parent, name, id);
             return Ok(());
         }
-        let parent = self.directory(folder);
+        let parent = self.directory(folder)?;
         let old = self.child(parent, name);
         match &entry.kind {
             EntryKind::Directory => {
                 let id = match old.map(|id| (id, &self.all[id as usize].kind)) {
                     Some((id, Kind::Directory(_))) => id,
                     other => {
-                        let hides = matches!(other, Some((_, Kind::Whiteout)));
+                        let hides = other.is_some();
                         self.attach(parent, name, hides)
                     }
                 };
@@ -309,22 +316,18 @@ impl Inodes {
     }
 
     /// The folder at a path; folders that are missing on the way are made.
-    fn directory(&mut self, path: &[u8]) -> Id {
+    fn directory(&mut self, path: &[u8]) -> Result<Id, IndexingError> {
         if self.recent.0 == path {
-            return self.recent.1;
+            return Ok(self.recent.1);
         }
-        let mut id = ROOT;
-        for name in path.split(|byte| *byte == b'/').filter(|name| !name.is_empty()) {
-            id = match self.child(id, name).map(|child| (child, &self.all[child as usize].kind)) {
-                Some((child, Kind::Directory(_))) => child,
-                other => {
-                    let hides = other.is_some();
-                    self.attach(id, name, hides)
-                }
-            };
+        let Descent { folders, missing } = self.descend(path)?;
+        let mut id = folders.last().copied().unwrap_or(ROOT);
+        for name in missing {
+            let hides = self.child(id, &name).is_some();
+            id = self.attach(id, &name, hides);
         }
         self.recent = (path.to_vec(), id);
-        id
+        Ok(id)
     }
 
     fn attach(&mut self, parent: Id, name: &[u8], hides: bool) -> Id {
@@ -337,10 +340,14 @@ impl Inodes {
         if let Kind::Directory(directory) = &mut self.all[parent as usize].kind {
             directory.children.insert(name.into(), id);
         }
+        // The name may have been that of a symbolic link on the way to the recent folder.
+        if hides {
+            self.recent = (Vec::new(), ROOT);
+        }
         id
     }
 
-    fn child(&self, parent: Id, name: &[u8]) -> Option<Id> {
+    pub(super) fn child(&self, parent: Id, name: &[u8]) -> Option<Id> {
         match &self.all[parent as usize].kind {
             Kind::Directory(directory) => directory.children.get(name).copied(),
             _ => None,
@@ -358,22 +365,19 @@ impl Inodes {
         if let Kind::Directory(directory) = &mut self.all[parent as usize].kind {
             replaced = directory.children.insert(name.into(), id);
         }
-        if replaced.is_some_and(|old| matches!(self.all[old as usize].kind, Kind::Directory(_))) {
+        let leads_on = |old: Id| matches!(self.all[old as usize].kind, Kind::Directory(_) | Kind::Symlink(_));
+        if replaced.is_some_and(leads_on) {
             self.recent = (Vec::new(), ROOT);
         }
     }
 
     /// The inode that a hard link names: of this layer, or else one made after a file of the layers below.
     fn link(&mut self, path: &[u8], target: &[u8], base: Option<&Tree>) -> Result<Id, IndexingError> {
-        let mut id = Some(ROOT);
-        let mut is_hidden = false;
-        for name in target.split(|byte| *byte == b'/').filter(|name| !name.is_empty()) {
-            let Some(folder) = id else { break };
-            if let Kind::Directory(directory) = &self.all[folder as usize].kind {
-                is_hidden |= directory.is_opaque;
-            }
-            id = self.child(folder, name);
-        }
+        let (folder, name) = split(target);
+        let Descent { folders, missing: nowhere } = self.descend(folder)?;
+        let is_opaque = |id: &Id| matches!(&self.all[*id as usize].kind, Kind::Directory(folder) if folder.is_opaque);
+        let is_hidden = folders.iter().any(is_opaque);
+        let id = folders.last().filter(|_| nowhere.is_empty()).and_then(|folder| self.child(*folder, name));
         match id.map(|id| (id, &self.all[id as usize].kind)) {
             Some((_, Kind::Directory(_))) => {
                 Err(IndexingError::LinkToDirectory { path: Shown(path).to_string(), target: Shown(target).to_string() })

@@ -495,3 +495,51 @@ fn the_last_entry_of_a_name_wins() {
     assert_eq!(contents[&b"kept"[..]], b"first");
     assert_eq!(fixture.tree.layers()[0].index.content_size(), 6 + 5 + 4);
 }
+
+#[test]
+fn names_below_a_symbolic_link_go_where_it_leads() {
+    let tar = Tarball::new()
+        .symlink(b"lib", b"usr/lib")
+        .file(b"lib/a", b"1")
+        .file(b"usr/lib/b", b"2")
+        .symlink(b"usr/abs", b"/lib")
+        .file(b"usr/abs/../../../x/c", b"3")
+        .end();
+    // `..` in a member's own name is refused; in a link it stays inside.
+    assert!(ingest(Cursor::new(&tar), tempfile::tempfile().unwrap(), None).is_err());
+    let tar = Tarball::new()
+        .symlink(b"lib", b"usr/lib")
+        .file(b"lib/a", b"1")
+        .file(b"usr/lib/b", b"2")
+        .symlink(b"usr/abs", b"/lib")
+        .file(b"usr/abs/deep/c", b"3")
+        .symlink(b"out", b"../../../usr/new")
+        .file(b"out/d", b"4")
+        .link(b"hard", b"lib/b")
+        .file(b"lib/.wh.gone", b"")
+        .directory(b"out/")
+        .file(b"out/e", b"5")
+        .end();
+    let expected = [
+        "hard",
+        "lib",
+        "out/",
+        "out/e",
+        "usr/",
+        "usr/abs",
+        "usr/lib/",
+        "usr/lib/a",
+        "usr/lib/b",
+        "usr/lib/deep/",
+        "usr/lib/deep/c",
+        "usr/new/",
+        "usr/new/d",
+    ];
+    assert_eq!(Fixture::new(&[&tar]).paths(), expected);
+    for link in [&b"loop"[..], b"loop/x"] {
+        let tar = Tarball::new().symlink(b"loop", link).file(b"loop/f", b"").end();
+        let error = ingest(Cursor::new(&tar), tempfile::tempfile().unwrap(), None).unwrap_err();
+        let cause = std::error::Error::source(&error).unwrap().to_string();
+        assert_eq!(cause, "too many symbolic links on the way to `loop`");
+    }
+}

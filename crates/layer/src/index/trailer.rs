@@ -33,6 +33,12 @@ pub(crate) fn append(image: &mut Vec<u8>, trailer: &Trailer) {
     image.extend_from_slice(&bytes);
 }
 
+/// Whether an index file made here needs the layers below.
+pub(crate) fn needs_base(index: &[u8]) -> bool {
+    let flags = index.len().checked_sub(SIZE - 12).and_then(|at| index.get(at));
+    flags.is_some_and(|flags| u32::from(*flags) & NEEDS_BASE != 0)
+}
+
 impl Trailer {
     pub(super) fn read(pages: &Pages) -> Result<Self, IndexError> {
         let image_size = pages.length().checked_sub(SIZE as u64).ok_or(damaged("shorter than its trailer"))?;

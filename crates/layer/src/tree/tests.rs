@@ -24,6 +24,7 @@ impl Fixture {
             tar.read_to_end(&mut copy).unwrap();
             assert!(copy == *bytes, "the copy is verbatim");
             let index = Arc::new(Index::from_bytes(layer.index.clone()).unwrap());
+            assert_eq!(layer.needs_base(), index.needs_base());
             layers.push(Layer { index, tar: Arc::new(tar) });
             fixture.indexes.push(layer.index);
             fixture.tree = Tree::new(layers.clone());
