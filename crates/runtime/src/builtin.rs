@@ -84,7 +84,7 @@ impl Executor for BuiltIn {
             cgroup_folders: std::mem::take(&mut prepared.shown),
             has_cgroup_v2: self.cgroups == Layout::V2,
             devices_are_guarded: prepared.devices_are_guarded,
-            may_make_nodes: is_initial_user_namespace(),
+            in_user_namespace: !is_initial_user_namespace(),
             available: available_capabilities()?,
         };
         let mut plan = Plan::new(spec, stdio, surroundings, |capabilities| self.filter(capabilities))?;
@@ -107,7 +107,7 @@ pub(crate) fn available_capabilities() -> Result<Capabilities, StartError> {
 }
 
 /// The initial user namespace has a fixed inode number (`PROC_USER_INIT_INO`).
-fn is_initial_user_namespace() -> bool {
+pub(crate) fn is_initial_user_namespace() -> bool {
     rustix::fs::stat("/proc/self/ns/user").is_ok_and(|stat| stat.st_ino == 0xefff_fffd)
 }
 

@@ -148,11 +148,24 @@ fn remove(hierarchy: &Path, folder: &Path) {
             _ => break,
         }
     }
+    remove_parents(hierarchy, folder);
+}
+
+fn remove_parents(hierarchy: &Path, folder: &Path) {
     let above = folder.ancestors().skip(1).take_while(|parent| *parent != hierarchy);
     for parent in above {
         if std::fs::remove_dir(parent).is_err() {
             break; // Others are in use.
         }
+    }
+}
+
+/// Removes what another runtime leaves of a container's folders: those above its own.
+pub(crate) fn remove_empty_parents(name: &str) {
+    let root = Path::new(ROOT);
+    let controllers = std::fs::read_dir(root).into_iter().flatten().flatten().map(|entry| entry.path());
+    for hierarchy in controllers.chain([root.to_owned()]) {
+        remove_parents(&hierarchy, &hierarchy.join(name));
     }
 }
 

@@ -24,6 +24,7 @@ use rustix::process::{Pid, WaitIdOptions};
 use rustix::pty::OpenptFlags;
 
 use self::bundle::Bundle;
+use crate::cgroup::remove_empty_parents;
 use crate::process::{Cleanup, Process, Stdio, StdioStream, pidfd_open, wait_id};
 use crate::spec::ContainerSpec;
 use crate::{Executor, StartError, WindowSize, sys};
@@ -59,7 +60,7 @@ impl External {
 impl Executor for External {
     fn start(&self, spec: ContainerSpec, stdio: Stdio) -> Result<Process, StartError> {
         let (id, program) = (spec.id.clone(), first_argument(&spec));
-        let terminal = spec.terminal;
+        let (terminal, cgroup) = (spec.terminal, spec.cgroup.as_ref().map(|cgroup| cgroup.name.clone()));
         let mut bundle = Bundle::write(&self.state, spec, &self.name)?;
         let mut command = self.command();
         command.arg("--log").arg(bundle.log()).args(["--log-format", "json", "run", "--bundle"]).arg(bundle.folder());
@@ -70,7 +71,8 @@ impl Executor for External {
             _ => Self::setup("start", &self.program, source),
         })?;
         bundle.keep();
-        let mut cleanup = ExternalCleanup { delete: self.command(), id, folder: Some(bundle.folder().to_owned()) };
+        let mut cleanup =
+            ExternalCleanup { delete: self.command(), id, folder: Some(bundle.folder().to_owned()), cgroup };
         let runtime = process_of(&child).map_err(|source| Self::setup("watch", &self.program, source))?;
         match await_start(&runtime.1, &bundle.pid_file()) {
             Ok(Started::Running(pid, pidfd)) => {
@@ -222,6 +224,7 @@ struct ExternalCleanup {
     delete: Command,
     id: String,
     folder: Option<PathBuf>,
+    cgroup: Option<String>,
 }
 
 impl ExternalCleanup {
@@ -232,6 +235,9 @@ impl ExternalCleanup {
             self.delete.args(["delete", "--force", &self.id]).stdin(quiet()).stdout(quiet()).stderr(quiet());
             // Nobody is left to be told.
             drop(self.delete.status());
+        }
+        if let Some(name) = &self.cgroup {
+            remove_empty_parents(name);
         }
         drop(std::fs::remove_dir_all(folder));
     }

@@ -7,6 +7,7 @@ mod capabilities;
 mod docker;
 
 pub use capabilities::{Capabilities, UnknownCapability};
+pub(crate) use docker::PING_GROUPS;
 
 use std::ffi::OsString;
 use std::os::fd::OwnedFd;

@@ -9,5 +9,7 @@ mod contract {
     mod files;
     pub(super) mod harness;
     mod lifecycle;
+    mod races;
+    mod system_calls;
     mod terminal;
 }

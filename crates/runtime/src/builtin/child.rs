@@ -7,6 +7,7 @@
 
 mod mounts;
 
+use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::fs::{AtFlags, CWD, FileType, Mode};
@@ -14,7 +15,7 @@ use rustix::io::Errno;
 use rustix::mount::{MoveMountFlags, UnmountFlags};
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use rustix::process::Signal;
-use rustix::thread::{CapabilitySet, CapabilitySets, LinkNameSpaceType};
+use rustix::thread::{CapabilitySet, CapabilitySets, LinkNameSpaceType, NanosleepRelativeResult, Timespec};
 
 use super::failure::{At, Failure, Step};
 use super::plan::{Plan, Program};
@@ -196,7 +197,10 @@ fn drop_privileges(plan: &Plan) -> Result<(), Failure> {
         }
     }
     rustix::thread::set_keep_capabilities(true).at(Step::Capabilities)?;
-    rustix::thread::set_thread_groups(&plan.groups).at(Step::Groups)?;
+    match rustix::thread::set_thread_groups(&plan.groups) {
+        Err(Errno::PERM) if plan.may_keep_groups => {}
+        result => result.at(Step::Groups)?,
+    }
     rustix::thread::set_thread_res_gid(plan.gid, plan.gid, plan.gid).at(Step::Groups)?;
     rustix::thread::set_thread_res_uid(plan.uid, plan.uid, plan.uid).at(Step::User)?;
     match rustix::thread::clear_ambient_capability_set() {
@@ -229,7 +233,7 @@ fn set_capabilities(set: CapabilitySet) -> Result<(), Errno> {
 fn execute(plan: &Plan) -> Failure {
     match &plan.program {
         Program::Path(path) => {
-            let errno = sys::exec(path, &plan.arguments, &plan.environment);
+            let errno = exec(plan, path);
             let step = match errno {
                 Errno::NOENT if exists(path) => Step::NoInterpreter,
                 Errno::NOENT | Errno::NOTDIR => Step::NotFound,
@@ -241,7 +245,7 @@ fn execute(plan: &Plan) -> Failure {
         Program::Search(candidates) => {
             // Looking costs a tenth of a failed `execve`.
             for path in candidates.iter().filter(|path| exists(path)) {
-                match sys::exec(path, &plan.arguments, &plan.environment) {
+                match exec(plan, path) {
                     Errno::NOENT => return Failure::new(Step::NoInterpreter, Errno::NOENT),
                     // As Docker's look-up: what cannot be executed is as if it were not there.
                     Errno::ACCESS => {}
@@ -253,11 +257,30 @@ fn execute(plan: &Plan) -> Failure {
     }
 }
 
-fn exists(path: &std::ffi::CStr) -> bool {
+/// Another thread's child may hold a descriptor, open for writing, of a program that was written a moment ago; it is
+/// about to close it.
+fn exec(plan: &Plan, path: &CStr) -> Errno {
+    const ATTEMPTS: usize = 100;
+    const PAUSE: Timespec = Timespec { tv_sec: 0, tv_nsec: 1_000_000 };
+    let mut errno = Errno::TXTBSY;
+    for _ in 0..ATTEMPTS {
+        errno = sys::exec(path, &plan.arguments, &plan.environment);
+        if errno != Errno::TXTBSY {
+            break;
+        }
+        match rustix::thread::nanosleep(&PAUSE) {
+            NanosleepRelativeResult::Ok | NanosleepRelativeResult::Interrupted(_) => {}
+            NanosleepRelativeResult::Err(_) => break,
+        }
+    }
+    errno
+}
+
+fn exists(path: &CStr) -> bool {
     rustix::fs::statat(CWD, path, AtFlags::empty()).is_ok()
 }
 
-fn is_directory(path: &std::ffi::CStr) -> bool {
+fn is_directory(path: &CStr) -> bool {
     rustix::fs::statat(CWD, path, AtFlags::empty())
         .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Directory)
 }

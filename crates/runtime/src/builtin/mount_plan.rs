@@ -48,9 +48,11 @@ pub(super) enum PlannedMount {
     Dev {
         target: RootPath,
     },
+    /// With the host's sysfs where a new one may not be mounted.
     Sys {
         target: RootPath,
         read_only: bool,
+        host: Option<OwnedFd>,
     },
     MessageQueue {
         target: RootPath,
@@ -176,14 +178,19 @@ pub(crate) fn add_init(spec: &mut ContainerSpec) {
     spec.args.splice(0..0, [INIT_TARGET.into(), "--".into()]);
 }
 
+/// What decides how mounts are made.
+#[derive(Debug)]
+pub(super) struct MountConditions {
+    pub(super) cgroup_folders: Vec<(CString, OwnedFd)>,
+    pub(super) has_cgroup_v2: bool,
+    pub(super) no_devices: bool,
+    /// A network namespace that is not ours to describe: sysfs shows it, so a new sysfs is refused.
+    pub(super) is_network_foreign: bool,
+}
+
 /// Prepares the mounts of a specification, one for one.
-pub(super) fn plan(
-    mounts: Vec<Mount>,
-    cgroup_folders: Vec<(CString, OwnedFd)>,
-    has_cgroup_v2: bool,
-    no_devices: bool,
-) -> Result<Vec<PlannedMount>, StartError> {
-    let mut cgroup_folders = Some(cgroup_folders).filter(|folders| !folders.is_empty());
+pub(super) fn plan(mounts: Vec<Mount>, conditions: MountConditions) -> Result<Vec<PlannedMount>, StartError> {
+    let mut cgroup_folders = Some(conditions.cgroup_folders).filter(|folders| !folders.is_empty());
     let planned = mounts.into_iter().map(|mount| {
         let target = root_path("mounts", mount.target())?;
         if target.is_root() {
@@ -192,18 +199,26 @@ pub(super) fn plan(
         Ok(match mount {
             Mount::Proc => PlannedMount::Proc { target },
             Mount::Dev => PlannedMount::Dev { target },
-            Mount::Sys { read_only } => PlannedMount::Sys { target, read_only },
+            Mount::Sys { read_only } => {
+                let host = conditions.is_network_foreign.then(|| host_sysfs(read_only)).transpose()?;
+                PlannedMount::Sys { target, read_only, host }
+            }
             Mount::MessageQueue => PlannedMount::MessageQueue { target },
-            Mount::Cgroup { read_only } if has_cgroup_v2 => PlannedMount::CgroupV2 { target, read_only },
+            Mount::Cgroup { read_only } if conditions.has_cgroup_v2 => PlannedMount::CgroupV2 { target, read_only },
             Mount::Cgroup { read_only } => match cgroup_folders.take() {
                 Some(controllers) => PlannedMount::CgroupV1 { target, read_only, controllers },
                 None => PlannedMount::Nothing,
             },
             Mount::Tmpfs(tmpfs) => plan_tmpfs(target, &tmpfs)?,
-            Mount::Bind(bind) => plan_bind(target, bind, no_devices)?,
+            Mount::Bind(bind) => plan_bind(target, bind, conditions.no_devices)?,
         })
     });
     planned.collect()
+}
+
+fn host_sysfs(read_only: bool) -> Result<OwnedFd, StartError> {
+    let (source, target) = (BindSource::Path("/sys".into()), PathBuf::from("/sys"));
+    bind_tree(&target.clone(), BindMount { source, target, read_only, recursive: true }, false)
 }
 
 fn plan_tmpfs(target: RootPath, tmpfs: &TmpfsMount) -> Result<PlannedMount, StartError> {

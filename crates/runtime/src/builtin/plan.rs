@@ -11,11 +11,11 @@ use std::sync::Arc;
 
 use rustix::process::{Gid, Resource, Rlimit, Uid};
 
-use super::mount_plan::{self, PlannedDevices, PlannedMount};
+use super::mount_plan::{self, MountConditions, PlannedDevices, PlannedMount};
 use super::root_path::RootPath;
 use super::terminal::Terminal;
 use crate::process::{Stdio, StdioStream};
-use crate::spec::{Capabilities, ContainerSpec, NetworkNamespace};
+use crate::spec::{Capabilities, ContainerSpec, NetworkNamespace, PING_GROUPS};
 use crate::sys::{CStringArray, FilterInstruction};
 use crate::{Seccomp, StartError};
 
@@ -46,6 +46,8 @@ pub(super) struct Plan {
     pub(super) uid: Uid,
     pub(super) gid: Gid,
     pub(super) groups: Vec<Gid>,
+    /// The user namespace may deny `setgroups`; then there is nothing to be dropped that it would give.
+    pub(super) may_keep_groups: bool,
     pub(super) capabilities: Capabilities,
     pub(super) no_new_privileges: bool,
     pub(super) filter: Option<Arc<[FilterInstruction]>>,
@@ -85,8 +87,8 @@ pub(super) struct Surroundings {
     pub(super) cgroup_folders: Vec<(CString, OwnedFd)>,
     pub(super) has_cgroup_v2: bool,
     pub(super) devices_are_guarded: bool,
-    /// Not in a user namespace.
-    pub(super) may_make_nodes: bool,
+    /// Rootless: no device nodes, perhaps no say over supplementary groups.
+    pub(super) in_user_namespace: bool,
     /// Capabilities of this process, which a container cannot exceed.
     pub(super) available: Capabilities,
 }
@@ -99,14 +101,23 @@ impl Plan {
         filter: impl FnOnce(Capabilities) -> Arc<[FilterInstruction]>,
     ) -> Result<Self, StartError> {
         check(&spec)?;
+        if surroundings.in_user_namespace {
+            // Docker's default names groups that a user namespace does not have, and leaves it out there too.
+            spec.sysctls.retain(|(name, value)| (name.as_str(), value.as_str()) != PING_GROUPS);
+        }
         mount_plan::add_init(&mut spec);
         let words = words(&spec);
         let terminal = spec.terminal.map(Terminal::open).transpose()?;
         let no_devices = !surroundings.devices_are_guarded && !spec.all_devices;
         let capabilities = spec.capabilities.intersection(surroundings.available);
-        let devices = PlannedDevices::new(&spec, surroundings.may_make_nodes)?;
-        let mounts =
-            mount_plan::plan(spec.mounts, surroundings.cgroup_folders, surroundings.has_cgroup_v2, no_devices)?;
+        let devices = PlannedDevices::new(&spec, !surroundings.in_user_namespace)?;
+        let conditions = MountConditions {
+            cgroup_folders: surroundings.cgroup_folders,
+            has_cgroup_v2: surroundings.has_cgroup_v2,
+            no_devices,
+            is_network_foreign: surroundings.in_user_namespace && matches!(spec.network, NetworkNamespace::Host),
+        };
+        let mounts = mount_plan::plan(spec.mounts, conditions)?;
         let stdio = if terminal.is_some() { [None, None, None] } else { open_stdio(stdio)? };
         Ok(Self {
             traced: true,
@@ -131,6 +142,7 @@ impl Plan {
             uid: Uid::from_raw(spec.user.uid),
             gid: Gid::from_raw(spec.user.gid),
             groups: spec.user.additional_gids.iter().map(|gid| Gid::from_raw(*gid)).collect(),
+            may_keep_groups: surroundings.in_user_namespace && spec.user.additional_gids.is_empty(),
             capabilities,
             no_new_privileges: spec.no_new_privileges,
             filter: (spec.seccomp == Seccomp::Default).then(|| filter(spec.capabilities)),

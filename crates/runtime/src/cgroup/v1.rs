@@ -73,22 +73,13 @@ fn inherit_cpuset(hierarchy: &Path, name: &str, prepared: &mut Prepared) {
     }
 }
 
-/// Denies all devices and allows those of the rules.
+/// Denies all devices and allows those of the rules. Where that is not permitted, mounts keep devices away instead.
 pub(super) fn guard_devices(root: &Path, name: &str, rules: &[DeviceRule], prepared: &mut Prepared) {
-    let hierarchy = root.join("devices");
-    let folder = match prepared.folders.create(&hierarchy, name) {
-        Ok(folder) => folder,
-        Err(error) => {
-            let path = hierarchy.join(name);
-            prepared.warnings.push(format!("devices are not guarded: cannot make {}: {error}", path.display()));
-            return;
-        }
-    };
+    let Ok(folder) = prepared.folders.create(&root.join("devices"), name) else { return };
     let denied = write(&folder, "devices.deny", "a");
     let allowed = rules.iter().map(|rule| write(&folder, "devices.allow", &rule.to_string()));
-    match denied.and_then(|()| allowed.collect::<Result<(), _>>()) {
-        Ok(()) => prepared.devices_are_guarded = join("devices", &folder, prepared),
-        Err(warning) => prepared.warnings.push(warning),
+    if denied.and_then(|()| allowed.collect::<Result<(), _>>()).is_ok() {
+        prepared.devices_are_guarded = join("devices", &folder, prepared);
     }
 }
 

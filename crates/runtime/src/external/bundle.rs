@@ -9,10 +9,12 @@ use rustix::fs::FileType;
 use serde_json::{Map, Value, json};
 
 use super::{External, c_path};
-use crate::builtin::{HostDevice, add_init, available_capabilities, bind_tree, lowered_limit};
+use crate::builtin::{
+    HostDevice, add_init, available_capabilities, bind_tree, is_initial_user_namespace, lowered_limit,
+};
 use crate::cgroup::device_rules;
 use crate::seccomp::{OCI_ARCHITECTURES, OciRule, oci_rules};
-use crate::spec::{Cgroup, ContainerSpec, Mount, NetworkNamespace};
+use crate::spec::{Cgroup, ContainerSpec, Mount, NetworkNamespace, PING_GROUPS};
 use crate::{Seccomp, StartError};
 
 /// A bundle that is written and not yet in use. Its folder is removed with it unless it is to be kept.
@@ -28,6 +30,9 @@ pub(super) struct Bundle {
 impl Bundle {
     pub(super) fn write(state: &Path, mut spec: ContainerSpec, runtime: &str) -> Result<Self, StartError> {
         add_init(&mut spec);
+        if !is_initial_user_namespace() {
+            spec.sysctls.retain(|(name, value)| (name.as_str(), value.as_str()) != PING_GROUPS);
+        }
         spec.capabilities = spec.capabilities.intersection(available_capabilities()?);
         let folder = state.join("bundles").join(&spec.id);
         let failed = |path: &Path| {
@@ -182,8 +187,11 @@ fn mounts(mounts: Vec<Mount>, bundle: &mut Bundle) -> Result<Vec<Value>, StartEr
     Ok(entries)
 }
 
-fn strict_devpts() -> [&'static str; 6] {
-    ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"]
+/// Group `tty` of every distribution; a user namespace may not have it.
+fn strict_devpts() -> Vec<&'static str> {
+    let mut options = vec!["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"];
+    options.extend(is_initial_user_namespace().then_some("gid=5"));
+    options
 }
 
 fn linux(spec: &ContainerSpec) -> Result<Value, StartError> {

@@ -29,6 +29,9 @@ const MASKED_PATHS_SIDE_CHANNELS: [&str; 2] = ["/sys/devices/virtual/powercap", 
 /// Parts of procfs that change the host.
 const READONLY_PATHS: [&str; 5] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
 
+/// Everybody may ping.
+pub(crate) const PING_GROUPS: (&str, &str) = ("net.ipv4.ping_group_range", "0 2147483647");
+
 /// Size of `/dev/shm`.
 const SHM_SIZE: u64 = 64 << 20;
 
@@ -61,7 +64,7 @@ impl ContainerSpec {
             // Since 20.10: the namespace is the container's own, so ports below 1024 and ping need no privilege.
             sysctls: vec![
                 ("net.ipv4.ip_unprivileged_port_start".to_owned(), "0".to_owned()),
-                ("net.ipv4.ping_group_range".to_owned(), "0 2147483647".to_owned()),
+                (PING_GROUPS.0.to_owned(), PING_GROUPS.1.to_owned()),
             ],
             cgroup: None,
             devices: Vec::new(),

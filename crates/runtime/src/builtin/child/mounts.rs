@@ -53,8 +53,11 @@ pub(super) fn mount_all(plan: &Plan) -> Result<Fresh, Failure> {
             PlannedMount::Proc { target } => {
                 fresh.proc = Some(mount_kernel(plan, c"proc", target, false).at_index(Step::Mount, index)?);
             }
-            PlannedMount::Sys { target, read_only } => {
+            PlannedMount::Sys { target, read_only, host: None } => {
                 fresh.sys = Some(mount_kernel(plan, c"sysfs", target, *read_only).at_index(Step::Mount, index)?);
+            }
+            PlannedMount::Sys { target, host: Some(tree), .. } => {
+                attach_at(plan, tree.as_fd(), target, Symlinks::Refuse).at_index(Step::Mount, index)?;
             }
             PlannedMount::Dev { target } => fresh.dev = Some(mount_dev(plan, target, index)?),
             PlannedMount::Tree { target, tree, missing, may_be_in_proc } => {
