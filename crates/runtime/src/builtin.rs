@@ -159,7 +159,7 @@ fn attempt(plan: &Plan, cgroup: Option<&OwnedFd>) -> Result<(Pid, OwnedFd), Ende
     match forked {
         Ok(Forked::Parent { pid, pidfd }) => {
             restored.map_err(|errno| Ended::Here("unblock signals", errno))?;
-            let arrived = if plan.traced { await_stop(pid, &pidfd, &read) } else { await_exec(&pidfd, &read) };
+            let arrived = if plan.traced { await_stop(pid, &pidfd, &read) } else { await_exec(pid, &pidfd, &read) };
             arrived.map(|()| (pid, pidfd))
         }
         Ok(Forked::Child) => Err(Ended::Silently),
@@ -192,11 +192,14 @@ fn await_stop(pid: Pid, pidfd: &OwnedFd, pipe: &OwnedFd) -> Result<(), Ended> {
 }
 
 /// Waits until the pipe closes, which `execve` does. The check of the program comes a moment late here.
-fn await_exec(pidfd: &OwnedFd, pipe: &OwnedFd) -> Result<(), Ended> {
-    let failure = read_failure(pipe);
-    if let Some(failure) = failure {
+fn await_exec(pid: Pid, pidfd: &OwnedFd, pipe: &OwnedFd) -> Result<(), Ended> {
+    if let Some(failure) = read_failure(pipe) {
         wait(pidfd, WaitIdOptions::EXITED)?;
         return Err(Ended::Failed(failure));
+    }
+    if is_own_executable(pid) {
+        kill(pidfd);
+        return Err(Ended::HostExecutable);
     }
     Ok(())
 }
@@ -232,11 +235,12 @@ fn kill(pidfd: &OwnedFd) {
     }
 }
 
-/// Whether the child runs the very file that we run. If that cannot be told, it is assumed.
+/// Whether the child runs the very file that we run. If that cannot be told, it is assumed, unless it has ended.
 fn is_own_executable(pid: Pid) -> bool {
-    let identity = |path: String| rustix::fs::stat(path).map(|stat| (stat.st_dev, stat.st_ino));
-    match (identity(format!("/proc/{}/exe", pid.as_raw_nonzero())), identity("/proc/self/exe".to_owned())) {
+    let identity = |path: &str| rustix::fs::stat(path).map(|stat| (stat.st_dev, stat.st_ino));
+    match (identity(&format!("/proc/{}/exe", pid.as_raw_nonzero())), identity("/proc/self/exe")) {
         (Ok(theirs), Ok(own)) => theirs == own,
+        (Err(Errno::NOENT | Errno::SRCH), Ok(_)) => false,
         _ => true,
     }
 }

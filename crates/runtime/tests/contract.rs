@@ -5,6 +5,7 @@
 
 mod contract {
     mod confinement;
+    mod elsewhere;
     mod environment;
     mod files;
     pub(super) mod harness;

@@ -1,7 +1,6 @@
-//! An image's files that change while the container is being made, and the contract without root.
+//! An image's files that change while the container is being made.
 
 use std::os::unix::fs::symlink;
-use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use runtime::{BindMount, BindSource, Mount};
@@ -80,24 +79,4 @@ fn a_container_ends_with_the_thread_that_started_it_requires_root() {
         started.join().unwrap()
     });
     assert_eq!(process.wait().unwrap().docker_code(), 137, "{pid}");
-}
-
-/// The whole suite again as an unprivileged user would run it, without the cases that need a second user or devices.
-#[test]
-#[ignore = "requires root"]
-fn the_contract_holds_in_a_user_namespace_requires_root() {
-    let own = std::env::current_exe().unwrap();
-    let mut command = Command::new("unshare");
-    command
-        .args(["--user", "--map-root-user", "--mount"])
-        .arg(own)
-        .args(["--include-ignored", "built_in_requires_root"]);
-    for name in ["a_privileged_container_is", "user_and_groups", "other_users"] {
-        command.args(["--skip", name]);
-    }
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
-    let text = String::from_utf8_lossy(&output.stdout);
-    let passed = text.split(" passed").next().and_then(|text| text.rsplit(' ').next()?.parse::<u32>().ok());
-    assert!(passed.is_some_and(|passed| passed > 40), "{text}");
 }
