@@ -7,6 +7,7 @@ pub(crate) mod build;
 pub(crate) mod container;
 pub(crate) mod env_list;
 pub(crate) mod image;
+mod missing;
 pub(crate) mod run;
 pub(crate) mod switches;
 pub(crate) mod system;

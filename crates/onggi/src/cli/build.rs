@@ -4,7 +4,6 @@ use clap::{Args, ValueEnum};
 
 /// Build an image from a Dockerfile
 #[derive(Debug, Args)]
-#[command(override_usage = "onggi build [OPTIONS] [PATH]")]
 pub(crate) struct BuildArgs {
     /// Folder whose files the build may use [default: .]
     #[arg(value_name = "PATH")]

@@ -6,7 +6,6 @@ use super::image::{InspectArgs, ObjectType};
 
 /// List containers
 #[derive(Debug, Args)]
-#[command(override_usage = "onggi ps [OPTIONS]")]
 pub(crate) struct PsArgs {
     /// Show stopped containers too
     #[arg(short, long)]
@@ -24,7 +23,6 @@ pub(crate) struct PsArgs {
 
 /// Show all there is to know of containers
 #[derive(Debug, Args)]
-#[command(override_usage = "onggi container inspect [OPTIONS] CONTAINER [CONTAINER...]")]
 pub(crate) struct ContainerInspectArgs {
     /// Names or IDs
     #[arg(value_name = "CONTAINER", required = true)]
@@ -42,7 +40,6 @@ impl From<ContainerInspectArgs> for InspectArgs {
 
 /// Print what a container has written
 #[derive(Debug, Args)]
-#[command(override_usage = "onggi logs [OPTIONS] CONTAINER")]
 pub(crate) struct LogsArgs {
     /// Name or ID
     #[arg(value_name = "CONTAINER")]
@@ -51,7 +48,6 @@ pub(crate) struct LogsArgs {
 
 /// Ask containers to end, and end them if they do not
 #[derive(Debug, Args)]
-#[command(override_usage = "onggi stop [OPTIONS] CONTAINER [CONTAINER...]")]
 pub(crate) struct StopArgs {
     /// Names or IDs
     #[arg(value_name = "CONTAINER", required = true)]
@@ -63,7 +59,6 @@ pub(crate) struct StopArgs {
 
 /// Send a signal to containers
 #[derive(Debug, Args)]
-#[command(override_usage = "onggi kill [OPTIONS] CONTAINER [CONTAINER...]")]
 pub(crate) struct KillArgs {
     /// Names or IDs
     #[arg(value_name = "CONTAINER", required = true)]
@@ -75,7 +70,6 @@ pub(crate) struct KillArgs {
 
 /// Wait until containers end, and print their exit codes
 #[derive(Debug, Args)]
-#[command(override_usage = "onggi wait CONTAINER [CONTAINER...]")]
 pub(crate) struct WaitArgs {
     /// Names or IDs
     #[arg(value_name = "CONTAINER", required = true)]
@@ -84,7 +78,6 @@ pub(crate) struct WaitArgs {
 
 /// Remove containers
 #[derive(Debug, Args)]
-#[command(override_usage = "onggi rm [OPTIONS] CONTAINER [CONTAINER...]")]
 pub(crate) struct RmArgs {
     /// Names or IDs
     #[arg(value_name = "CONTAINER", required = true)]

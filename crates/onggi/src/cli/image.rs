@@ -32,7 +32,6 @@ pub(crate) struct ImagesArgs {
 
 /// Show how an image was made
 #[derive(Debug, Args)]
-#[command(override_usage = "onggi history [OPTIONS] IMAGE")]
 pub(crate) struct HistoryArgs {
     /// Name or ID
     #[arg(value_name = "IMAGE")]
@@ -70,7 +69,6 @@ pub(crate) enum ObjectType {
 
 /// Show all there is to know of images and containers
 #[derive(Debug, Args)]
-#[command(override_usage = "onggi inspect [OPTIONS] NAME|ID [NAME|ID...]")]
 pub(crate) struct InspectArgs {
     /// Names or IDs
     #[arg(value_name = "NAME|ID", required = true)]
@@ -85,7 +83,6 @@ pub(crate) struct InspectArgs {
 
 /// Show all there is to know of images
 #[derive(Debug, Args)]
-#[command(override_usage = "onggi image inspect [OPTIONS] IMAGE [IMAGE...]")]
 pub(crate) struct ImageInspectArgs {
     /// Names or IDs
     #[arg(value_name = "IMAGE", required = true)]
@@ -103,7 +100,6 @@ impl From<ImageInspectArgs> for InspectArgs {
 
 /// Give an image another name
 #[derive(Debug, Args)]
-#[command(override_usage = "onggi tag SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]")]
 pub(crate) struct TagArgs {
     /// Name or ID
     #[arg(value_name = "SOURCE_IMAGE[:TAG]")]
@@ -115,7 +111,6 @@ pub(crate) struct TagArgs {
 
 /// Remove images
 #[derive(Debug, Args)]
-#[command(override_usage = "onggi rmi [OPTIONS] IMAGE [IMAGE...]")]
 pub(crate) struct RmiArgs {
     /// Names or IDs
     #[arg(value_name = "IMAGE", required = true)]
@@ -130,7 +125,6 @@ pub(crate) struct RmiArgs {
 
 /// Make an image of a tarball of files
 #[derive(Debug, Args)]
-#[command(override_usage = "onggi import [OPTIONS] FILE|- [REPOSITORY[:TAG]]")]
 pub(crate) struct ImportArgs {
     /// Tarball, `-` for standard input
     #[arg(value_name = "FILE|-")]
@@ -148,7 +142,6 @@ pub(crate) struct ImportArgs {
 
 /// Take images out of an archive
 #[derive(Debug, Args)]
-#[command(override_usage = "onggi load [OPTIONS]")]
 pub(crate) struct LoadArgs {
     /// Read a file instead of standard input
     #[arg(short, long, value_name = "FILE")]
@@ -160,7 +153,6 @@ pub(crate) struct LoadArgs {
 
 /// Put images into an archive
 #[derive(Debug, Args)]
-#[command(override_usage = "onggi save [OPTIONS] IMAGE [IMAGE...]")]
 pub(crate) struct SaveArgs {
     /// Names or IDs
     #[arg(value_name = "IMAGE", required = true)]

@@ -6,43 +6,11 @@ use std::ffi::OsString;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
+use super::missing::{self, Reason};
 use crate::render::problem::Problem;
 
 /// A wrong flag.
 const FLAG_STATUS: u8 = 125;
-
-/// Commands of Docker that are not here (yet), and what to do meanwhile.
-const MISSING: &[(&str, Option<&str>)] = &[
-    ("attach", None),
-    ("commit", None),
-    ("compose", None),
-    ("cp", None),
-    ("create", Some("run it with `onggi run`")),
-    ("diff", None),
-    ("events", None),
-    ("exec", None),
-    ("export", None),
-    ("login", None),
-    ("logout", None),
-    ("network", None),
-    ("pause", None),
-    ("port", None),
-    ("prune", None),
-    ("pull", Some("bring an image in with `onggi load -i FILE` or `onggi import FILE NAME`")),
-    ("push", Some("write an archive with `onggi save -o FILE IMAGE`")),
-    ("rename", None),
-    ("restart", None),
-    ("search", None),
-    ("start", Some("run a new container with `onggi run`")),
-    ("stats", None),
-    ("top", None),
-    ("unpause", None),
-    ("update", None),
-    ("volume", None),
-];
-
-/// Commands that will not come (C332).
-const NOT_PLANNED: [&str; 8] = ["swarm", "service", "stack", "node", "secret", "config", "plugin", "trust"];
 
 /// What to print instead of doing anything.
 #[derive(Debug)]
@@ -93,7 +61,13 @@ fn problem(error: &clap::Error, words: &[OsString]) -> Problem {
     let value = text(error, ContextKind::InvalidValue).unwrap_or_default();
     let problem = match error.kind() {
         ErrorKind::InvalidSubcommand => return unknown_command(error, words),
-        ErrorKind::UnknownArgument if arg.starts_with('-') => Problem::error(format!("unknown flag `{arg}`")),
+        ErrorKind::UnknownArgument if arg.starts_with('-') => {
+            let command = command_of(words);
+            if missing::has_flag(&command, &arg) {
+                return Problem::error(format!("flag `{arg}` of `onggi {command}` is not there yet"));
+            }
+            Problem::error(format!("unknown flag `{arg}`"))
+        }
         ErrorKind::UnknownArgument => Problem::error(format!("unexpected argument `{arg}`")),
         ErrorKind::InvalidValue if value.is_empty() => Problem::error(format!("flag `{arg}` needs a value")),
         ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
@@ -122,15 +96,18 @@ fn problem(error: &clap::Error, words: &[OsString]) -> Problem {
 fn unknown_command(error: &clap::Error, words: &[OsString]) -> Problem {
     let name = text(error, ContextKind::InvalidSubcommand).unwrap_or_default();
     let command = path_to(&name, words);
-    if NOT_PLANNED.contains(&name.as_str()) {
-        return Problem::error(format!("`{command}` is not planned: onggi is not a cluster manager"));
-    }
-    if let Some((_, instead)) = MISSING.iter().find(|(missing, _)| *missing == name) {
-        let problem = Problem::error(format!("`{command}` is not there yet"));
-        return match instead {
-            Some(instead) => problem.with_hint(*instead),
-            None => problem,
-        };
+    match missing::command(&name) {
+        Some(Reason::NotPlanned) => {
+            return Problem::error(format!("`{command}` is not planned: onggi is not a cluster manager"));
+        }
+        Some(Reason::NotYet(instead)) => {
+            let problem = Problem::error(format!("`{command}` is not there yet"));
+            return match instead {
+                Some(instead) => problem.with_hint(instead),
+                None => problem,
+            };
+        }
+        None => {}
     }
     let problem = Problem::error(format!("unknown command `{command}`"));
     let parent = command.strip_suffix(&name).unwrap_or("onggi ").trim_end();
@@ -148,6 +125,25 @@ fn path_to(name: &str, words: &[OsString]) -> String {
         Some(parent @ ("image" | "container" | "builder" | "system")) => format!("onggi {parent} {name}"),
         _ => format!("onggi {name}"),
     }
+}
+
+/// The command that was called: `run`, `image ls`.
+fn command_of(words: &[OsString]) -> String {
+    let mut tree = super::tree();
+    tree.build();
+    let mut command = &tree;
+    let mut path = Vec::new();
+    for word in words.iter().skip(1).filter_map(|word| word.to_str()) {
+        match command.find_subcommand(word) {
+            Some(found) => {
+                path.push(found.get_name());
+                command = found;
+            }
+            None if path.is_empty() => {}
+            None => break,
+        }
+    }
+    path.join(" ")
 }
 
 /// A flag or value that looks like the wrong one, or the values that there are.

@@ -23,12 +23,16 @@ fn mistake(line: &str) -> String {
     }
 }
 
-const MISTAKES: [&str; 22] = [
+const MISTAKES: [&str; 26] = [
     "run --bogus img",
     "run --nmae x img",
     "run",
     "run --env",
     "run -Z img",
+    "run -p 8080:80 img",
+    "--root /x build --secret id=a .",
+    "container ls --last 3",
+    "image rm --platform x img",
     "images --bogus",
     "build --progress=fancy .",
     "build --progress=plian .",
@@ -74,6 +78,22 @@ fn mistakes_say_what_to_type() {
     error: unknown flag `-Z`
     [125] Usage: onggi run [OPTIONS] IMAGE [COMMAND] [ARG...]
 
+    $ onggi run -p 8080:80 img
+    error: flag `-p` of `onggi run` is not there yet
+    [125] Usage: onggi run [OPTIONS] IMAGE [COMMAND] [ARG...]
+
+    $ onggi --root /x build --secret id=a .
+    error: flag `--secret` of `onggi build` is not there yet
+    [125] Usage: onggi build [OPTIONS] [PATH]
+
+    $ onggi container ls --last 3
+    error: flag `--last` of `onggi container ls` is not there yet
+    [125] Usage: onggi container ls [OPTIONS]
+
+    $ onggi image rm --platform x img
+    error: flag `--platform` of `onggi image rm` is not there yet
+    [125] Usage: onggi image rm [OPTIONS] <IMAGE>...
+
     $ onggi images --bogus
     error: unknown flag `--bogus`
     [125] Usage: onggi images [OPTIONS] [REPOSITORY[:TAG]]
@@ -94,15 +114,15 @@ fn mistakes_say_what_to_type() {
 
     $ onggi build --no-cache=maybe .
     error: flag `--no-cache` does not take the value `maybe`
-    [125] Usage: onggi build [OPTIONS] [PATH]
+    [125] Usage: onggi build --no-cache [PATH]
 
     $ onggi tag a
     error: missing `TARGET_IMAGE[:TAG]`
-    [1] Usage: onggi tag SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]
+    [1] Usage: onggi tag <SOURCE_IMAGE[:TAG]> <TARGET_IMAGE[:TAG]>
 
     $ onggi rmi
     error: missing `IMAGE`
-    [1] Usage: onggi rmi [OPTIONS] IMAGE [IMAGE...]
+    [1] Usage: onggi rmi <IMAGE>...
 
     $ onggi inspect --type volume x
     error: `volume` is not a value of `--type`

@@ -189,3 +189,13 @@ fn colors_mark_what_ended() {
     ESC[33m => CANCELED [x 1/1] RUN c                   0.0sESC[0m
     ");
 }
+
+/// Whatever size a terminal says it has.
+#[test]
+fn odd_sizes_are_survived() {
+    for size in 1..30 {
+        for recording in [rebuild(), failure()] {
+            assert!(show(tty(size, 30 - size), recording, 3000).contains("Building"));
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! What Docker has and this version has not: an honest answer instead of "unknown".
+
+/// Commands that are not here yet, and what to do meanwhile.
+const COMMANDS: &[(&str, Option<&str>)] = &[
+    ("attach", None),
+    ("commit", None),
+    ("compose", None),
+    ("cp", None),
+    ("create", Some("run it with `onggi run`")),
+    ("diff", None),
+    ("events", None),
+    ("exec", None),
+    ("export", None),
+    ("login", None),
+    ("logout", None),
+    ("network", None),
+    ("pause", None),
+    ("port", None),
+    ("prune", None),
+    ("pull", Some("bring an image in with `onggi load -i FILE` or `onggi import FILE NAME`")),
+    ("push", Some("write an archive with `onggi save -o FILE IMAGE`")),
+    ("rename", None),
+    ("restart", None),
+    ("search", None),
+    ("start", Some("run a new container with `onggi run`")),
+    ("stats", None),
+    ("top", None),
+    ("unpause", None),
+    ("update", None),
+    ("volume", None),
+];
+
+/// Commands that will not come (C332).
+const NOT_PLANNED: [&str; 8] = ["swarm", "service", "stack", "node", "secret", "config", "plugin", "trust"];
+
+/// Flags that are not here yet, by the commands that have them in Docker.
+const FLAGS: &[(&[&str], &[&str])] = &[
+    (
+        &["run"],
+        &[
+            "--add-host",
+            "--annotation",
+            "--attach",
+            "-a",
+            "--cap-add",
+            "--cap-drop",
+            "--cgroup-parent",
+            "--cgroupns",
+            "--cidfile",
+            "--cpu-period",
+            "--cpu-quota",
+            "--cpu-shares",
+            "-c",
+            "--cpus",
+            "--cpuset-cpus",
+            "--cpuset-mems",
+            "--detach-keys",
+            "--device",
+            "--dns",
+            "--dns-option",
+            "--dns-search",
+            "--domainname",
+            "--expose",
+            "--gpus",
+            "--group-add",
+            "--health-cmd",
+            "--health-interval",
+            "--health-retries",
+            "--health-start-period",
+            "--health-timeout",
+            "--init",
+            "--ip",
+            "--ip6",
+            "--ipc",
+            "--label",
+            "-l",
+            "--label-file",
+            "--link",
+            "--log-driver",
+            "--log-opt",
+            "--mac-address",
+            "--memory",
+            "-m",
+            "--memory-reservation",
+            "--memory-swap",
+            "--mount",
+            "--network-alias",
+            "--no-healthcheck",
+            "--oom-kill-disable",
+            "--oom-score-adj",
+            "--pid",
+            "--pids-limit",
+            "--platform",
+            "--privileged",
+            "--publish",
+            "-p",
+            "--publish-all",
+            "-P",
+            "--pull",
+            "--quiet",
+            "-q",
+            "--read-only",
+            "--restart",
+            "--security-opt",
+            "--shm-size",
+            "--sig-proxy",
+            "--stop-signal",
+            "--stop-timeout",
+            "--storage-opt",
+            "--sysctl",
+            "--tmpfs",
+            "--ulimit",
+            "--userns",
+            "--uts",
+            "--volume-driver",
+            "--volumes-from",
+        ],
+    ),
+    (
+        &["build"],
+        &[
+            "--add-host",
+            "--allow",
+            "--annotation",
+            "--attest",
+            "--build-context",
+            "--builder",
+            "--cache-from",
+            "--cache-to",
+            "--call",
+            "--cgroup-parent",
+            "--check",
+            "--cpu-quota",
+            "--cpu-shares",
+            "--memory",
+            "-m",
+            "--metadata-file",
+            "--no-cache-filter",
+            "--output",
+            "-o",
+            "--platform",
+            "--provenance",
+            "--pull",
+            "--push",
+            "--sbom",
+            "--secret",
+            "--shm-size",
+            "--squash",
+            "--ssh",
+            "--ulimit",
+        ],
+    ),
+    (&["images", "image ls", "image list"], &["--tree"]),
+    (
+        &["ps", "container ls", "container list", "container ps"],
+        &["--filter", "-f", "--last", "-n", "--latest", "-l", "--size", "-s"],
+    ),
+    (&["logs"], &["--details", "--follow", "-f", "--since", "--tail", "-n", "--timestamps", "-t", "--until"]),
+    (&["inspect"], &["--size", "-s"]),
+    (&["stop"], &["--signal", "-s"]),
+    (&["rm"], &["--link", "-l"]),
+    (&["save", "load", "import", "history", "rmi", "image rm", "image remove", "inspect"], &["--platform"]),
+];
+
+/// Why there is no such command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reason {
+    /// It will come; until then this may help.
+    NotYet(Option<&'static str>),
+    /// It will not.
+    NotPlanned,
+}
+
+/// What is known of a command that is not here; `None` for a word that Docker does not know either.
+pub(crate) fn command(name: &str) -> Option<Reason> {
+    if NOT_PLANNED.contains(&name) {
+        return Some(Reason::NotPlanned);
+    }
+    COMMANDS.iter().find(|(missing, _)| *missing == name).map(|(_, instead)| Reason::NotYet(*instead))
+}
+
+/// Whether Docker has this flag in `command` (`image ls`, `run`).
+pub(crate) fn has_flag(command: &str, flag: &str) -> bool {
+    let last = command.rsplit(' ').next().unwrap_or(command);
+    let applies = |commands: &[&str]| commands.contains(&command) || (commands.contains(&last) && last != "ls");
+    FLAGS.iter().any(|(commands, flags)| applies(commands) && flags.contains(&flag))
+}
