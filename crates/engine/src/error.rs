@@ -117,7 +117,7 @@ impl Error {
             .with_hint("`onggi images` lists what is there; `onggi load` and `onggi import` bring images in")
     }
 
-    fn from_source(kind: ErrorKind, error: &(dyn std::error::Error + 'static)) -> Self {
+    pub(crate) fn from_source(kind: ErrorKind, error: &(dyn std::error::Error + 'static)) -> Self {
         let mut made = Self::new(kind, error.to_string());
         made.causes.extend(std::iter::successors(error.source(), |error| error.source()).map(ToString::to_string));
         made

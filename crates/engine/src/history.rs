@@ -33,14 +33,18 @@ pub fn history(engine: &Engine, name: &str) -> Result<Vec<HistoryEntry>, Error> 
     let id = image::find(store, name)?.ok_or_else(|| Error::no_such_image(name))?;
     let config = store.image(id)?;
     let mut sizes = Sizes::new(store).layers(&config.rootfs.diff_ids)?.into_iter();
-    let mut rows: Vec<HistoryEntry> = config.history.iter().map(|row| HistoryEntry {
-        id: None,
-        created: created(row.created.as_deref()),
-        created_by: row.created_by.clone().unwrap_or_default(),
-        size: if row.empty_layer { 0 } else { sizes.next().unwrap_or_default() },
-        comment: row.comment.clone().unwrap_or_default(),
-        names: Vec::new(),
-    }).collect();
+    let mut rows: Vec<HistoryEntry> = config
+        .history
+        .iter()
+        .map(|row| HistoryEntry {
+            id: None,
+            created: created(row.created.as_deref()),
+            created_by: row.created_by.clone().unwrap_or_default(),
+            size: if row.empty_layer { 0 } else { sizes.next().unwrap_or_default() },
+            comment: row.comment.clone().unwrap_or_default(),
+            names: Vec::new(),
+        })
+        .collect();
     rows.reverse();
     let references = store.references()?;
     let mut after = Some(id);
@@ -57,4 +61,3 @@ pub fn history(engine: &Engine, name: &str) -> Result<Vec<HistoryEntry>, Error> 
     }
     Ok(rows)
 }
-

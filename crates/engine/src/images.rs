@@ -139,4 +139,3 @@ fn rows_of(image: &Listed, size: u64, selection: &Selection, rows: &mut Vec<Imag
     let tagged = |name: &&Reference| selection.takes_name(name);
     rows.extend(image.names.iter().filter(tagged).map(|name| row(Some(name))));
 }
-

@@ -43,10 +43,8 @@ pub fn inspect_image(engine: &Engine, id: ImageId) -> Result<Value, Error> {
     let names: Vec<Reference> =
         store.references()?.into_iter().filter(|(_, named)| *named == id).map(|(name, _)| name).collect();
     let tags: Vec<String> = names.iter().filter(|name| name.digest().is_none()).map(Reference::familiar).collect();
-    let digests: Vec<String> = names
-        .iter()
-        .filter_map(|name| Some(format!("{}@{}", name.familiar_name(), name.digest()?)))
-        .collect();
+    let digests: Vec<String> =
+        names.iter().filter_map(|name| Some(format!("{}@{}", name.familiar_name(), name.digest()?))).collect();
     let extra = |key: &str| config.extra.get(key).and_then(Value::as_str).map(str::to_owned);
     let comment = extra("comment").or_else(|| config.history.last()?.comment.clone()).unwrap_or_default();
     let mut object = Map::new();
@@ -105,4 +103,3 @@ fn container_config(config: &ContainerConfig) -> Value {
     }
     Value::Object(object)
 }
-

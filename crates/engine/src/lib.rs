@@ -4,15 +4,18 @@
 //! arguments or reads the environment; what the host has to say (time, folders) comes in through [`Engine`].
 
 mod build;
+mod changes;
 mod container;
 mod containers;
 mod error;
 mod executor;
 mod history;
 mod images;
+mod import;
 mod info;
 mod inspect;
 mod launch;
+mod load;
 pub mod monitor;
 mod names;
 mod network;
@@ -20,6 +23,7 @@ pub mod progress;
 mod remove;
 mod run;
 mod runtimes;
+mod save;
 mod signals;
 mod tag;
 mod terminal;
@@ -35,12 +39,15 @@ pub use containers::{ContainerSummary, containers, inspect_containers, kill, rem
 pub use error::{Error, ErrorKind, Problem, SourceText};
 pub use history::{HistoryEntry, history};
 pub use images::{ImageFilter, ImageSummary, ImagesOptions, images};
+pub use import::{ImportOptions, import};
 pub use info::{Backend, Info, Version, info, version};
 pub use inspect::{Inspected, inspect_image, inspect_images};
+pub use load::{Loaded, load};
 pub use network::NetworkMode;
 pub use remove::{Removal, RemoveOptions, RemovedImages, remove_images};
 pub use run::{RunOptions, RunOutcome, run};
 pub use runtimes::Runtime;
+pub use save::save;
 pub use tag::tag;
 
 /// What every verb works on.

@@ -97,7 +97,10 @@ impl Remover<'_> {
             }
             return self.delete(id, force, false);
         };
-        if is_single && !force && let Some((container, _)) = self.users(id)?.into_iter().next() {
+        if is_single
+            && !force
+            && let Some((container, _)) = self.users(id)?.into_iter().next()
+        {
             let message = format!(
                 "conflict: unable to remove repository reference \"{name}\" (must force) - container {} is using its referenced image {}",
                 short(&container),
@@ -228,7 +231,9 @@ impl Remover<'_> {
             let message = "image is referenced in multiple repositories".to_owned();
             return Ok(Some(Obstacle { message, is_hard: false, is_used: false }));
         }
-        if respect.stopped && let Some((container, _)) = users.first() {
+        if respect.stopped
+            && let Some((container, _)) = users.first()
+        {
             let message = format!("image is being used by stopped container {}", short(container));
             return Ok(Some(Obstacle { message, is_hard: false, is_used: true }));
         }
@@ -257,4 +262,3 @@ fn is_single(names: &[Reference]) -> bool {
 fn short(container: &str) -> String {
     container.chars().take(12).collect()
 }
-

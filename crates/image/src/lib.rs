@@ -4,12 +4,15 @@
 //! `archive` writes and reads the files of `save`, `load` and `import`. This crate starts no process and speaks no
 //! HTTP.
 
+pub mod archive;
+mod import;
 mod manifest;
 mod rootfs;
 mod sizes;
 mod stack;
 pub mod users;
 
+pub use import::{ImportError, ImportOptions, import};
 pub use manifest::{ManifestError, StoredImage, find, manifest};
 pub use rootfs::{RootfsError, Writable, mount_rootfs};
 pub use sizes::Sizes;

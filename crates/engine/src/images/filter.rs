@@ -100,7 +100,8 @@ impl Selection {
 
     pub(super) fn takes(&self, image: &Listed) -> bool {
         let is_dangling = image.names.is_empty() && !image.has_children;
-        let fits_dangling = self.dangling.is_none_or(|wanted| if wanted { is_dangling } else { !image.names.is_empty() });
+        let fits_dangling =
+            self.dangling.is_none_or(|wanted| if wanted { is_dangling } else { !image.names.is_empty() });
         let labels = labels(&image.config);
         let has = |(key, value): &(String, Option<String>)| {
             labels.iter().any(|(own, text)| own == key && value.as_ref().is_none_or(|value| value == text))
@@ -143,8 +144,9 @@ fn created_of(engine: &Engine, name: &str) -> Result<Option<Timestamp>, Error> {
 
 fn moment(now: Timestamp, text: &str) -> Result<Timestamp, Error> {
     let wrong = || {
-        Error::new(ErrorKind::InvalidInput, format!("invalid time `{text}`"))
-            .with_hint("write it as `2026-11-21T07:00:00Z`, as `2026-11-21`, as seconds since 1970, or as `24h` for a day ago")
+        Error::new(ErrorKind::InvalidInput, format!("invalid time `{text}`")).with_hint(
+            "write it as `2026-11-21T07:00:00Z`, as `2026-11-21`, as seconds since 1970, or as `24h` for a day ago",
+        )
     };
     if let Ok(time) = text.parse::<Timestamp>() {
         return Ok(time);

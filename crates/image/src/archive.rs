@@ -1,0 +1,50 @@
+//! The files of `save` and `load`: images in one tar.
+//!
+//! [`save`] writes what is a docker-archive and an OCI layout at once, as Docker does since version 25; [`load`] reads
+//! that, the docker-archives of Docker since 1.10, podman and skopeo (layers in folders of their own or compressed,
+//! names that are links), and OCI layouts. Nothing is unpacked: a layer's bytes become the stored layer in the pass
+//! that hashes and indexes them.
+//!
+//! An archive is hostile until its digests are verified: nothing of it is listed before.
+
+mod catalog;
+mod documents;
+mod error;
+mod load;
+mod member;
+mod members;
+mod plan;
+mod save;
+mod take;
+
+pub use error::{LoadError, MemberError, SaveError};
+pub use load::{Loaded, load, load_file};
+pub use save::save;
+
+/// Documents of the two formats, at the root of the tar.
+mod names {
+    pub(super) const DOCKER_MANIFEST: &str = "manifest.json";
+    pub(super) const OCI_INDEX: &str = "index.json";
+    pub(super) const OCI_LAYOUT: &str = "oci-layout";
+    pub(super) const REPOSITORIES: &str = "repositories";
+    /// Folder of blobs in an OCI layout.
+    pub(super) const BLOBS: &str = "blobs/sha256/";
+}
+
+/// How much an archive may ask for.
+mod limits {
+    /// Members of the tar, and headers that extend others.
+    pub(super) const MEMBERS: usize = 1 << 16;
+    /// Bytes of one document.
+    pub(super) const DOCUMENT: u64 = 4 << 20;
+    /// Bytes of all documents, which are held in memory.
+    pub(super) const DOCUMENTS: u64 = 64 << 20;
+    /// Images.
+    pub(super) const IMAGES: usize = 4096;
+    /// Layers of an image.
+    pub(super) const LAYERS: usize = 4096;
+    /// Links from one name to another.
+    pub(super) const LINKS: usize = 16;
+    /// Indexes within indexes.
+    pub(super) const DEPTH: usize = 4;
+}

@@ -1,0 +1,197 @@
+//! Which images an archive holds, from its documents alone; layers are named here and verified later.
+
+use oci::{
+    Descriptor, DiffId, Digest, ImageConfig, ImageId, ImageIndex, ImageManifest, Platform, Reference, media_type,
+};
+
+use super::catalog::{Catalog, parse};
+use super::documents::{DockerImage, IMAGE_NAME, OciLayout, REF_NAME, REFERENCE_TYPE, Unknown, annotation};
+use super::error::LoadError;
+use super::take::check;
+use super::{limits, names};
+
+/// An image of the archive.
+#[derive(Debug)]
+pub(super) struct Wanted {
+    pub(super) id: ImageId,
+    pub(super) config_bytes: Vec<u8>,
+    pub(super) config: ImageConfig,
+    pub(super) layers: Vec<WantedLayer>,
+    pub(super) references: Vec<Reference>,
+    /// The image that it was committed from, as the archive says.
+    pub(super) parent: Option<ImageId>,
+}
+
+/// A layer of an image.
+#[derive(Debug, Clone)]
+pub(super) struct WantedLayer {
+    /// The member, links followed.
+    pub(super) member: String,
+    /// What the config says.
+    pub(super) diff_id: DiffId,
+    /// Digest and length that the manifest announces.
+    pub(super) announced: Option<(Digest, u64)>,
+}
+
+/// Finds the images. `manifest.json` is asked first: it alone has names in full.
+pub(super) fn plan(catalog: &Catalog) -> Result<Vec<Wanted>, LoadError> {
+    let mut plan = Planner { catalog, images: Vec::new() };
+    if catalog.has(names::DOCKER_MANIFEST) {
+        let images: Vec<DockerImage> = catalog.json(names::DOCKER_MANIFEST, names::DOCKER_MANIFEST)?;
+        images.into_iter().try_for_each(|image| plan.docker_image(image))?;
+    } else if catalog.has(names::OCI_INDEX) {
+        if catalog.has(names::OCI_LAYOUT) {
+            let layout: OciLayout = catalog.json(names::OCI_LAYOUT, names::OCI_LAYOUT)?;
+            if !layout.image_layout_version.starts_with("1.") {
+                return Err(LoadError::LayoutVersion { version: layout.image_layout_version });
+            }
+        }
+        let index: ImageIndex = catalog.json(names::OCI_INDEX, names::OCI_INDEX)?;
+        for descriptor in &index.manifests {
+            plan.descriptor(descriptor, names::OCI_INDEX, oci_names(descriptor)?, 0)?;
+        }
+    } else if catalog.is_legacy() {
+        return Err(LoadError::Legacy);
+    } else {
+        return Err(LoadError::NotAnArchive);
+    }
+    Ok(plan.images)
+}
+
+struct Planner<'a> {
+    catalog: &'a Catalog,
+    images: Vec<Wanted>,
+}
+
+impl<'a> Planner<'a> {
+    fn docker_image(&mut self, image: DockerImage) -> Result<(), LoadError> {
+        let needed_by = names::DOCKER_MANIFEST;
+        let config = self.catalog.document(&image.config, needed_by)?;
+        let digest = Digest::of(config);
+        // `<hex>.json` promises a digest as blobs do.
+        let stem = image.config.strip_suffix(".json").map(|path| path.rsplit('/').next().unwrap_or(path));
+        if let Some(expected) = stem.and_then(|stem| Digest::from_hex(stem).ok()) {
+            check(&image.config, expected, digest)?;
+        }
+        let mut references = Vec::new();
+        for text in image.repo_tags.iter().flatten() {
+            references.push(reference(needed_by, text)?);
+        }
+        let layers = image.layers.iter().map(|layer| (layer.clone(), None)).collect();
+        self.add(&image.config, config, layers, references, image.parent)
+    }
+
+    fn descriptor(
+        &mut self,
+        descriptor: &Descriptor,
+        needed_by: &str,
+        references: Vec<Reference>,
+        depth: usize,
+    ) -> Result<(), LoadError> {
+        if is_attestation(descriptor) {
+            return Ok(());
+        }
+        let (member, bytes) = self.blob(descriptor, needed_by)?;
+        let unknown: Unknown = parse(&member, bytes)?;
+        let kind = unknown.media_type.as_deref().unwrap_or(&descriptor.media_type);
+        match kind {
+            media_type::OCI_INDEX | media_type::DOCKER_MANIFEST_LIST if depth < limits::DEPTH => {
+                let index: ImageIndex = parse(&member, bytes)?;
+                let chosen = choose(&index, descriptor.digest)?;
+                self.descriptor(chosen, &member, references, depth + 1)
+            }
+            media_type::OCI_MANIFEST | media_type::DOCKER_MANIFEST if unknown.manifests.is_none() => {
+                let manifest: ImageManifest = parse(&member, bytes)?;
+                let (config_member, config) = self.blob(&manifest.config, &member)?;
+                let layers = manifest.layers.iter().map(|layer| (blob(layer.digest), Some((layer.digest, layer.size))));
+                self.add(&config_member, config, layers.collect(), references, None)
+            }
+            other => Err(LoadError::MediaType { media_type: other.chars().take(120).collect() }),
+        }
+    }
+
+    fn blob(&self, descriptor: &Descriptor, needed_by: &str) -> Result<(String, &'a [u8]), LoadError> {
+        let member = blob(descriptor.digest);
+        let bytes = self.catalog.document(&member, needed_by)?;
+        check(&member, descriptor.digest, Digest::of(bytes))?;
+        if bytes.len() as u64 != descriptor.size {
+            return Err(LoadError::Size { member, expected: descriptor.size, found: bytes.len() as u64 });
+        }
+        Ok((member, bytes))
+    }
+
+    fn add(
+        &mut self,
+        member: &str,
+        config_bytes: &[u8],
+        layers: Vec<(String, Option<(Digest, u64)>)>,
+        references: Vec<Reference>,
+        parent: Option<ImageId>,
+    ) -> Result<(), LoadError> {
+        let id = ImageId(Digest::of(config_bytes));
+        if let Some(known) = self.images.iter_mut().find(|image| image.id == id) {
+            known.references.extend(references);
+            return Ok(());
+        }
+        if self.images.len() == limits::IMAGES {
+            return Err(LoadError::TooMany { what: "images", limit: limits::IMAGES as u64 });
+        }
+        let config: ImageConfig = parse(member, config_bytes)?;
+        let diff_ids = &config.rootfs.diff_ids;
+        if config.rootfs.kind != "layers" {
+            let kind = config.rootfs.kind.chars().take(80).collect();
+            return Err(LoadError::RootFs { member: member.to_owned(), kind });
+        }
+        if diff_ids.len() > limits::LAYERS {
+            return Err(LoadError::TooMany { what: "layers in one image", limit: limits::LAYERS as u64 });
+        }
+        if layers.len() != diff_ids.len() {
+            return Err(LoadError::LayerCount { image: id.0, listed: layers.len(), configured: diff_ids.len() });
+        }
+        let mut wanted = Vec::with_capacity(layers.len());
+        for ((name, announced), diff_id) in layers.into_iter().zip(diff_ids) {
+            let member = self.catalog.resolve(&name, member)?;
+            wanted.push(WantedLayer { member, diff_id: *diff_id, announced });
+        }
+        let config_bytes = config_bytes.to_vec();
+        self.images.push(Wanted { id, config_bytes, config, layers: wanted, references, parent });
+        Ok(())
+    }
+}
+
+fn blob(digest: Digest) -> String {
+    format!("{}{}", names::BLOBS, digest.hex())
+}
+
+fn reference(member: &str, text: &str) -> Result<Reference, LoadError> {
+    let parsed = text.parse::<Reference>();
+    let parsed = parsed.map_err(|source| LoadError::Reference { member: member.to_owned(), source })?;
+    Ok(parsed.with_default_tag())
+}
+
+/// The name that the annotations give. A word alone in the specification's annotation is a tag of nothing known.
+fn oci_names(descriptor: &Descriptor) -> Result<Vec<Reference>, LoadError> {
+    let whole = annotation(descriptor, REF_NAME).filter(|name| name.contains(['/', ':']));
+    match annotation(descriptor, IMAGE_NAME).or(whole) {
+        Some(name) => Ok(vec![reference(names::OCI_INDEX, name)?]),
+        None => Ok(Vec::new()),
+    }
+}
+
+fn is_attestation(descriptor: &Descriptor) -> bool {
+    annotation(descriptor, REFERENCE_TYPE).is_some()
+        || descriptor.platform.as_ref().is_some_and(|platform| platform.os == "unknown")
+}
+
+/// The image for this machine; the only one there is, whatever it says that it runs on.
+fn choose(index: &ImageIndex, digest: Digest) -> Result<&Descriptor, LoadError> {
+    let host = Platform::host();
+    let images = || index.manifests.iter().filter(|descriptor| !is_attestation(descriptor));
+    let fits = |descriptor: &&Descriptor| {
+        let platform = descriptor.platform.as_ref();
+        platform.is_some_and(|platform| platform.os == host.os && platform.architecture == host.architecture)
+    };
+    let only = || images().next().filter(|_| images().count() == 1);
+    let none = || LoadError::Platform { index: digest, platform: host.to_string() };
+    images().find(fits).or_else(only).ok_or_else(none)
+}
