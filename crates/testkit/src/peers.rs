@@ -54,6 +54,12 @@ impl Dockerd {
         command
     }
 
+    /// The process ID of the daemon.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     fn wait(&mut self, log: &Path) -> Result<(), String> {
         let end = Instant::now() + Duration::from_secs(30);
         while UnixStream::connect(self.sockets.path().join("docker.sock")).is_err() {

@@ -1,7 +1,7 @@
 //! Wall time, and the CPU time of everything that worked: the command, its children, orphans and daemons.
 //!
 //! This process is the subreaper of all that it starts, so what is not alive below it has been added to its own account
-//! of ended children (proc(5), `cutime` and `cstime`). The kernel shows these in ticks of 10 ms, so single values are
+//! of ended children (proc(5), `cutime` and `cstime`). A daemon that is not the tool's own is left out. The kernel shows these in ticks of 10 ms, so single values are
 //! rough, while means over some rounds are not.
 
 use std::process::{Command, Stdio};
@@ -19,8 +19,8 @@ pub(super) struct Sample {
 }
 
 /// Runs the commands at once, waits for all of them, and takes the time from the first start to the last end.
-pub(super) fn measure(commands: &mut [Command], sync: bool) -> Result<Sample> {
-    let before = cpu_time();
+pub(super) fn measure(commands: &mut [Command], foreign_daemon: Option<u32>, sync: bool) -> Result<Sample> {
+    let before = cpu_time(foreign_daemon);
     let start = Instant::now();
     let mut children = Vec::with_capacity(commands.len());
     for command in commands.iter_mut() {
@@ -42,18 +42,18 @@ pub(super) fn measure(commands: &mut [Command], sync: bool) -> Result<Sample> {
         return Err(problem);
     }
     settle();
-    Ok(Sample { wall, cpu: cpu_time().saturating_sub(before) })
+    Ok(Sample { wall, cpu: cpu_time(foreign_daemon).saturating_sub(before) })
 }
 
 /// Daemons tidy up after a command has ended. That is their work for it, and must not disturb the next one.
 fn settle() {
-    std::thread::sleep(Duration::from_millis(100));
+    std::thread::sleep(Duration::from_millis(150));
     // The status of an orphan is nobody's; that there is none left is not an error either.
     while let Ok(Some(_)) = rustix::process::wait(WaitOptions::NOHANG) {}
 }
 
 /// CPU time of all that ended below this process, and of all that is alive there, in full ticks.
-fn cpu_time() -> Duration {
+fn cpu_time(foreign_daemon: Option<u32>) -> Duration {
     let me = std::process::id();
     let mut processes = Vec::new();
     for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
@@ -68,7 +68,8 @@ fn cpu_time() -> Duration {
     let mut next = 0;
     while let Some(&parent) = below.get(next) {
         next += 1;
-        for (pid, stat) in processes.iter().filter(|(_, stat)| stat.parent == parent) {
+        for (pid, stat) in processes.iter().filter(|(pid, stat)| stat.parent == parent && Some(*pid) != foreign_daemon)
+        {
             below.push(*pid);
             ticks += stat.own + stat.ended;
         }

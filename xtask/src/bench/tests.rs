@@ -57,8 +57,8 @@ fn a_failing_command_has_no_time() {
         command.args(["-c", script]);
         command
     };
-    let sample = meter::measure(&mut [shell("sleep 0.1"), shell("sleep 0.1")], false).expect("sleeping works");
+    let sample = meter::measure(&mut [shell("sleep 0.1"), shell("sleep 0.1")], None, false).expect("sleeping works");
     assert!(sample.wall >= Duration::from_millis(100));
-    let problem = meter::measure(&mut [shell("true"), shell("exit 3")], false).expect_err("one of them fails");
+    let problem = meter::measure(&mut [shell("true"), shell("exit 3")], None, false).expect_err("one of them fails");
     assert!(problem.contains("exit 3"), "{problem}");
 }

@@ -28,6 +28,7 @@ pub(super) struct Tool<'a> {
     pub(super) version: String,
     onggi: &'a Path,
     dockerd: Option<&'a Dockerd>,
+    foreign_daemon: Option<u32>,
     folder: PathBuf,
 }
 
@@ -77,7 +78,8 @@ impl<'a> Tool<'a> {
     fn start(kind: Kind, onggi: &'a Path, dockerd: Option<&'a Dockerd>, work: &Work, base: &Path) -> Result<Self> {
         let folder = work.path(kind.name());
         std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-        let mut tool = Self { kind, version: String::new(), onggi, dockerd, folder };
+        let foreign_daemon = dockerd.filter(|_| !kind.is_docker()).map(Dockerd::pid);
+        let mut tool = Self { kind, version: String::new(), onggi, dockerd, foreign_daemon, folder };
         tool.version = tool.ask_version()?;
         tool.import(base, inputs::BASE)?;
         tool.try_out(work)?;
@@ -126,6 +128,11 @@ impl<'a> Tool<'a> {
             Kind::Podman => peers::podman(&self.folder),
         };
         command.ok_or_else(|| "it is not installed".to_owned())
+    }
+
+    /// The daemon whose work is not this tool's.
+    pub(super) fn foreign_daemon(&self) -> Option<u32> {
+        self.foreign_daemon
     }
 
     /// `-t` and the name that the peers would give to it themselves.
