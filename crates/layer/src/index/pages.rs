@@ -8,8 +8,8 @@ use std::sync::OnceLock;
 
 use super::{IndexError, damaged};
 
-/// Size of a page.
-const PAGE: u64 = 64 << 10;
+/// Size of a page: what a single look-up costs. Larger ones help only those who read everything, and not much.
+const PAGE: u64 = 4 << 10;
 
 pub(super) enum Pages {
     Memory(Vec<u8>),
