@@ -1,5 +1,6 @@
 //! One function for each command: arguments in, engine asked, answer shown, exit status out.
 
+mod archives;
 mod build;
 mod containers;
 mod history;
@@ -12,7 +13,6 @@ mod version;
 
 use crate::cli::Command;
 use crate::failure::Failure;
-use crate::render::problem::Problem;
 use crate::session::Session;
 
 /// Runs a command, and gives the status to end with.
@@ -34,9 +34,9 @@ pub(crate) fn run(command: Command, session: &Session) -> Result<u8, Failure> {
         Command::Monitor(args) => containers::monitor(&args, session),
         Command::Info(args) => info::run(&args, session),
         Command::Version(args) => version::run(&args, session),
-        Command::Import(_) | Command::Load(_) | Command::Save(_) => {
-            Err(Failure::new(Problem::error("archives are not there yet")))
-        }
+        Command::Import(args) => archives::import(&args, session),
+        Command::Load(args) => archives::load(&args, session),
+        Command::Save(args) => archives::save(&args, session),
         // `cli::parse` has turned these into the ones above.
         Command::Image(_) | Command::Container(_) | Command::Builder(_) | Command::System(_) => Ok(1),
     }

@@ -43,6 +43,12 @@ fn exit_codes_and_streams() {
         (&["buidl", "."], 1, "", "hint: did you mean `onggi build`?"),
         (&["pull", "x"], 1, "", "error: `onggi pull` is not there yet"),
         (&["build", "/nonexistent"], 1, "", "error: "),
+        (&["import", "https://x/y.tar", "z"], 1, "", "error: cannot import `https://x/y.tar`"),
+        (&["import", "/nonexistent"], 1, "", "error: cannot read `/nonexistent`"),
+        (&["load", "-i", "/nonexistent"], 1, "", "error: cannot read `/nonexistent`"),
+        (&["load"], 1, "", "error: "),
+        (&["save", "nope"], 1, "", "error: no such image: nope"),
+        (&["save", "-o", "/nonexistent/x", "nope"], 1, "", "error: cannot write `/nonexistent/x`"),
         (&["version", "-f", "{{.Server.Os}}"], 0, "linux\n", ""),
     ] {
         let (found, out, err) = run(words);
@@ -69,6 +75,40 @@ fn mistakes_of_a_build_are_all_told() {
     assert!(text.contains("Dockerfile:1:1") && text.contains("Dockerfile:2:1"), "{text}");
     assert!(text.contains("did you mean `FROM`?") && text.contains("did you mean `COPY`?"), "{text}");
     assert!(output.stdout.is_empty());
+}
+
+/// S007, S250, S251, C110: in as a tarball, out as an archive, in again under the same ID.
+#[test]
+fn images_come_and_go_as_files() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (tarball, archive) = (folder.path().join("files.tar"), folder.path().join("image.tar"));
+    // An empty tar is two blocks of zeros.
+    std::fs::write(&tarball, [0; 1024]).unwrap();
+    let (tarball, archive) = (tarball.to_str().unwrap(), archive.to_str().unwrap());
+    let ok = |words: &[&str]| {
+        let output = onggi(root.path(), words).output().unwrap();
+        assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let id = ok(&["import", "-c", "CMD [\"x\"]", "-m", "a remark", tarball, "empty:v1"]);
+    assert!(id.starts_with("sha256:") && id.ends_with('\n') && id.len() == 72, "{id}");
+    assert_eq!(
+        ok(&["inspect", "-f", "{{.Id}} {{.Config.Cmd}} {{.Comment}}", "empty:v1"]),
+        format!("{} [x] a remark\n", id.trim())
+    );
+    assert_eq!(ok(&["tag", "empty:v1", "other"]), "");
+    assert_eq!(ok(&["images", "--format", "{{.Repository}}:{{.Tag}}"]), "empty:v1\nother:latest\n");
+    assert_eq!(ok(&["save", "-o", archive, "empty:v1"]), "");
+    let names: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names.len(), 2, "nothing unfinished stays: {names:?}");
+    assert_eq!(ok(&["rmi", "other"]), "Untagged: other:latest\n");
+    assert!(ok(&["rmi", "empty:v1"]).contains(&format!("Deleted: {id}")));
+    assert_eq!(ok(&["load", "-i", archive]), "Loaded image: empty:v1\n");
+    assert_eq!(ok(&["images", "-q", "--no-trunc"]), id);
+    let output = onggi(root.path(), &["save", "-o", archive, "nope"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(std::fs::metadata(archive).unwrap().len() > 1024, "a failure leaves the old file alone");
 }
 
 /// `onggi … | head -1`.

@@ -1,0 +1,10 @@
+//! The real binary in surroundings of its own: exit status, both streams, and what is in the store afterwards.
+//!
+//! One file for each topic; a test is named after the rows of the feature map that it holds (`s180_…`). Each command
+//! runs in a `testkit::Sandbox`, and when that is dropped, an independent reader recomputes every digest of its store.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod build_project;
+
+mod build_command;
