@@ -4,7 +4,7 @@
 //! `clone3` and no second program; [`External`] hands the same spec to any OCI runtime. This crate knows no
 //! images, no store and no registry: what a path inside the container should contain is the caller's affair,
 //! how it gets there without ever trusting the image is ours. It is the only crate with `unsafe`, all of it
-//! in `sys`.
+//! in `sys`. The built-in executor needs Linux 5.12 (`mount_setattr`), as root or in a user namespace.
 
 pub mod network;
 

@@ -158,23 +158,14 @@ pub(crate) fn loopback_up(socket: BorrowedFd<'_>) -> Result<(), Errno> {
     // SAFETY: `ifreq` is plain old data, for which zeros are a valid value.
     let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
     for (to, from) in request.ifr_name.iter_mut().zip(c"lo".to_bytes()) {
-        *to = from.cast_signed().into_c_char();
+        *to = *from as libc::c_char; // Signed or not, depending on the architecture.
     }
     request.ifr_ifru.ifru_flags = (libc::IFF_UP | libc::IFF_RUNNING) as libc::c_short;
     // SAFETY: SIOCSIFFLAGS reads an `ifreq`, which lives across the call.
-    let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS, std::ptr::from_ref(&request)) };
-    check(result.into()).map(drop)
-}
-
-/// `c_char` is signed on some architectures and unsigned on others.
-trait IntoCChar {
-    fn into_c_char(self) -> libc::c_char;
-}
-
-impl IntoCChar for i8 {
-    fn into_c_char(self) -> libc::c_char {
-        self as libc::c_char
-    }
+    // (The libc wrapper wants the request number in another type with each libc.)
+    let result =
+        unsafe { libc::syscall(libc::SYS_ioctl, socket.as_raw_fd(), libc::SIOCSIFFLAGS, std::ptr::from_ref(&request)) };
+    check(result).map(drop)
 }
 
 /// Gives the calling process a new session keyring, so that it cannot search the caller's keys.
@@ -187,22 +178,24 @@ pub(crate) fn join_session_keyring(name: &CStr) -> Result<(), Errno> {
 
 /// Starts to be traced by the parent: the next successful `execve` stops before its first instruction.
 pub(crate) fn trace_me() -> Result<(), Errno> {
-    // SAFETY: PTRACE_TRACEME takes no further arguments and touches no memory.
-    let result = unsafe { libc::syscall(libc::SYS_ptrace, libc::PTRACE_TRACEME, 0, 0, 0) };
-    check(result).map(drop)
+    trace(libc::PTRACE_TRACEME as libc::c_long, 0, 0)
 }
 
 /// Stops tracing a stopped child and lets it run. Must be called by the thread that made the child.
 pub(crate) fn trace_detach(pid: Pid) -> Result<(), Errno> {
-    // SAFETY: PTRACE_DETACH takes a signal number (none) and touches no memory.
-    let result = unsafe { libc::syscall(libc::SYS_ptrace, libc::PTRACE_DETACH, pid.as_raw_nonzero().get(), 0, 0) };
-    check(result).map(drop)
+    trace(libc::PTRACE_DETACH as libc::c_long, pid.as_raw_nonzero().get(), 0)
 }
 
 /// Lets a traced, stopped child go on and receive `signal`. Must be called by the thread that made the child.
 pub(crate) fn trace_continue(pid: Pid, signal: i32) -> Result<(), Errno> {
-    // SAFETY: PTRACE_CONT takes a signal number and touches no memory.
-    let result = unsafe { libc::syscall(libc::SYS_ptrace, libc::PTRACE_CONT, pid.as_raw_nonzero().get(), 0, signal) };
+    trace(libc::PTRACE_CONT as libc::c_long, pid.as_raw_nonzero().get(), signal)
+}
+
+/// `ptrace` with those of its requests that take at most a signal, all arguments as wide as the kernel reads them.
+fn trace(request: libc::c_long, pid: i32, signal: i32) -> Result<(), Errno> {
+    let (pid, signal) = (libc::c_long::from(pid), libc::c_long::from(signal));
+    // SAFETY: none of the three requests above touches memory of this process.
+    let result = unsafe { libc::syscall(libc::SYS_ptrace, request, pid, 0 as libc::c_long, signal) };
     check(result).map(drop)
 }
 
