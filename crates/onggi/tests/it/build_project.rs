@@ -135,7 +135,7 @@ pub(crate) fn outcomes(output: &Output) -> Vec<String> {
     steps(&output.stderr).into_iter().map(|(_, outcome)| outcome).collect()
 }
 
-/// Whether this process may start containers.
+/// A regular file with this content.
 pub(crate) fn file_digest(content: impl AsRef<[u8]>) -> Kind {
     let content = content.as_ref();
     Kind::File { size: content.len() as u64, digest: checker::digest(content) }
