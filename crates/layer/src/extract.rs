@@ -8,7 +8,7 @@
 
 pub(crate) mod metadata;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::CString;
 use std::fs::File;
 use std::io;
@@ -95,9 +95,11 @@ pub fn extract(
         levels: Vec::new(),
         path: Vec::new(),
         first_names: HashMap::new(),
+        folders: HashSet::new(),
         buffer: vec![0; BUFFER],
         statistics: ExtractStatistics::default(),
     };
+    extraction.folders.insert(ROOT);
     extraction.enter(ROOT, 0)?;
     while let Some((name, number)) = extraction.next_name()? {
         extraction.make(folder, &name, number)?;
@@ -120,6 +122,8 @@ struct Extraction<'a> {
     path: Vec<u8>,
     /// First names of files with more than one, by the number of their inode.
     first_names: HashMap<u64, Vec<u8>>,
+    /// Numbers of the folders made: in a damaged index one could be below itself.
+    folders: HashSet<u64>,
     buffer: Vec<u8>,
     statistics: ExtractStatistics,
 }
@@ -169,6 +173,9 @@ impl Extraction<'_> {
     }
 
     fn make_folder(&mut self, name: &CString, number: u64) -> Result<(), ExtractError> {
+        if !self.folders.insert(number) {
+            return Err(self.damaged("folder is in two places"));
+        }
         let parent = self.descent.innermost();
         rustix::fs::mkdirat(parent, name, Mode::RWXU).map_err(self.writing("making the folder"))?;
         let folder = rustix::fs::openat(parent, name, FOLDER, Mode::empty()).map_err(self.writing("opening it"))?;
