@@ -2,10 +2,12 @@
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use clap::ValueEnum;
 use engine::{BuildOptions, DockerfileSource, NetworkMode, Runtime};
+use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::cli::build::{BuildArgs, BuildNetwork, Progress};
 use crate::cli::env_list;
@@ -31,7 +33,8 @@ pub(super) fn run(args: &BuildArgs, session: &Session) -> Result<u8, Failure> {
     let view = progress::view(chosen, session.terminal, session.now, BUILDER);
     let display = Display::start(view, std::io::stderr());
     let sender = display.sender();
-    let built = engine::build(&engine, &options, &|event| drop(sender.send(event)), &AtomicBool::new(false));
+    let cancelled = cancel_on_interrupt()?;
+    let built = engine::build(&engine, &options, &|event| drop(sender.send(event)), &cancelled);
     drop(sender);
     display.finish();
     let image = built?.to_string();
@@ -42,6 +45,18 @@ pub(super) fn run(args: &BuildArgs, session: &Session) -> Result<u8, Failure> {
         session.print(&format!("{image}\n"))?;
     }
     Ok(0)
+}
+
+/// Set by the first Ctrl-C, so that running steps are killed and finished ones kept; the second one ends us at once.
+fn cancel_on_interrupt() -> Result<Arc<AtomicBool>, Failure> {
+    const INTERRUPTED: i32 = 130;
+    let cancelled = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        signal_hook::flag::register_conditional_shutdown(signal, INTERRUPTED, Arc::clone(&cancelled))
+            .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&cancelled)))
+            .map_err(|error| Failure::new(Problem::error(format!("cannot catch signals: {error}"))))?;
+    }
+    Ok(cancelled)
 }
 
 /// The engine's options; `lookup` gives the environment's variables, `stdin` all of standard input.
