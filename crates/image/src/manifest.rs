@@ -44,10 +44,10 @@ pub enum ManifestError {
 /// # Errors
 /// When the store fails, or the digits fit several images.
 pub fn find(store: &Store, text: &str) -> Result<Option<ImageId>, ManifestError> {
-    if let Ok(reference) = text.parse::<Reference>() {
-        if let Some(id) = find_reference(store, &reference)? {
-            return Ok(Some(id));
-        }
+    if let Ok(reference) = text.parse::<Reference>()
+        && let Some(id) = find_reference(store, &reference)?
+    {
+        return Ok(Some(id));
     }
     match store.find_image(text)? {
         ImageLookup::Found(id) => Ok(Some(id)),

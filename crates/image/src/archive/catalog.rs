@@ -17,8 +17,8 @@ pub(super) enum Content {
     Document(Vec<u8>),
     /// A layer out of a stream.
     Taken(Taken),
-    /// A layer out of a stream that the store has already.
-    Known { layer: DiffId, size: u64 },
+    /// A layer out of a stream that the store has by now; digest and length are those in the archive.
+    Known { layer: DiffId, digest: Digest, size: u64 },
     /// A layer that is still in the file.
     Place { offset: u64, size: u64 },
     /// Another name of a member.

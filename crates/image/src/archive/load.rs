@@ -173,29 +173,34 @@ impl Loader<'_> {
     /// Compares what is known of a layer's content with what is said of it.
     fn verify(&mut self, layer: &WantedLayer) -> Result<(), LoadError> {
         let member = &layer.member;
-        let (stored, diff_id) = match self.catalog.content(member)? {
-            Content::Taken(taken) => (taken.stored, taken.finished.as_ref().map(|finished| finished.diff_id)),
-            Content::Known { layer, size } => (Some((layer.0, *size)), Some(*layer)),
-            Content::Place { size, .. } => (layer.announced.map(|(digest, _)| (digest, *size)), None),
-            Content::Document(bytes) if bytes.is_empty() => (None, None),
+        // The digest in the archive, its length, and the DiffID, as far as they are known by now.
+        let (digest, size, diff_id) = match self.catalog.content(member)? {
+            Content::Taken(taken) => {
+                let diff_id = taken.finished.as_ref().map(|finished| finished.diff_id);
+                // A tar that was not hashed will have to have the right DiffID.
+                (Some(taken.digest.unwrap_or(layer.diff_id.0)), taken.size, diff_id)
+            }
+            Content::Known { layer, digest, size } => (Some(*digest), *size, Some(*layer)),
+            Content::Place { size, .. } => (None, *size, None),
+            Content::Document(bytes) if bytes.is_empty() => (None, 0, None),
             _ => return Err(LoadError::NotALayer { member: member.clone() }),
         };
-        if let (Some((expected, length)), Some((found, size))) = (layer.announced, stored) {
-            check(member, expected, found)?;
-            if length != size {
-                return Err(LoadError::Size { member: member.clone(), expected: length, found: size });
-            }
+        if let Some((_, expected)) = layer.announced.filter(|(_, expected)| *expected != size) {
+            return Err(LoadError::Size { member: member.clone(), expected, found: size });
         }
+        digest.map_or(Ok(()), |digest| layer.check_stored(digest))?;
         diff_id.map_or(Ok(()), |found| check(member, layer.diff_id.0, found.0))
     }
 
     /// Puts a layer into the store.
     fn bring(&mut self, layer: &WantedLayer, stack: &Stack) -> Result<(), LoadError> {
         let member = &layer.member;
-        match self.catalog.content(member)? {
-            Content::Taken(_) => {
-                let known = Content::Known { layer: layer.diff_id, size: layer.announced.map_or(0, |(_, size)| size) };
-                match std::mem::replace(self.catalog.content(member)?, known) {
+        let content = self.catalog.content(member)?;
+        match content {
+            Content::Taken(taken) => {
+                let digest = taken.digest.unwrap_or(layer.diff_id.0);
+                let known = Content::Known { layer: layer.diff_id, digest, size: taken.size };
+                match std::mem::replace(content, known) {
                     Content::Taken(taken) => self.bring_taken(layer, taken, stack),
                     _ => Ok(()),
                 }
@@ -224,6 +229,7 @@ impl Loader<'_> {
         let finished = layer::ingest(tar, nowhere(&layer.member)?, Some(&stack.tree()))
             .map_err(|source| LoadError::Layer { member: layer.member.clone(), source })?;
         check(&layer.member, layer.diff_id.0, finished.diff_id.0)?;
+        let below = below.filter(|_| finished.needs_base());
         Ok(self.store.add_layer(layer.diff_id, sink, &finished.index, below)?)
     }
 
@@ -233,20 +239,15 @@ impl Loader<'_> {
         let first = first_block(&mut place).map_err(failed)?;
         place.offset = begin;
         if sniff(&first) == Sniffed::Tar {
-            // Its digest is the DiffID; what it is named by and announced with is then checked at once.
-            let named = named_digest(&layer.member).into_iter().chain(layer.announced.map(|(digest, _)| digest));
-            for expected in named {
-                check(&layer.member, expected, layer.diff_id.0)?;
-            }
+            // Its digest will have to be the DiffID.
+            layer.check_stored(layer.diff_id.0)?;
             return self.ingest(layer, place, stack);
         }
         let mut hashing = Hashing { inner: place, hasher: Hasher::new() };
         let decoder = Decoder::new(&mut hashing).map_err(failed)?;
         self.ingest(layer, decoder, stack)?;
         io::copy(&mut hashing, &mut io::sink()).map_err(failed)?;
-        let found = hashing.hasher.finish();
-        let named = named_digest(&layer.member).into_iter().chain(layer.announced.map(|(digest, _)| digest));
-        named.into_iter().try_for_each(|expected| check(&layer.member, expected, found))
+        layer.check_stored(hashing.hasher.finish())
     }
 
     fn ingest(&self, layer: &WantedLayer, tar: impl Read, stack: &Stack) -> Result<(), LoadError> {
@@ -257,6 +258,7 @@ impl Loader<'_> {
         let finished = layer::ingest(tar, file, base.as_ref())
             .map_err(|source| LoadError::Layer { member: layer.member.clone(), source })?;
         check(&layer.member, layer.diff_id.0, finished.diff_id.0)?;
+        let below = below.filter(|_| finished.needs_base());
         Ok(self.store.add_layer(layer.diff_id, sink, &finished.index, below)?)
     }
 

@@ -4,7 +4,7 @@ use oci::{
     Descriptor, DiffId, Digest, ImageConfig, ImageId, ImageIndex, ImageManifest, Platform, Reference, media_type,
 };
 
-use super::catalog::{Catalog, parse};
+use super::catalog::{Catalog, named_digest, parse};
 use super::documents::{DockerImage, IMAGE_NAME, OciLayout, REF_NAME, REFERENCE_TYPE, Unknown, annotation};
 use super::error::LoadError;
 use super::take::check;
@@ -31,6 +31,15 @@ pub(super) struct WantedLayer {
     pub(super) diff_id: DiffId,
     /// Digest and length that the manifest announces.
     pub(super) announced: Option<(Digest, u64)>,
+}
+
+impl WantedLayer {
+    /// Compares a digest of the bytes in the archive with the member's name and with what the manifest announces.
+    pub(super) fn check_stored(&self, found: Digest) -> Result<(), LoadError> {
+        let announced = self.announced.map(|(digest, _)| digest);
+        let mut expected = named_digest(&self.member).into_iter().chain(announced);
+        expected.try_for_each(|expected| check(&self.member, expected, found))
+    }
 }
 
 /// Finds the images. `manifest.json` is asked first: it alone has names in full.

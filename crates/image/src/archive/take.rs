@@ -17,8 +17,10 @@ use super::member::BLOCK;
 pub(super) struct Taken {
     /// The uncompressed tar.
     pub(super) sink: LayerSink,
-    /// Digest and length as they were in the archive.
-    pub(super) stored: Option<(Digest, u64)>,
+    /// Digest of the bytes in the archive; `None` for those of `sink` that were not hashed.
+    pub(super) digest: Option<Digest>,
+    /// Length in the archive.
+    pub(super) size: u64,
     /// With the index for a bottom layer; `None` where the tar makes sense only above others.
     pub(super) finished: Option<FinishedLayer>,
 }
@@ -40,15 +42,15 @@ pub(super) fn take(
                 lease.hold(layer.0)?;
                 if store.layer_tar(layer)?.is_some() && store.survived(layer)? {
                     let found = digest(&mut raw).map_err(|source| unreadable(member, source))?;
-                    return check(member, layer.0, found).map(|()| Content::Known { layer, size });
+                    return check(member, layer.0, found).map(|()| Content::Known { layer, digest: found, size });
                 }
             }
             let (sink, finished) = keep(store, member, raw)?;
-            let stored = finished.as_ref().map(|finished| (finished.diff_id.0, size));
-            if let (Some(expected), Some((found, _))) = (named, stored) {
+            let digest = finished.as_ref().map(|finished| finished.diff_id.0);
+            if let (Some(expected), Some(found)) = (named, digest) {
                 check(member, expected, found)?;
             }
-            Ok(Content::Taken(Taken { sink, stored, finished }))
+            Ok(Content::Taken(Taken { sink, digest, size, finished }))
         }
         Sniffed::Compressed => compressed(store, member, size, named, raw),
         Sniffed::Other if size <= limits::DOCUMENT => {
@@ -85,7 +87,7 @@ fn compressed(
     if let Some(expected) = named {
         check(member, expected, found)?;
     }
-    Ok(Content::Taken(Taken { sink, stored: Some((found, size)), finished }))
+    Ok(Content::Taken(Taken { sink, digest: Some(found), size, finished }))
 }
 
 /// Writes an uncompressed tar to a nameless file of the store, and indexes it as a bottom layer if it can be one.
