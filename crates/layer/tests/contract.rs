@@ -3,7 +3,7 @@
 //! Each test builds a stack, looks at it through overlayfs and compares with what [`layer::Tree`] says; those that
 //! write also turn the upper folder into a layer and compare again. All need root, for mounts.
 
-#![expect(clippy::unwrap_used, reason = "test code throughout")]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "test code throughout")]
 
 #[path = "contract/changes.rs"]
 mod changes;
@@ -17,5 +17,7 @@ mod raw_tar;
 mod shapes;
 #[path = "contract/stack.rs"]
 mod stack;
+#[path = "contract/user_namespace.rs"]
+mod user_namespace;
 #[path = "contract/view.rs"]
 mod view;

@@ -33,9 +33,12 @@ impl Chance {
     }
 }
 
+/// An entry with its content.
+type Made = (Entry, Vec<u8>);
+
 /// A layer in the order that a walk gives: each name once, parents before what is in them.
-fn layer_by_chance(chance: &mut Chance) -> Vec<(Entry, Vec<u8>)> {
-    let mut entries: BTreeMap<Vec<Vec<u8>>, Vec<(Entry, Vec<u8>)>> = BTreeMap::new();
+fn layer_by_chance(chance: &mut Chance) -> Vec<Made> {
+    let mut entries: BTreeMap<Vec<Vec<u8>>, Vec<Made>> = BTreeMap::new();
     for _ in 0..3 + chance.below(12) {
         let path = chance.path();
         let content = vec![b'x'; chance.below(1500) as usize];
@@ -48,7 +51,7 @@ fn layer_by_chance(chance: &mut Chance) -> Vec<(Entry, Vec<u8>)> {
             _ => vec![entry(&path, EntryKind::Fifo)],
         };
         let components: Vec<Vec<u8>> = path.split(|byte| *byte == b'/').map(<[u8]>::to_vec).collect();
-        let is_folder = |made: &Vec<(Entry, Vec<u8>)>| made[0].0.kind == EntryKind::Directory;
+        let is_folder = |made: &Vec<Made>| made[0].0.kind == EntryKind::Directory;
         let is_below_other =
             (1..components.len()).any(|depth| entries.get(&components[..depth]).is_some_and(|made| !is_folder(made)));
         let has_below = entries.keys().any(|other| other.len() > components.len() && other.starts_with(&components));
