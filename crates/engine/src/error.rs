@@ -220,7 +220,8 @@ impl Error {
             BuildError::Context(error) => Self::from_source(ErrorKind::InvalidInput, &error),
             BuildError::Store(error) => error.into(),
             BuildError::Image(error) => error.into(),
-            BuildError::Cancelled => Self::new(ErrorKind::Cancelled, message),
+            // 128 + SIGINT, as a shell says it of a program that ended by Ctrl-C.
+            BuildError::Cancelled => Self::new(ErrorKind::Cancelled, message).with_exit_code(130),
         }
     }
 }

@@ -6,6 +6,7 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use testkit::checker::{self, CheckedImage, Kind, Node};
@@ -101,6 +102,41 @@ impl Project {
         images.into_iter().find(|image| image.id == id).unwrap()
     }
 
+    /// Digest of the base's manifest, as the FROM step shows it.
+    #[track_caller]
+    pub(crate) fn base_digest(&self) -> String {
+        self.dockerfile_of("FROM busybox\n", |built| {
+            let (name, _) = steps(&built.stderr).swap_remove(0);
+            name.split_once('@').unwrap().1.to_owned()
+        })
+    }
+
+    /// Builds another Dockerfile of this context, without a name.
+    #[track_caller]
+    fn dockerfile_of<T>(&self, text: &str, look: impl Fn(&Output) -> T) -> T {
+        look(&self.build(&["-f-"]).stdin(text).run().success())
+    }
+
+    /// Lets the grain of the clock of file times pass: what changed within it is looked at again by the next build.
+    pub(crate) fn wait_for_the_clock(&self) {
+        std::thread::sleep(Duration::from_millis(25));
+    }
+
+    /// Fails if a process of this project's store is left, or a mount below it.
+    #[track_caller]
+    pub(crate) fn nothing_runs(&self) {
+        let place = self.sandbox.path().display().to_string();
+        let deadline = Instant::now() + Duration::from_secs(10);
+        loop {
+            let left = leftovers(&place);
+            if left.is_empty() {
+                return;
+            }
+            assert!(Instant::now() < deadline, "still there: {left:#?}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     /// Names below `folder` in an image, with `/` behind folders.
     #[track_caller]
     pub(crate) fn names(&self, image: &str, folder: &str) -> Vec<String> {
@@ -139,6 +175,31 @@ pub(crate) fn outcomes(output: &Output) -> Vec<String> {
 pub(crate) fn file_digest(content: impl AsRef<[u8]>) -> Kind {
     let content = content.as_ref();
     Kind::File { size: content.len() as u64, digest: checker::digest(content) }
+}
+
+/// Processes whose folder, environment or command line is of the sandbox, and mounts below it.
+fn leftovers(place: &str) -> Vec<String> {
+    let mut left: Vec<String> = fs::read_to_string("/proc/mounts")
+        .unwrap()
+        .lines()
+        .filter(|line| line.contains(place))
+        .map(|line| format!("mount {line}"))
+        .collect();
+    for process in fs::read_dir("/proc").unwrap().flatten() {
+        let folder = process.path();
+        let names = |file: &str| fs::read(folder.join(file)).is_ok_and(|text| contains(&text, place.as_bytes()));
+        let is_in = fs::read_link(folder.join("cwd")).is_ok_and(|cwd| cwd.starts_with(place));
+        let is_over = fs::read_to_string(folder.join("stat")).is_ok_and(|stat| stat.contains(") Z "));
+        if !is_over && (is_in || names("environ") || names("cmdline")) {
+            let command = fs::read(folder.join("cmdline")).unwrap_or_default();
+            left.push(format!("process {} {}", folder.display(), String::from_utf8_lossy(&command)));
+        }
+    }
+    left
+}
+
+fn contains(text: &[u8], part: &[u8]) -> bool {
+    text.windows(part.len()).any(|window| window == part)
 }
 
 /// A store that holds `busybox` and nothing else; made again when the binary has changed.

@@ -8,3 +8,4 @@
 mod build_project;
 
 mod build_command;
+mod progress;
