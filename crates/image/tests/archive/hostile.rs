@@ -83,7 +83,7 @@ fn no_beginning_of_an_archive_is_an_archive() {
 #[test]
 fn no_changed_byte_is_accepted_as_the_same_image() {
     let whole = oci_layout(&sample(), &["a:1"]);
-    for place in (0..whole.len()).step_by(487) {
+    for place in (0..whole.len()).step_by(1493) {
         let mut bytes = whole.clone();
         bytes[place] ^= 0x41;
         for read in [load, load_file] {
