@@ -38,6 +38,11 @@ fn run(command: &mut Command) -> Vec<u8> {
     output.stdout
 }
 
+/// The ID of an archive's image as skopeo sees it.
+fn config_digest(source: &str) -> ImageId {
+    ImageId(Digest::of(&run(Command::new("skopeo").args(["inspect", "--raw", "--config", source]))))
+}
+
 fn text(command: &mut Command) -> String {
     String::from_utf8(run(command)).unwrap()
 }
@@ -64,8 +69,7 @@ fn skopeo_reads_and_writes_the_same_images() {
     let id = saved_alone(&store, &path);
     let path = path.to_str().unwrap();
     for source in [format!("docker-archive:{path}:localhost/sample:v1"), format!("oci-archive:{path}")] {
-        let config = run(Command::new("skopeo").args(["inspect", "--raw", "--config", &source]));
-        assert_eq!(ImageId(Digest::of(&config)), id, "{source}");
+        assert_eq!(config_digest(&source), id, "{source}");
         let described: serde_json::Value =
             serde_json::from_slice(&run(Command::new("skopeo").args(["inspect", &source]))).unwrap();
         assert_eq!(described["Layers"].as_array().unwrap().len(), 2, "{source}: {described}");
@@ -99,16 +103,20 @@ fn podman_loads_and_saves_the_same_images() {
     let podman = || peers::podman(&home).unwrap();
     let said = text(podman().arg("load").arg("-i").arg(&path));
     assert!(said.contains("localhost/sample:v1"), "{said}");
-    let listed = text(podman().args(["images", "--no-trunc", "-q"]));
+    let listed = text(podman().args(["images", "--all", "--no-trunc", "-q"]));
     for id in [one, two] {
         assert!(listed.contains(&id.to_string()), "{id} is not in {listed}");
     }
     for format in ["docker-archive", "oci-archive"] {
         let back = folder.path().join(format);
         run(podman().args(["save", "-q", "--format", format, "-o"]).arg(&back).arg("localhost/sample:v1"));
-        load_both_ways(&back, &[one], &store);
+        // podman itself rewrites configs for OCI; what counts is that we read the same out of its archive as skopeo.
+        let expected = config_digest(&format!("{format}:{}", back.display()));
+        assert!(format == "oci-archive" || expected == one, "{expected}");
         let (_folder, fresh) = forge::store();
         let loaded = archive::load_file(&fresh, File::open(&back).unwrap()).unwrap();
+        assert_eq!(loaded[0].id, expected);
+        assert_eq!(files(&fresh, expected), files(&store, one), "{format}");
         assert_eq!(loaded[0].references, references(&["localhost/sample:v1"]), "{format}");
     }
     let several = folder.path().join("several");
