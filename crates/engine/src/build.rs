@@ -1,15 +1,18 @@
 //! `build`: a Dockerfile and a context become an image.
 
+mod find;
+
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
 use builder::{BuildRequest, BuildTools, RunNetwork};
-use oci::{ImageId, Reference};
+use oci::ImageId;
 
 use crate::executor::BuildExecutor;
 use crate::network::NetworkMode;
 use crate::progress::Event;
-use crate::{Engine, Error, ErrorKind, Runtime};
+use crate::tag::new_name;
+use crate::{Engine, Error, Runtime};
 
 /// What `build` was asked for.
 #[derive(Debug, Clone)]
@@ -57,8 +60,8 @@ pub fn build(
     progress: &(dyn Fn(Event) + Sync),
     cancelled: &AtomicBool,
 ) -> Result<ImageId, Error> {
-    let tags = options.tags.iter().map(|tag| tag.parse::<Reference>()).collect::<Result<Vec<_>, _>>()?;
-    let (name, text) = read_dockerfile(options)?;
+    let tags = options.tags.iter().map(|tag| new_name(tag)).collect::<Result<Vec<_>, _>>()?;
+    let (name, text) = find::read_dockerfile(options)?;
     let request = BuildRequest {
         dockerfile_name: name,
         dockerfile: text,
@@ -82,38 +85,4 @@ pub fn build(
     built
         .map(|built| built.image)
         .map_err(|error| Error::from_build(error, &request.dockerfile_name, &request.dockerfile))
-}
-
-/// The Dockerfile's name for messages, and its bytes.
-fn read_dockerfile(options: &BuildOptions) -> Result<(String, Vec<u8>), Error> {
-    match &options.dockerfile {
-        DockerfileSource::Bytes(bytes) => Ok(("Dockerfile".to_owned(), bytes.clone())),
-        DockerfileSource::File(path) => {
-            let bytes = std::fs::read(path).map_err(|error| {
-                Error::new(ErrorKind::NotFound, format!("cannot read the Dockerfile {}", path.display()))
-                    .because(&error)
-                    .with_hint("`-f` is taken from the current folder, not from the context")
-            })?;
-            let name =
-                path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
-            Ok((name, bytes))
-        }
-        DockerfileSource::Default => {
-            let context = options.context.as_deref().unwrap_or_else(|| std::path::Path::new("."));
-            for name in ["Dockerfile", "dockerfile"] {
-                match std::fs::read(context.join(name)) {
-                    Ok(bytes) => return Ok((name.to_owned(), bytes)),
-                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                    Err(error) => {
-                        let path = context.join(name);
-                        let message = format!("cannot read the Dockerfile {}", path.display());
-                        return Err(Error::new(ErrorKind::InvalidInput, message).because(&error));
-                    }
-                }
-            }
-            let message = format!("there is no Dockerfile in {}", context.display());
-            Err(Error::new(ErrorKind::NotFound, message)
-                .with_hint("name it with `-f FILE`, or give the folder that holds it"))
-        }
-    }
 }

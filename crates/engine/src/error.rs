@@ -181,7 +181,11 @@ impl From<StackError> for Error {
 
 impl From<oci::ReferenceError> for Error {
     fn from(error: oci::ReferenceError) -> Self {
-        Self::from_source(ErrorKind::InvalidInput, &error)
+        let made = Self::from_source(ErrorKind::InvalidInput, &error);
+        match error.hint() {
+            Some(hint) => made.with_hint(hint),
+            None => made,
+        }
     }
 }
 

@@ -9,11 +9,17 @@ use crate::{Engine, Error, ErrorKind};
 /// # Errors
 /// When there is no such image, or the new name is not a name.
 pub fn tag(engine: &Engine, source: &str, target: &str) -> Result<(), Error> {
-    let target: Reference = target.parse()?;
-    if target.digest().is_some() {
-        let message = format!("cannot tag `{source}` as `{}`: a name with a digest cannot be given", target.familiar());
-        return Err(Error::new(ErrorKind::InvalidInput, message).with_hint("leave out the part behind `@`"));
-    }
+    let target = new_name(target)?;
     let id = image::find(engine.store(), source)?.ok_or_else(|| Error::no_such_image(source))?;
     Ok(engine.store().set_reference(&target.with_default_tag(), id)?)
+}
+
+/// A name that an image may be given: one with a digest says already what it names.
+pub(crate) fn new_name(text: &str) -> Result<Reference, Error> {
+    let name: Reference = text.parse()?;
+    if name.digest().is_none() {
+        return Ok(name);
+    }
+    let message = format!("`{}` cannot be given to an image: a digest belongs to one content", name.familiar());
+    Err(Error::new(ErrorKind::InvalidInput, message).with_hint("leave out the part behind `@`"))
 }

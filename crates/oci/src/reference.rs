@@ -59,6 +59,26 @@ pub enum ReferenceError {
     LooksLikeId(String),
 }
 
+impl ReferenceError {
+    /// What to write instead.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::UpperCase(text) => {
+                let (name, tag) = split_tag(text);
+                let tag = tag.map_or_else(String::new, |tag| format!(":{tag}"));
+                Some(format!("write `{}{tag}`", name.to_ascii_lowercase()))
+            }
+            Self::Empty(text) if text.is_empty() => Some("write a name such as `app` or `app:v1`".to_owned()),
+            Self::Empty(_) => Some("write a name such as `app:v1` or `user/app:v1`; is a variable empty?".to_owned()),
+            Self::Tag(..) | Self::Component(..) => {
+                Some("write a name such as `app`, `app:v1` or `user/app:v1`".to_owned())
+            }
+            Self::Registry(..) => Some("write a host with or without a port, as in `localhost:5000/app:v1`".to_owned()),
+            Self::Digest(_) | Self::TooLong | Self::LooksLikeId(_) => None,
+        }
+    }
+}
+
 const DEFAULT_REGISTRY: &str = "docker.io";
 const OFFICIAL: &str = "library/";
 /// The tag that is meant when none is given.

@@ -74,3 +74,18 @@ fn s010_bad_names_are_refused_with_their_reason() {
     assert!("a".repeat(64).parse::<Reference>().unwrap_err().to_string().contains("image ID"));
     assert_eq!("x/".repeat(150).trim_end_matches('/').parse::<Reference>(), Err(ReferenceError::TooLong));
 }
+
+#[test]
+fn s010_hints_can_be_typed() {
+    for (typed, hint) in [
+        ("MyApp:V1", "write `myapp:V1`"),
+        ("localhost:5000/Me/MyApp", "write `localhost:5000/me/myapp`"),
+        ("", "write a name such as `app` or `app:v1`"),
+        ("/app", "write a name such as `app:v1` or `user/app:v1`; is a variable empty?"),
+        ("x:", "write a name such as `app`, `app:v1` or `user/app:v1`"),
+    ] {
+        let hinted = typed.parse::<Reference>().unwrap_err().hint();
+        assert_eq!(hinted.as_deref(), Some(hint), "{typed}");
+    }
+    assert!("myapp:V1".parse::<Reference>().is_ok());
+}

@@ -96,7 +96,8 @@ fn source(
     let context = args.context.as_deref().unwrap_or(".");
     let dockerfile = match (args.file.as_deref(), context) {
         (Some(STDIN), STDIN) => {
-            return Err(Failure::new(Problem::error("standard input cannot be both the Dockerfile and the context")));
+            let problem = Problem::error("standard input cannot be both the Dockerfile and the context");
+            return Err(Failure::new(problem.with_hint("give the context as a folder: `onggi build -f - .`")));
         }
         (Some(_), STDIN) => {
             return Err(Failure::new(
@@ -163,8 +164,12 @@ fn wrong(flag: &str, error: &env_list::EnvError) -> Failure {
 }
 
 fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
-    let problem = Problem::error(format!("cannot write the image's ID to {}", path.display()));
-    Failure::new(Problem { causes: vec![error.to_string()], ..problem })
+    let mut problem = Problem::error(format!("cannot write the image's ID to {}", path.display()));
+    problem.causes = vec![error.to_string()];
+    match path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists()) {
+        Some(folder) => Failure::new(problem.with_hint(format!("make the folder: `mkdir -p {}`", folder.display()))),
+        None => Failure::new(problem),
+    }
 }
 
 #[cfg(test)]

@@ -7,5 +7,6 @@
 
 mod build_project;
 
+mod broken;
 mod build_command;
 mod progress;
