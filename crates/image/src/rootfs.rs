@@ -2,7 +2,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use layer::{LayerDirectory, MountError, OverlayOptions, Upper};
+use layer::{LayerDirectory, Metadata, MountError, OverlayOptions, Upper};
 use oci::{ChainId, DiffId};
 use store::{Store, StoreError};
 
@@ -46,6 +46,15 @@ pub enum RootfsError {
         /// Why not.
         source: std::io::Error,
     },
+    /// The upper folder cannot be made like the root below it.
+    #[error("cannot prepare the writable folder")]
+    Upper {
+        /// Why not.
+        source: MountError,
+    },
+    /// The layers cannot be read.
+    #[error("cannot read the root of the layers below")]
+    Tree(#[source] layer::TreeError),
     /// The layers cannot be stacked.
     #[error("cannot stack {count} layers")]
     Overlay {
@@ -57,6 +66,20 @@ pub enum RootfsError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// Gives a new upper folder the mode, owner and attributes of the stack's root, which it hides.
+///
+/// # Errors
+/// When the layers cannot be read, or something cannot be set.
+pub fn prepare_upper(stack: &Stack, upper: BorrowedFd<'_>) -> Result<Metadata, RootfsError> {
+    let tree = stack.tree();
+    let root = match tree.root().map_err(RootfsError::Tree)? {
+        Some(root) => tree.entry(&root, b"").map_err(RootfsError::Tree)?.metadata,
+        None => Metadata { mode: 0o755, ..Metadata::default() },
+    };
+    layer::prepare_upper(upper, &root).map_err(|source| RootfsError::Upper { source })?;
+    Ok(root)
 }
 
 /// Mounts a stack with a writable folder on top; the mount is attached nowhere and ends with its descriptor.

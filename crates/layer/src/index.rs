@@ -101,6 +101,11 @@ impl Index {
         self.trailer.needs_base
     }
 
+    /// Whether the layer says what the root folder is like; otherwise it is as in the layers below.
+    pub fn lists_root(&self) -> bool {
+        self.trailer.lists_root
+    }
+
     /// Bytes of the image.
     pub(crate) fn read(&self, offset: u64, length: u64) -> Result<Cow<'_, [u8]>, IndexError> {
         let end = offset.checked_add(length).filter(|end| *end <= self.trailer.image_size);

@@ -226,17 +226,30 @@ impl Tree {
     /// # Errors
     /// When an index is damaged.
     pub fn entry(&self, node: &Node, path: &[u8]) -> Result<Entry, TreeError> {
-        let index = self.index(node.top)?;
-        let inode = index.inode(node.top.inode).map_err(at(node.top))?;
-        let kind = kind(index, &inode).map_err(at(node.top))?;
+        let place = self.described_by(node)?;
+        let index = self.index(place)?;
+        let inode = index.inode(place.inode).map_err(at(place))?;
+        let kind = kind(index, &inode).map_err(at(place))?;
         let metadata = Metadata {
             mode: u32::from(inode.mode) & 0o7777,
             uid: inode.uid,
             gid: inode.gid,
             mtime: inode.mtime,
-            xattrs: index.xattrs(&inode).map_err(at(node.top))?,
+            xattrs: index.xattrs(&inode).map_err(at(place))?,
         };
         Ok(Entry { path: path.to_vec(), kind, metadata })
+    }
+
+    /// Where a node's metadata is: of the root, in the topmost layer that lists it, since most do not.
+    fn described_by(&self, node: &Node) -> Result<Identity, TreeError> {
+        if node.top.inode == ROOT {
+            for place in std::iter::once(&node.top).chain(&node.below) {
+                if self.index(*place)?.lists_root() {
+                    return Ok(*place);
+                }
+            }
+        }
+        Ok(node.top)
     }
 
     /// How many names the node has in its layer.

@@ -274,10 +274,12 @@ impl fmt::Debug for FinishedLayer {
 impl FinishedLayer {
     /// Seals an image with the tar's digest; `None` if the tar is too long to be mounted.
     pub(crate) fn new(diff_id: DiffId, tar_size: u64, image: Image) -> Option<Self> {
-        let (content_size, needs_base, inodes) = (image.content_size, image.needs_base, image.inodes());
+        let (content_size, inodes) = (image.content_size, image.inodes());
+        let (needs_base, lists_root) = (image.needs_base, image.lists_root);
         let mut index = image.seal(&diff_id.0, tar_size)?;
         let image_size = index.len() as u64;
-        append_trailer(&mut index, &crate::index::Trailer { content_size, tar_size, inodes, needs_base, image_size });
+        let trailer = crate::index::Trailer { content_size, tar_size, inodes, needs_base, lists_root, image_size };
+        append_trailer(&mut index, &trailer);
         Some(Self { diff_id, tar_size, content_size, index })
     }
 

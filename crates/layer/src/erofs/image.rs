@@ -23,6 +23,8 @@ pub(crate) struct Image {
     pub(crate) content_size: u64,
     /// Holds something of the layers below.
     pub(crate) needs_base: bool,
+    /// The tar has an entry for the root.
+    pub(crate) lists_root: bool,
 }
 
 impl Image {
@@ -69,7 +71,7 @@ pub(super) fn build(tree: &Inodes) -> Result<Image, IndexingError> {
         write_inode(&mut bytes, &Writing { tree, reach: &reach, plan: &plan, starts: &starts }, number, *id);
     }
     let inodes = reach.order.len() as u64;
-    Ok(Image { bytes, time, inodes, content_size, needs_base: tree.needs_base })
+    Ok(Image { bytes, time, inodes, content_size, needs_base: tree.needs_base, lists_root: tree.lists_root() })
 }
 
 /// First blocks of the areas behind the inodes.

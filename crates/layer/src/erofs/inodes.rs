@@ -425,6 +425,11 @@ impl Inodes {
         Ok(Content::Mapped(Mapping::One(Address::Spill(self.spill(&bytes, path)?))))
     }
 
+    /// Whether the root has an entry of its own.
+    pub(super) fn lists_root(&self) -> bool {
+        matches!(&self.all[ROOT as usize].kind, Kind::Directory(directory) if directory.is_listed)
+    }
+
     /// Walks the folders without an entry of their own.
     fn inherit(&mut self, base: &Tree) -> Result<(), IndexingError> {
         let mut waiting = vec![(ROOT, Vec::new())];
@@ -437,7 +442,9 @@ impl Inodes {
                 let separator: &[u8] = if path.is_empty() { b"" } else { b"/" };
                 waiting.push((*child, [&path, separator, name].concat()));
             }
-            if directory.is_listed {
+            // A root that is not listed is looked for in the layers below when it is asked for, so that nearly no
+            // index depends on its base.
+            if directory.is_listed || id == ROOT {
                 continue;
             }
             let failed = |source| IndexingError::Base { path: Shown(&path).to_string(), source };

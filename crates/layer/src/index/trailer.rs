@@ -7,6 +7,7 @@ use crate::index::{IndexError, damaged};
 const MAGIC: &[u8; 8] = b"onggiidx";
 const VERSION: u32 = 1;
 const NEEDS_BASE: u32 = 1;
+const LISTS_ROOT: u32 = 2;
 pub(super) const SIZE: usize = 64;
 
 #[derive(Debug, Clone, Copy)]
@@ -15,6 +16,8 @@ pub(crate) struct Trailer {
     pub(crate) tar_size: u64,
     pub(crate) inodes: u64,
     pub(crate) needs_base: bool,
+    /// The tar has an entry for the root; otherwise the root is the one of the layers below.
+    pub(crate) lists_root: bool,
     pub(crate) image_size: u64,
 }
 
@@ -23,7 +26,8 @@ pub(crate) fn append(image: &mut Vec<u8>, trailer: &Trailer) {
     let mut bytes = [0; SIZE];
     bytes[..8].copy_from_slice(MAGIC);
     put32(&mut bytes, 8, VERSION);
-    put32(&mut bytes, 12, if trailer.needs_base { NEEDS_BASE } else { 0 });
+    let flag = |is_set: bool, flag: u32| if is_set { flag } else { 0 };
+    put32(&mut bytes, 12, flag(trailer.needs_base, NEEDS_BASE) | flag(trailer.lists_root, LISTS_ROOT));
     put64(&mut bytes, 16, trailer.content_size);
     put64(&mut bytes, 24, trailer.tar_size);
     put64(&mut bytes, 32, trailer.inodes);
@@ -62,6 +66,7 @@ impl Trailer {
             tar_size: number(24),
             inodes: number(32),
             needs_base: short(12) & NEEDS_BASE != 0,
+            lists_root: short(12) & LISTS_ROOT != 0,
             image_size,
         })
     }

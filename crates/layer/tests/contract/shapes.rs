@@ -153,7 +153,7 @@ fn implied_folders_keep_the_metadata_below_requires_root() {
         ]);
         stack.push(&[file("tmp/private/x", "x"), file("new/y", "y")]);
         let view = stack.view();
-        assert_eq!(view[&b""[..]].metadata.mode, 0o700);
+        assert_eq!(crate::view::tree_view(&stack.tree())[&b""[..]].metadata.mode, 0o700);
         let private = &view[&b"tmp/private"[..]].metadata;
         assert_eq!((private.mode, private.uid, private.gid, private.mtime.secs), (0o2750, 33, 34, 99));
         assert_eq!(private.xattrs, [xattr]);
