@@ -102,7 +102,7 @@ pub fn info(engine: &Engine) -> Result<Info, Error> {
         architecture: version.architecture,
         hostname: host.nodename().to_string_lossy().into_owned(),
         cpus: std::thread::available_parallelism().map_or(1, usize::from),
-        memory: u64::from(system.totalram).saturating_mul(u64::from(system.mem_unit)),
+        memory: system.totalram.saturating_mul(u64::from(system.mem_unit)),
         cgroup_version: cgroup_version().to_owned(),
         runtimes: ["onggi", "crun", "runc"].map(str::to_owned).to_vec(),
         is_root: rustix::process::geteuid().is_root(),
