@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use image::{Stack, Writable};
 use runtime::network::{AttachOptions, Attachment, Bridge, NetworkNamespace as Namespace, Owner, attach};
 use runtime::{BindMount, BindSource, ContainerSpec, Mount, NetworkNamespace, Process, Stdio, WindowSize};
-use rustix::fs::Mode;
 
 use crate::container::Container;
 use crate::executor::environment;
@@ -87,12 +86,8 @@ fn spec(engine: &Engine, container: &Container, stack: &Stack) -> Result<Contain
     let user = image::users::resolve(&tree, &record.user)
         .map_err(|error| failed(record, "cannot find the container's user", &error))?;
     let (upper, work) = (container.folder.subfolder("upper")?, container.folder.subfolder("work")?);
-    let root_mode = match tree.lookup(b"") {
-        Ok(Some(node)) => tree.entry(&node, b"").map_or(0o755, |root| root.metadata.mode),
-        _ => 0o755,
-    };
-    rustix::fs::fchmod(&upper, Mode::from_raw_mode(root_mode))
-        .map_err(|errno| failed(record, "cannot prepare the container's folder", &errno))?;
+    image::prepare_upper(stack, upper.as_fd())
+        .map_err(|error| failed(record, "cannot prepare the container's folder", &error))?;
     let writable = Writable { upper: upper.as_fd(), work: work.as_fd(), volatile: record.auto_remove };
     let rootfs = image::mount_rootfs(engine.store(), stack, writable)
         .map_err(|error| failed(record, "cannot mount the container's file system", &error))?;
