@@ -1,5 +1,7 @@
 //! One build, top to bottom: read, plan, solve, export.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
@@ -11,7 +13,7 @@ use crate::context::ContextError;
 use crate::export;
 use crate::plan::{BaseImage, FindImage, Plan, Planner, Problem};
 use crate::report::Reporter;
-use crate::solve::Solver;
+use crate::solve::{Holding, Solver};
 use crate::sources::Sources;
 use crate::{Event, RunNetwork, StepExecutor, StepOutcome};
 
@@ -50,7 +52,7 @@ pub struct BuildTools<'a> {
     pub progress: &'a (dyn Fn(Event) + Sync),
     /// The time, for what is new.
     pub clock: &'a (dyn Fn() -> jiff::Timestamp + Sync),
-    /// Set from outside to end the build.
+    /// Set from outside to end the build; set by the build itself when a stage fails, to end the others.
     pub cancelled: &'a AtomicBool,
 }
 
@@ -111,6 +113,13 @@ pub enum BuildError {
     Cancelled,
 }
 
+impl BuildError {
+    /// A layer that was there is gone.
+    pub(crate) fn is_lost_layer(&self) -> bool {
+        matches!(self, Self::Store(StoreError::LayerMissing(_)))
+    }
+}
+
 /// A finished build.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Built {
@@ -129,8 +138,15 @@ pub fn build(request: &BuildRequest, tools: &BuildTools<'_>) -> Result<Built, Bu
     let target = dockerfile.target(request.target.as_deref()).map_err(BuildError::Target)?;
     let plan = plan(request, tools, &reporter, &dockerfile, target)?;
     let sources = Sources::load(&plan, request.context.as_deref(), ignore, tools.store, &reporter)?;
-    let solved = Solver::new(request, tools, &reporter, &plan, &sources).solve();
-    let exported = solved.and_then(|stage| export::export(&stage, request, tools, &reporter));
+    let run = |holding| {
+        let solved = Solver::new(request, tools, &reporter, &plan, &sources).solve(holding);
+        solved.and_then(|stage| export::export(&stage, request, tools, &reporter))
+    };
+    let exported = match run(Holding::WhenNeeded) {
+        // Another process removed what was found here; what is held from now on stays.
+        Err(error) if error.is_lost_layer() => run(Holding::FromTheStart),
+        exported => exported,
+    };
     // What was learnt of the context holds even if a step failed.
     sources.remember(tools.store)?;
     Ok(Built { image: exported? })
@@ -182,7 +198,11 @@ fn plan(
     dockerfile: &Dockerfile,
     target: usize,
 ) -> Result<Plan, BuildError> {
-    let find_image = |name: &str| find_image(tools.store, reporter, name);
+    let known = RefCell::new(HashMap::new());
+    let find_image = |name: &str| {
+        let found: &mut HashMap<String, _> = &mut known.borrow_mut();
+        found.entry(canonical(name)).or_insert_with(|| find_image(tools.store, reporter, name)).clone()
+    };
     let find_image: FindImage<'_> = &find_image;
     let planner = Planner {
         dockerfile,
@@ -200,10 +220,14 @@ fn plan(
     Ok(plan)
 }
 
+/// Two ways to write the same name are looked up once.
+fn canonical(name: &str) -> String {
+    name.parse::<Reference>().map_or_else(|_| name.to_owned(), |name| name.with_default_tag().to_string())
+}
+
 /// An image of the store, by reference or ID.
 fn find_image(store: &Store, reporter: &Reporter<'_>, name: &str) -> Result<Option<BaseImage>, String> {
-    let reference = name.parse::<Reference>();
-    let shown = reference.as_ref().map_or_else(|_| name.to_owned(), |r| r.clone().with_default_tag().to_string());
+    let shown = canonical(name);
     let step = reporter.start(format!("[internal] load metadata for {shown}"));
     let found = image::find(store, name).and_then(|id| match id {
         Some(id) => image::manifest(store, id).map(Some),
@@ -221,7 +245,7 @@ fn find_image(store: &Store, reporter: &Reporter<'_>, name: &str) -> Result<Opti
 
 /// Layers that a step's record keeps alive; for removal.
 pub fn layers_of_record(record: &[u8]) -> Vec<oci::DiffId> {
-    crate::solve::StepRecord::parse(record).map_or_else(Vec::new, |record| vec![record.layer])
+    crate::stage_run::StepRecord::parse(record).map_or_else(Vec::new, |record| vec![record.layer])
 }
 
 /// Sizes as BuildKit prints them: base 1000, up to four digits (`884B`, `1.41kB`).

@@ -4,6 +4,7 @@
 //! the ignore file takes out whole are never opened. Contents are hashed only where the stat index does not know
 //! them, by two threads where there is enough to do.
 
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
@@ -19,7 +20,7 @@ use rustix::io::Errno;
 use store::{RecordKind, Store};
 
 use crate::source::{Content, Selection, SourceEntry};
-use crate::stat_index::{CLOCK_GRAIN_NS, Remembered, Stamp, StatIndex};
+use crate::stat_index::{Remembered, Stamp, StatIndex};
 
 /// Why files of the context cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -74,8 +75,8 @@ pub(crate) struct Context {
     /// Name of its stat index in the store.
     key: Digest,
     index: StatIndex,
-    /// What was hashed in this build.
-    fresh: Mutex<Vec<(Vec<u8>, Remembered)>>,
+    /// What was hashed in this build, by path.
+    fresh: Mutex<HashMap<Vec<u8>, Remembered>>,
     bytes_read: AtomicU64,
 }
 
@@ -109,7 +110,7 @@ impl Context {
             return Ok(());
         }
         let mut index = self.index;
-        index.update(fresh);
+        index.update(fresh.into_iter().collect());
         // Rows of files that are gone would stay for ever.
         let root = &self.root;
         index.retain(|path| rustix::fs::statat(root, path, AtFlags::SYMLINK_NOFOLLOW).is_ok());
@@ -149,11 +150,12 @@ impl Context {
         if verdict == Verdict::Skipped || verdict == Verdict::Ignored && !is_folder {
             return Err(ContextError::Ignored { path: lossy(path) });
         }
-        let mut entries = vec![entry(Vec::new(), &found.path, &found.stat, None)];
+        let root = found.path.clone();
+        let mut entries = vec![entry(Vec::new(), &found.stat, None)];
         if is_folder {
             let folder = self.open_below(&found.path, OFlags::DIRECTORY)?;
-            let mut walk = Walk { context: self, path: found.path, prefix: 0, entries };
-            walk.prefix = if walk.path.is_empty() { 0 } else { walk.path.len() + 1 };
+            let prefix = if root.is_empty() { 0 } else { root.len() + 1 };
+            let mut walk = Walk { context: self, path: found.path, prefix, entries };
             let matched = self.matched(&walk.path);
             walk.folder(&folder, &matched)?;
             entries = walk.entries;
@@ -161,7 +163,7 @@ impl Context {
                 return Err(ContextError::Ignored { path: lossy(path) });
             }
         }
-        Ok(Selection { name, entries })
+        Ok(Selection { name, root, is_unpacked: false, entries })
     }
 
     /// What the ignore rules know of a folder and those above it.
@@ -235,43 +237,45 @@ impl Context {
     }
 
     /// Fills in the digests of all regular files, from the index or by reading them.
-    pub(crate) fn digest(&self, entries: &mut [SourceEntry]) -> Result<(), ContextError> {
-        let mut unknown: Vec<&mut SourceEntry> = Vec::new();
-        for entry in entries {
-            let Content::Context(path) = &entry.content else { continue };
-            let stamp = entry.stamp.expect("files of the context have a stamp");
-            match self.index.get(path, stamp) {
-                Some(known) => {
-                    entry.digest = Some(known.digest);
-                    entry.metadata.xattrs.clone_from(&known.xattrs);
-                }
-                None => unknown.push(entry),
+    pub(crate) fn digest(&self, selection: &mut Selection) -> Result<(), ContextError> {
+        let mut entries = std::mem::take(&mut selection.entries);
+        let mut unknown: Vec<(Vec<u8>, &mut SourceEntry)> = Vec::new();
+        for entry in &mut entries {
+            let Content::Context(stamp) = entry.content else { continue };
+            let path = selection.path_of(entry);
+            match self.index.get(&path, stamp) {
+                Some(known) => known.fill(entry),
+                None => unknown.push((path, entry)),
             }
         }
-        let bytes: u64 = unknown.iter().map(|entry| size_of(&entry.kind)).sum();
-        let threads = if unknown.len() < 64 && bytes < 8 << 20 { 1 } else { parallelism() };
-        self.hash_all(unknown, threads)
+        if !unknown.is_empty() {
+            self.hash_all(unknown)?;
+        }
+        selection.entries = entries;
+        Ok(())
     }
 
-    fn hash_all(&self, unknown: Vec<&mut SourceEntry>, threads: usize) -> Result<(), ContextError> {
-        if threads <= 1 {
-            return unknown.into_iter().try_for_each(|entry| self.hash(entry, &mut vec![0; 1 << 17]));
+    fn hash_all(&self, unknown: Vec<(Vec<u8>, &mut SourceEntry)>) -> Result<(), ContextError> {
+        let bytes: u64 = unknown.iter().map(|(_, entry)| size_of(&entry.kind)).sum();
+        if unknown.len() < 64 && bytes < 8 << 20 {
+            let mut buffer = vec![0; 1 << 17];
+            return unknown.into_iter().try_for_each(|(path, entry)| self.hash(path, entry, &mut buffer));
         }
-        let slots: Vec<Mutex<Option<&mut SourceEntry>>> =
-            unknown.into_iter().map(|entry| Mutex::new(Some(entry))).collect();
+        let slots: Vec<Mutex<Option<(Vec<u8>, &mut SourceEntry)>>> =
+            unknown.into_iter().map(|file| Mutex::new(Some(file))).collect();
         let next = AtomicUsize::new(0);
         let work = || {
             let mut buffer = vec![0; 1 << 17];
             while let Some(slot) = slots.get(next.fetch_add(1, Ordering::Relaxed)) {
                 let taken = slot.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
-                if let Some(entry) = taken {
-                    self.hash(entry, &mut buffer)?;
+                if let Some((path, entry)) = taken {
+                    self.hash(path, entry, &mut buffer)?;
                 }
             }
             Ok(())
         };
         std::thread::scope(|scope| {
-            let workers: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+            let workers: Vec<_> = (1..parallelism()).map(|_| scope.spawn(work)).collect();
             let own = work();
             let others = workers
                 .into_iter()
@@ -280,41 +284,50 @@ impl Context {
         })
     }
 
-    fn hash(&self, entry: &mut SourceEntry, buffer: &mut [u8]) -> Result<(), ContextError> {
-        let Content::Context(path) = &entry.content else { return Ok(()) };
-        let began = now();
-        let mut file = self.open_file(path)?;
-        let mut hasher = Hasher::new();
-        let mut size = 0;
-        loop {
-            let count = file.read(buffer).map_err(|error| read_error(path, error))?;
-            if count == 0 {
+    /// Reads one file. One that changes meanwhile, such as a log, is read again before that is an error.
+    fn hash(&self, path: Vec<u8>, entry: &mut SourceEntry, buffer: &mut [u8]) -> Result<(), ContextError> {
+        const ATTEMPTS: usize = 3;
+        let Content::Context(stamp) = entry.content else { return Ok(()) };
+        if let Some(known) = self.lock_fresh().get(&path).filter(|known| known.stamp == stamp) {
+            known.fill(entry);
+            return Ok(());
+        }
+        for _ in 0..ATTEMPTS {
+            let began = now();
+            let mut file = self.open_file(&path)?;
+            let before = rustix::fs::fstat(&file).map_err(|errno| read_error(&path, errno.into()))?;
+            if kind_of(&before) != FileType::RegularFile {
                 break;
             }
-            hasher.update(&buffer[..count]);
-            size += count as u64;
+            let (digest, size) = hash_content(&mut file, buffer).map_err(|error| read_error(&path, error))?;
+            self.bytes_read.fetch_add(size, Ordering::Relaxed);
+            let xattrs = xattrs(&file).map_err(|errno| read_error(&path, errno.into()))?;
+            let after = rustix::fs::fstat(&file).map_err(|errno| read_error(&path, errno.into()))?;
+            if stamp_of(&before) != stamp_of(&after) || size != stamp_of(&after).size {
+                continue;
+            }
+            let stamp = stamp_of(&after);
+            entry.kind = EntryKind::File { size };
+            entry.metadata = metadata(&after);
+            entry.content = Content::Context(stamp);
+            let row = Remembered { stamp: stamp.if_trusted(began), digest, xattrs };
+            row.fill(entry);
+            if self.index.lookup(&path) != Some(&row) {
+                self.lock_fresh().insert(path, row);
+            }
+            return Ok(());
         }
-        self.bytes_read.fetch_add(size, Ordering::Relaxed);
-        let after = rustix::fs::fstat(&file).map_err(|errno| read_error(path, errno.into()))?;
-        let stamp = stamp(&after);
-        if Some(stamp) != entry.stamp || size != stamp.size {
-            return Err(ContextError::Changed { path: lossy(path) });
-        }
-        let xattrs = xattrs(&file).map_err(|errno| read_error(path, errno.into()))?;
-        let digest = hasher.finish();
-        entry.digest = Some(digest);
-        entry.metadata.xattrs.clone_from(&xattrs);
-        if stamp.ctime.max(stamp.mtime) + CLOCK_GRAIN_NS < began {
-            let row = (path.clone(), Remembered { stamp, digest, xattrs });
-            self.fresh.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(row);
-        }
-        Ok(())
+        Err(ContextError::Changed { path: lossy(&path) })
+    }
+
+    fn lock_fresh(&self) -> std::sync::MutexGuard<'_, HashMap<Vec<u8>, Remembered>> {
+        self.fresh.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// After copying: the file must still be the one whose digest is in the cache key.
-    pub(crate) fn check_unchanged(&self, file: &File, path: &[u8], known: Option<Stamp>) -> Result<(), ContextError> {
+    pub(crate) fn check_unchanged(file: &File, path: &[u8], known: Stamp) -> Result<(), ContextError> {
         let after = rustix::fs::fstat(file).map_err(|errno| read_error(path, errno.into()))?;
-        if known == Some(stamp(&after)) { Ok(()) } else { Err(ContextError::Changed { path: lossy(path) }) }
+        if known == stamp_of(&after) { Ok(()) } else { Err(ContextError::Changed { path: lossy(path) }) }
     }
 
     /// A name in the same folder that differs from a missing one in few letters, or only in case.
@@ -329,19 +342,32 @@ impl Context {
     }
 
     /// Which files differ from what the index says, for `--explain`: at most `limit` paths, and how many there are.
-    pub(crate) fn changed_files(&self, entries: &[SourceEntry], limit: usize) -> (Vec<String>, usize) {
-        let mut paths = Vec::new();
-        let mut count = 0;
-        for entry in entries {
-            let Content::Context(path) = &entry.content else { continue };
-            if self.index.lookup(path).is_none_or(|known| Some(known.digest) != entry.digest) {
-                count += 1;
-                if paths.len() < limit {
-                    paths.push(lossy(path));
+    pub(crate) fn changed_files<'s>(
+        &self,
+        selections: impl Iterator<Item = &'s Selection>,
+        limit: usize,
+    ) -> (Vec<String>, usize) {
+        let mut found: Vec<(Vec<u8>, &str)> = Vec::new();
+        for selection in selections {
+            let mut paths = HashSet::new();
+            for entry in selection.entries.iter().filter(|entry| matches!(entry.content, Content::Context(_))) {
+                let path = selection.path_of(entry);
+                match self.index.lookup(&path) {
+                    None => found.push((path.clone(), " (new)")),
+                    Some(known) if Some(known.digest) != entry.digest => found.push((path.clone(), "")),
+                    Some(_) => {}
                 }
+                paths.insert(path);
             }
+            let gone = self.index.below(&selection.root).filter(|path| !paths.contains(*path));
+            // What the ignore file leaves out by now may be there all the same.
+            let gone = gone.filter(|path| rustix::fs::statat(&self.root, *path, AtFlags::SYMLINK_NOFOLLOW).is_err());
+            found.extend(gone.map(|path| (path.to_vec(), " (gone)")));
         }
-        (paths, count)
+        found.sort_unstable_by(|one, other| crate::order::compare(&one.0, &other.0));
+        found.dedup();
+        let shown = found.iter().take(limit).map(|(path, what)| lossy(path) + what).collect();
+        (shown, found.len())
     }
 }
 
@@ -403,7 +429,7 @@ impl Walk<'_> {
             _ => None,
         };
         let own = self.entries.len();
-        self.entries.push(entry(self.path[self.prefix..].to_vec(), &self.path, &stat, target));
+        self.entries.push(entry(self.path[self.prefix..].to_vec(), &stat, target));
         if kind_of(&stat) == FileType::Directory {
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
             let opened =
@@ -440,40 +466,52 @@ fn list(folder: impl AsFd) -> rustix::io::Result<Vec<(Vec<u8>, FileType)>> {
     Ok(names)
 }
 
-/// A file as the image will have it: owned by root, whoever owns it here (Dockerfile reference, "COPY --chown").
-fn entry(path: Vec<u8>, full: &[u8], stat: &Stat, target: Option<Vec<u8>>) -> SourceEntry {
+fn hash_content(file: &mut File, buffer: &mut [u8]) -> std::io::Result<(Digest, u64)> {
+    let mut hasher = Hasher::new();
+    let mut size = 0;
+    loop {
+        let count = file.read(buffer)?;
+        if count == 0 {
+            return Ok((hasher.finish(), size));
+        }
+        hasher.update(&buffer[..count]);
+        size += count as u64;
+    }
+}
+
+fn entry(path: Vec<u8>, stat: &Stat, target: Option<Vec<u8>>) -> SourceEntry {
+    let (major, minor) = (rustix::fs::major(stat.st_rdev), rustix::fs::minor(stat.st_rdev));
     let kind = match kind_of(stat) {
         FileType::Directory => EntryKind::Directory,
         FileType::Symlink => EntryKind::Symlink { target: target.unwrap_or_default() },
         FileType::Fifo => EntryKind::Fifo,
-        FileType::CharacterDevice => {
-            EntryKind::CharDevice { major: rustix::fs::major(stat.st_rdev), minor: rustix::fs::minor(stat.st_rdev) }
-        }
-        FileType::BlockDevice => {
-            EntryKind::BlockDevice { major: rustix::fs::major(stat.st_rdev), minor: rustix::fs::minor(stat.st_rdev) }
-        }
+        FileType::CharacterDevice => EntryKind::CharDevice { major, minor },
+        FileType::BlockDevice => EntryKind::BlockDevice { major, minor },
         _ => EntryKind::File { size: stat.st_size.cast_unsigned() },
     };
     let is_file = matches!(kind, EntryKind::File { .. });
-    let metadata = Metadata {
+    SourceEntry {
+        path,
+        metadata: metadata(stat),
+        digest: None,
+        identity: (is_file && stat.st_nlink > 1).then_some((stat.st_dev, stat.st_ino)),
+        content: if is_file { Content::Context(stamp_of(stat)) } else { Content::None },
+        kind,
+    }
+}
+
+/// As the image will have it: owned by root, whoever owns it here (Dockerfile reference, "COPY --chown").
+fn metadata(stat: &Stat) -> Metadata {
+    Metadata {
         mode: stat.st_mode & 0o7777,
         uid: 0,
         gid: 0,
         mtime: Timestamp { secs: stat.st_mtime, nanos: u32::try_from(stat.st_mtime_nsec).unwrap_or(0) },
         xattrs: Vec::new(),
-    };
-    SourceEntry {
-        path,
-        metadata,
-        digest: None,
-        identity: (is_file && stat.st_nlink > 1).then_some((stat.st_dev, stat.st_ino)),
-        stamp: is_file.then(|| stamp(stat)),
-        content: if is_file { Content::Context(full.to_vec()) } else { Content::None },
-        kind,
     }
 }
 
-fn stamp(stat: &Stat) -> Stamp {
+fn stamp_of(stat: &Stat) -> Stamp {
     let nanoseconds = |secs: i64, nanos: u64| secs.saturating_mul(1_000_000_000).saturating_add_unsigned(nanos);
     Stamp {
         device: stat.st_dev,

@@ -4,8 +4,9 @@
 //! there already, and to refuse what the kernel would refuse (a folder over a file).
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
-use layer::{Entry, EntryKind, LayerWriter, Metadata, Node, Timestamp, Tree, TreeError};
+use layer::{Entry, EntryKind, LayerWriter, Metadata, Resolved, Timestamp, Tree, TreeError};
 use oci::{Digest, Hasher};
 
 use crate::context::{Context, ContextError};
@@ -38,16 +39,22 @@ pub enum CopyError {
         /// As written.
         pattern: String,
     },
-    /// Something in the base is in the way.
-    #[error("cannot copy a folder to `/{path}`, which is not a folder")]
+    /// There is no room for a folder.
+    #[error("`/{path}` in the image is not a folder")]
     NotFolder {
         /// Path in the image.
         path: String,
     },
-    /// Something in the base is in the way.
-    #[error("cannot copy a file to `/{path}`, which is a folder")]
+    /// There is no room for a file.
+    #[error("`/{path}` in the image is a folder")]
     IsFolder {
         /// Path in the image.
+        path: String,
+    },
+    /// Symbolic links of the image that lead in a circle.
+    #[error("too many symbolic links in `/{path}`")]
+    TooManyLinks {
+        /// The destination.
         path: String,
     },
     /// The layers of the base or the source cannot be read.
@@ -85,15 +92,19 @@ pub(crate) struct Placement {
 }
 
 /// All that reaches the image of some selections, as one digest: names, kinds, modes, owners, links, content. No times.
-pub(crate) fn files_digest(selections: &[Selection]) -> Digest {
+pub(crate) fn files_digest(selections: &[Arc<Selection>]) -> Digest {
     let mut hasher = Hasher::new();
     let mut text = Vec::with_capacity(256);
     let number = |text: &mut Vec<u8>, number: u64| text.extend_from_slice(&number.to_le_bytes());
     for selection in selections {
-        hasher.update(&[b'S']);
-        hasher.update(&Digest::of(&selection.name).as_bytes()[..]);
+        // Of a folder only the content is copied, not its name or mode.
+        let is_folder = selection.is_folder();
+        hasher.update(if is_folder { b"D" } else { b"F" });
+        if !is_folder {
+            hasher.update(&Digest::of(&selection.name).as_bytes()[..]);
+        }
         let mut names: HashMap<(u64, u64), usize> = HashMap::new();
-        for (place, entry) in selection.entries.iter().enumerate() {
+        for (place, entry) in selection.entries.iter().enumerate().skip(usize::from(is_folder)) {
             text.clear();
             text.push(b'E');
             number(&mut text, entry.path.len() as u64);
@@ -137,121 +148,9 @@ pub(crate) fn files_digest(selections: &[Selection]) -> Digest {
     hasher.finish()
 }
 
-/// Source paths that a pattern stands for, sorted; `names_in` lists a folder (name, is a folder).
-pub(crate) fn expand_pattern(
-    pattern: &str,
-    names_in: &dyn Fn(&[u8]) -> Result<Vec<(Vec<u8>, bool)>, CopyError>,
-) -> Result<Vec<Vec<u8>>, CopyError> {
-    let mut paths = vec![Vec::new()];
-    let mut components = pattern.split('/').filter(|part| !part.is_empty()).peekable();
-    while let Some(component) = components.next() {
-        let is_last = components.peek().is_none();
-        let matcher =
-            dockerfile::Pattern::new(component).map_err(|_| CopyError::Pattern { pattern: pattern.to_owned() })?;
-        let mut next = Vec::new();
-        for folder in &paths {
-            if !has_wildcard(component) {
-                next.push(join(folder, component.as_bytes()));
-                continue;
-            }
-            for (name, is_folder) in names_in(folder)? {
-                if (is_last || is_folder) && matcher.matches(&name) {
-                    next.push(join(folder, &name));
-                }
-            }
-        }
-        paths = next;
-    }
-    Ok(paths)
-}
-
-/// Whether a source word needs matching.
-pub(crate) fn has_wildcard(word: &str) -> bool {
-    word.contains(['*', '?', '[', '\\'])
-}
-
-/// The files of a stage or an image below a path, with their digests left out.
-pub(crate) fn select_from_tree(tree: &Tree, path: &[u8], origin: &str) -> Result<Selection, CopyError> {
-    let missing = || CopyError::NotFound { path: format!("/{}", lossy(path)), origin: origin.to_owned() };
-    let node = tree.resolve(path, true)?.node.ok_or_else(missing)?;
-    let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default().to_vec();
-    let mut entries = Vec::new();
-    collect(tree, Vec::new(), &node, &mut entries)?;
-    Ok(Selection { name, entries })
-}
-
-fn collect(tree: &Tree, path: Vec<u8>, node: &Node, entries: &mut Vec<SourceEntry>) -> Result<(), TreeError> {
-    let Entry { path, kind, metadata } = {
-        let mut entry = tree.entry(node, &path)?;
-        entry.path = path;
-        entry
-    };
-    let is_folder = kind == EntryKind::Directory;
-    let is_file = matches!(kind, EntryKind::File { .. });
-    let identity = node.identity();
-    entries.push(SourceEntry {
-        path: path.clone(),
-        kind,
-        metadata,
-        digest: None,
-        identity: is_file.then_some((u64::from(identity.layer), identity.inode)),
-        stamp: None,
-        content: if is_file { Content::Tree { tree: tree.clone(), node: node.clone() } } else { Content::None },
-    });
-    if is_folder {
-        for (name, child) in tree.read_dir(node)? {
-            collect(tree, join(&path, &name), &child, entries)?;
-        }
-    }
-    Ok(())
-}
-
-/// Names in a folder of a stage or image, and whether each is a folder.
-pub(crate) fn names_in_tree(tree: &Tree, folder: &[u8]) -> Result<Vec<(Vec<u8>, bool)>, CopyError> {
-    let Some(node) = tree.resolve(folder, true)?.node else { return Ok(Vec::new()) };
-    if tree.entry(&node, b"")?.kind != EntryKind::Directory {
-        return Ok(Vec::new());
-    }
-    let mut names = Vec::new();
-    for (name, child) in tree.read_dir(&node)? {
-        let is_folder = tree.entry(&child, b"")?.kind == EntryKind::Directory;
-        names.push((name, is_folder));
-    }
-    Ok(names)
-}
-
-/// Fills in the digests of files that come from layers, by reading them.
-pub(crate) fn digest_from_tree(entries: &mut [SourceEntry]) -> Result<(), CopyError> {
-    let mut buffer = vec![0; 1 << 17];
-    let mut known: HashMap<(u64, u64), Digest> = HashMap::new();
-    for entry in entries {
-        let Content::Tree { tree, node } = &entry.content else { continue };
-        if let Some(digest) = entry.identity.and_then(|identity| known.get(&identity)) {
-            entry.digest = Some(*digest);
-            continue;
-        }
-        let mut reader = tree.open(node)?;
-        let mut hasher = Hasher::new();
-        loop {
-            let count = std::io::Read::read(&mut reader, &mut buffer)
-                .map_err(|source| layer::WriteError::Read { path: lossy(&entry.path), source })?;
-            if count == 0 {
-                break;
-            }
-            hasher.update(&buffer[..count]);
-        }
-        let digest = hasher.finish();
-        entry.digest = Some(digest);
-        if let Some(identity) = entry.identity {
-            known.insert(identity, digest);
-        }
-    }
-    Ok(())
-}
-
 /// Writes selections into a layer on top of `base`.
 pub(crate) fn write(
-    selections: Vec<Selection>,
+    selections: &[Arc<Selection>],
     placement: &Placement,
     base: &Tree,
     context: Option<&Context>,
@@ -259,69 +158,77 @@ pub(crate) fn write(
 ) -> Result<(), CopyError> {
     let mut layout = Layout { base, placement, placed: Vec::new(), in_base: HashSet::new() };
     layout.place_all(selections)?;
-    let mut placed = layout.placed;
-    // Stable: of two sources with the same destination the later one wins.
-    placed.sort_by(|one, other| order::compare(&one.0, &other.0));
-    placed.reverse();
-    placed.dedup_by(|one, other| one.0 == other.0);
-    placed.reverse();
-    let mut first_names: HashMap<(u64, u64), Vec<u8>> = HashMap::new();
-    for (path, source) in placed {
-        let first = source.identity.and_then(|identity| first_names.get(&identity).cloned());
-        if let Some(target) = first {
-            let entry = Entry { path, kind: EntryKind::HardLink { target }, metadata: source.metadata };
-            writer.append(&entry, &mut std::io::empty())?;
+    // A hard link is one within its source, as with `cp -a`.
+    let mut first_names: HashMap<(usize, (u64, u64)), Vec<u8>> = HashMap::new();
+    for file in layout.in_order()? {
+        let Placed { path, kind, metadata, source } = file;
+        let Some((number, source)) = source else {
+            writer.append(&Entry { path, kind, metadata }, &mut std::io::empty())?;
             continue;
-        }
+        };
         if let Some(identity) = source.identity {
-            first_names.insert(identity, path.clone());
+            if let Some(first) = first_names.get(&(number, identity)) {
+                let kind = EntryKind::HardLink { target: first.clone() };
+                writer.append(&Entry { path, kind, metadata }, &mut std::io::empty())?;
+                continue;
+            }
+            first_names.insert((number, identity), path.clone());
         }
-        let entry = Entry { path, kind: source.kind, metadata: source.metadata };
-        match source.content {
+        let entry = Entry { path, kind, metadata };
+        match &source.content {
             Content::None => writer.append(&entry, &mut std::io::empty())?,
-            Content::Context(path) => {
+            Content::Context(stamp) => {
                 let context = context.expect("files of the context come with the context");
+                let path = selections[number].path_of(source);
                 let file = context.open_file(&path)?;
                 writer.append_file(&entry, &file)?;
-                context.check_unchanged(&file, &path, source.stamp)?;
+                Context::check_unchanged(&file, &path, *stamp)?;
             }
-            Content::Tree { tree, node } => writer.append(&entry, &mut tree.open(&node)?)?,
+            Content::Tree { tree, node } => writer.append(&entry, &mut tree.open(node)?)?,
         }
     }
     Ok(())
+}
+
+/// A file at its place in the image.
+struct Placed<'s> {
+    path: Vec<u8>,
+    kind: EntryKind,
+    metadata: Metadata,
+    /// Number of the selection that it comes from, and its entry there; `None` for folders on the way.
+    source: Option<(usize, &'s SourceEntry)>,
 }
 
 /// Decides the path of every file.
 struct Layout<'copy> {
     base: &'copy Tree,
     placement: &'copy Placement,
-    placed: Vec<(Vec<u8>, SourceEntry)>,
+    placed: Vec<Placed<'copy>>,
     /// Folders of the destination that are in the base.
     in_base: HashSet<Vec<u8>>,
 }
 
-impl Layout<'_> {
-    fn place_all(&mut self, selections: Vec<Selection>) -> Result<(), CopyError> {
-        let destination = self.base.resolve(&self.placement.destination, true)?;
-        let exists = match &destination.node {
-            Some(node) => Some(self.base.entry(node, b"")?.kind == EntryKind::Directory),
-            None => None,
-        };
-        let folders = selections.iter().any(Selection::is_folder);
+impl<'copy> Layout<'copy> {
+    fn place_all(&mut self, selections: &'copy [Arc<Selection>]) -> Result<(), CopyError> {
+        let destination = resolve(self.base, &self.placement.destination)?;
+        let exists = destination.node.map(|node| node.is_directory());
+        let folders = selections.iter().any(|selection| selection.is_folder());
         let into_folder = exists == Some(true) || self.placement.into_folder || folders;
         if exists == Some(false) && into_folder {
             return Err(CopyError::NotFolder { path: lossy(&destination.path) });
         }
         let path = destination.path;
-        let own_folder = if into_folder { path.clone() } else { parent(&path).to_vec() };
-        self.folders(&own_folder)?;
-        for selection in selections {
+        self.folders(if into_folder { &path } else { parent(&path) })?;
+        for (number, selection) in selections.iter().enumerate() {
             if selection.is_folder() {
-                self.folder_content(selection, &path, exists.is_some())?;
+                // The folder itself gives nothing, neither a name nor a mode: `COPY dir /new` makes `/new` anew.
+                for entry in &selection.entries[1..] {
+                    self.place(join(&path, &entry.path), number, selection, entry)?;
+                }
             } else {
                 let target = if into_folder { join(&path, &selection.name) } else { path.clone() };
-                for entry in selection.entries {
-                    self.place(target.clone(), entry)?;
+                for entry in &selection.entries {
+                    self.place(target.clone(), number, selection, entry)?;
                 }
             }
         }
@@ -335,61 +242,74 @@ impl Layout<'_> {
             end = path[end + 1..].iter().position(|byte| *byte == b'/').map_or(path.len(), |place| end + 1 + place);
             let folder = &path[..end];
             let metadata = match self.base.lookup(folder)? {
+                Some(node) if !node.is_directory() => return Err(CopyError::NotFolder { path: lossy(folder) }),
                 Some(node) => {
-                    let entry = self.base.entry(&node, folder)?;
-                    if entry.kind != EntryKind::Directory {
-                        return Err(CopyError::NotFolder { path: lossy(folder) });
-                    }
                     self.in_base.insert(folder.to_vec());
-                    entry.metadata
+                    self.base.entry(&node, folder)?.metadata
                 }
                 None => new_folder(self.placement.owner, self.placement.now),
             };
-            self.placed.push((folder.to_vec(), folder_entry(metadata)));
+            self.placed.push(Placed { path: folder.to_vec(), kind: EntryKind::Directory, metadata, source: None });
         }
         self.in_base.insert(Vec::new());
         Ok(())
     }
 
-    fn folder_content(&mut self, selection: Selection, path: &[u8], exists: bool) -> Result<(), CopyError> {
-        for mut entry in selection.entries {
-            if entry.path.is_empty() {
-                // A folder that is there keeps its metadata; a new one takes the source's.
-                if !exists && !path.is_empty() && entry.kind == EntryKind::Directory && !selection.name.is_empty() {
-                    self.place(path.to_vec(), entry)?;
-                }
-                continue;
-            }
-            let target = join(path, &std::mem::take(&mut entry.path));
-            self.place(target, entry)?;
-        }
-        Ok(())
-    }
-
-    fn place(&mut self, path: Vec<u8>, mut entry: SourceEntry) -> Result<(), CopyError> {
+    fn place(
+        &mut self,
+        path: Vec<u8>,
+        number: usize,
+        selection: &Selection,
+        entry: &'copy SourceEntry,
+    ) -> Result<(), CopyError> {
+        let mut metadata = entry.metadata.clone();
         if let Some((uid, gid)) = self.placement.owner {
-            (entry.metadata.uid, entry.metadata.gid) = (uid, gid);
+            (metadata.uid, metadata.gid) = (uid, gid);
         }
         if let Some(mode) = self.placement.mode
             && !matches!(entry.kind, EntryKind::Symlink { .. })
+            && !selection.is_unpacked
         {
-            entry.metadata.mode = mode;
+            metadata.mode = mode;
         }
         if self.in_base.contains(parent(&path))
             && let Some(node) = self.base.lookup(&path)?
         {
-            let there = self.base.entry(&node, &path)?.kind == EntryKind::Directory;
-            match (entry.kind == EntryKind::Directory, there) {
+            match (entry.kind == EntryKind::Directory, node.is_directory()) {
                 (true, true) => {
                     self.in_base.insert(path.clone());
                 }
+                (false, false) => {}
+                _ if selection.is_unpacked => {}
                 (true, false) => return Err(CopyError::NotFolder { path: lossy(&path) }),
                 (false, true) => return Err(CopyError::IsFolder { path: lossy(&path) }),
-                (false, false) => {}
             }
         }
-        self.placed.push((path, entry));
+        let kind = entry.kind.clone();
+        self.placed.push(Placed { path, kind, metadata, source: Some((number, entry)) });
         Ok(())
+    }
+
+    /// Each path once: of two sources with the same destination the later one wins.
+    fn in_order(self) -> Result<Vec<Placed<'copy>>, CopyError> {
+        let mut placed = self.placed;
+        // Stable, so that the later one stays the later one.
+        placed.sort_by(|one, other| order::compare(&one.path, &other.path));
+        let mut kept: Vec<Placed<'copy>> = Vec::with_capacity(placed.len());
+        for file in placed {
+            match kept.last_mut().filter(|last| last.path == file.path) {
+                None => kept.push(file),
+                Some(last) => {
+                    match (last.kind == EntryKind::Directory, file.kind == EntryKind::Directory) {
+                        (true, false) => return Err(CopyError::IsFolder { path: lossy(&file.path) }),
+                        (false, true) => return Err(CopyError::NotFolder { path: lossy(&file.path) }),
+                        _ => {}
+                    }
+                    *last = file;
+                }
+            }
+        }
+        Ok(kept)
     }
 }
 
@@ -401,38 +321,31 @@ pub(crate) fn make_folder(
     base: &Tree,
     writer: &mut LayerWriter,
 ) -> Result<(), CopyError> {
-    let resolved = base.resolve(path, true)?;
+    let resolved = resolve(base, path)?;
     if let Some(node) = &resolved.node {
-        return match base.entry(node, b"")?.kind {
-            EntryKind::Directory => Ok(()),
-            _ => Err(CopyError::NotFolder { path: lossy(&resolved.path) }),
-        };
+        return if node.is_directory() { Ok(()) } else { Err(CopyError::NotFolder { path: lossy(&resolved.path) }) };
     }
-    let placement = Placement { destination: resolved.path.clone(), into_folder: true, owner, mode: None, now };
+    let placement = Placement { destination: resolved.path, into_folder: true, owner, mode: None, now };
     let mut layout = Layout { base, placement: &placement, placed: Vec::new(), in_base: HashSet::new() };
-    layout.folders(&resolved.path)?;
-    for (path, folder) in layout.placed {
-        let entry = Entry { path, kind: folder.kind, metadata: folder.metadata };
-        writer.append(&entry, &mut std::io::empty())?;
+    layout.folders(&placement.destination)?;
+    for Placed { path, kind, metadata, .. } in layout.placed {
+        writer.append(&Entry { path, kind, metadata }, &mut std::io::empty())?;
     }
     Ok(())
+}
+
+/// Where a path of the image leads, links followed inside the image.
+fn resolve(base: &Tree, path: &[u8]) -> Result<Resolved, CopyError> {
+    base.resolve(path, true).map_err(|error| match error {
+        TreeError::NotDirectory { path } => CopyError::NotFolder { path },
+        TreeError::TooManyLinks { path } => CopyError::TooManyLinks { path },
+        error => error.into(),
+    })
 }
 
 fn new_folder(owner: Option<(u32, u32)>, now: Timestamp) -> Metadata {
     let (uid, gid) = owner.unwrap_or((0, 0));
     Metadata { mode: 0o755, uid, gid, mtime: now, xattrs: Vec::new() }
-}
-
-fn folder_entry(metadata: Metadata) -> SourceEntry {
-    SourceEntry {
-        path: Vec::new(),
-        kind: EntryKind::Directory,
-        metadata,
-        digest: None,
-        identity: None,
-        stamp: None,
-        content: Content::None,
-    }
 }
 
 fn parent(path: &[u8]) -> &[u8] {

@@ -58,7 +58,8 @@ fn publish(stage: &SolvedStage, request: &BuildRequest, tools: &BuildTools<'_>) 
             record
         }
     };
-    for row in config.history.iter_mut().rev().take_while(|row| row.created.is_none()) {
+    let own = &mut config.history[stage.inherited_rows..];
+    for row in own.iter_mut().rev().take_while(|row| row.created.is_none()) {
         row.created = Some(record.created.clone());
     }
     config.created = Some(record.created);

@@ -4,6 +4,7 @@
 //! exactly the metadata that reaches the image, never a time. The parent is named by its layers' content, so a step
 //! that ran again and made the same files does not invalidate what follows (decision 0007).
 
+use std::collections::HashSet;
 use std::fmt;
 
 use oci::{ChainId, Digest};
@@ -31,11 +32,11 @@ pub enum Field {
     Destination,
     /// Digest of the files and of their metadata that reaches the image.
     Files,
-    /// `--chown`, resolved.
+    /// `--chown`, as written: who that is follows from the layers below.
     Owner,
     /// `--chmod`.
     Mode,
-    /// How sources were named, where that decides the shape of the result.
+    /// How sources were named; only for saying what changed, the name of a result does not depend on it.
     Sources,
 }
 
@@ -95,9 +96,10 @@ impl CacheKey {
         self
     }
 
-    /// The name of the result in the store: digest of the printed form.
+    /// The name of the result in the store: digest of the printed form, without what only names things.
     pub fn digest(&self) -> Digest {
-        Digest::of(self.to_string().as_bytes())
+        let values = self.values.iter().filter(|(field, _)| *field != Field::Sources).cloned().collect();
+        Digest::of(Self { values }.to_string().as_bytes())
     }
 
     /// Reads the printed form back; `None` when it is not one.
@@ -111,33 +113,89 @@ impl CacheKey {
         values.filter(|values| !values.is_empty()).map(|values| Self { values })
     }
 
-    /// Whether an older key is of the same kind of step.
-    pub(crate) fn is_same_step(&self, older: &Self) -> bool {
+    /// What the step is about, whatever it stands on: what is run, or what is copied where.
+    pub(crate) fn subject(&self) -> Vec<String> {
+        let is_subject =
+            |field: Field| matches!(field, Field::Step | Field::Command | Field::Sources | Field::Destination);
+        let values = self.values.iter().filter(|(field, _)| is_subject(*field));
+        values.map(|(field, value)| format!("{}: {value}", field.name())).collect()
+    }
+
+    fn is_same_kind(&self, older: &Self) -> bool {
         self.values.first() == older.values.first()
     }
 
     /// How many values an older key has in common with this one.
-    pub(crate) fn likeness(&self, older: &Self) -> usize {
+    fn likeness(&self, older: &Self) -> usize {
         self.values.iter().filter(|value| older.values.contains(value)).count()
     }
 
-    /// The first value that differs from an older key of the same step.
+    /// The first value that differs from an older key of the same step; the layers below only if nothing else does.
     pub fn difference(&self, older: &Self) -> Option<CacheMiss> {
-        let absent = |key: &Self, field: Field, value: &str| !key.values.iter().any(|(f, v)| *f == field && v == value);
-        let own = self.values.iter().find(|(field, value)| absent(older, *field, value));
-        let theirs = older.values.iter().find(|(field, value)| absent(self, *field, value));
-        let changed = |field: Field, old: Option<&String>, new: Option<&String>| CacheMiss::Changed {
+        let changed = |field, old: Option<&str>, new: Option<&str>| CacheMiss::Changed {
             field,
-            old: old.cloned(),
-            new: new.cloned(),
+            old: old.map(str::to_owned),
+            new: new.map(str::to_owned),
         };
-        match (theirs, own) {
-            (Some((field, old)), Some((other, new))) if field == other => Some(changed(*field, Some(old), Some(new))),
-            (_, Some((field, new))) => Some(changed(*field, None, Some(new))),
-            (Some((field, old)), None) => Some(changed(*field, Some(old), None)),
-            (None, None) => None,
+        let own = self.only_here(older);
+        let theirs = older.only_here(self);
+        let Some((field, new)) = own.first() else {
+            return theirs.first().map(|(field, old)| changed(*field, Some(old), None));
+        };
+        // One variable that was replaced by another did not change.
+        let variable = |pair: &str| pair.split('=').next().map(str::to_owned);
+        let is_counterpart =
+            |other: &Field, old: &str| other == field && (*field != Field::Env || variable(old) == variable(new));
+        let old = theirs.iter().find(|(other, old)| is_counterpart(other, old)).map(|(_, old)| *old);
+        Some(changed(*field, old, Some(new)))
+    }
+
+    /// Values that another key has not, the parent last.
+    fn only_here(&self, other: &Self) -> Vec<(Field, &str)> {
+        let missing = self.values.iter().filter(|value| !other.values.contains(value));
+        let mut missing: Vec<(Field, &str)> = missing.map(|(field, value)| (*field, value.as_str())).collect();
+        missing.sort_by_key(|(field, _)| *field == Field::Parent);
+        missing
+    }
+}
+
+/// Why there is no result for a key. Of the older keys the one that the same instruction had is looked for: one about
+/// the same thing, or else the one most like it among those that no step of this build (`planned`) is about.
+pub(crate) fn reason(key: &CacheKey, older: &[CacheKey], planned: &HashSet<Vec<String>>) -> CacheMiss {
+    let subject = key.subject();
+    let same_kind = || older.iter().filter(|older| key.is_same_kind(older));
+    // Of several that are as good, the first.
+    let same_subject = best(same_kind().filter(|older| older.subject() == subject), |older| key.likeness(older));
+    let replaced = || {
+        let gone = same_kind().filter(|older| !planned.contains(&older.subject()));
+        best(gone, |older| (similarity(&subject, &older.subject()), key.likeness(older)))
+    };
+    match same_subject.or_else(replaced) {
+        None => CacheMiss::NeverBuilt,
+        Some(older) => key.difference(older).unwrap_or(CacheMiss::Removed),
+    }
+}
+
+/// The key with the highest score; of several the first.
+fn best<'k, S: Ord>(keys: impl Iterator<Item = &'k CacheKey>, score: impl Fn(&CacheKey) -> S) -> Option<&'k CacheKey> {
+    let mut best: Option<(S, &CacheKey)> = None;
+    for key in keys {
+        let score = score(key);
+        if best.as_ref().is_none_or(|(highest, _)| score > *highest) {
+            best = Some((score, key));
         }
     }
+    best.map(|(_, key)| key)
+}
+
+/// How much of two texts is the same from the front and from the back, in thousandths of the longer one.
+fn similarity(one: &[String], other: &[String]) -> usize {
+    let (one, other) = (one.join("\n"), other.join("\n"));
+    let (one, other) = (one.as_bytes(), other.as_bytes());
+    let front = one.iter().zip(other).take_while(|(a, b)| a == b).count();
+    let (one_rest, other_rest) = (&one[front..], &other[front..]);
+    let back = one_rest.iter().rev().zip(other_rest.iter().rev()).take_while(|(a, b)| a == b).count();
+    (front + back) * 1000 / one.len().max(other.len()).max(1)
 }
 
 /// One value a line; line breaks and backslashes within a value are escaped.
@@ -200,6 +258,7 @@ impl fmt::Display for CacheMiss {
             Self::NeverBuilt => f.write_str("no earlier build of this context had this step"),
             Self::Removed => f.write_str("the result of the same step has been removed"),
             Self::Changed { field: Field::Parent, .. } => f.write_str("the layers below changed"),
+            Self::Changed { field: Field::Files, .. } => f.write_str("files changed (names, modes, owners or content)"),
             Self::Changed { field, old, new } => {
                 write!(f, "{} changed", field.name())?;
                 match (old, new) {

@@ -1,8 +1,8 @@
 //! Dockerfile instructions become a graph of steps, solved with the cache.
 //!
 //! Reading order: `build` is one build from top to bottom; `plan` turns instructions into steps with every value
-//! final; `sources` finds the files of the context; `solve` takes each step from the cache or makes it (`copy`, `run`);
-//! `key` says what identifies a result; `export` publishes the image. This crate starts no process (it takes a
+//! final; `sources` finds the files of the context; `solve` runs the stages, `stage_run` the steps of one, each from the
+//! cache or made (`copy`, `run`); `key` says what identifies a result; `export` publishes the image. This crate starts no process (it takes a
 //! [`StepExecutor`]) and speaks no HTTP.
 
 mod build;
@@ -10,8 +10,11 @@ mod context;
 mod copy;
 mod executor;
 mod export;
+mod failure;
 mod key;
+mod new_layer;
 mod order;
+mod pattern;
 mod plan;
 mod progress;
 mod report;
@@ -19,7 +22,9 @@ mod run;
 mod solve;
 mod source;
 mod sources;
+mod stage_run;
 mod stat_index;
+mod tree_source;
 mod unpack;
 mod variables;
 

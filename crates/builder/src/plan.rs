@@ -4,6 +4,7 @@
 //! and base images found and all mistakes reported here. What is left is a list of steps for each stage, with every
 //! value final.
 
+mod go;
 mod metadata;
 mod steps;
 
@@ -70,6 +71,13 @@ pub struct BaseImage {
     pub manifest: oci::Digest,
 }
 
+impl BaseImage {
+    /// A name with the digest of the manifest behind it, unless one was typed.
+    pub(crate) fn with_digest(&self, name: &str) -> String {
+        if name.contains('@') { name.to_owned() } else { format!("{name}@{}", self.manifest) }
+    }
+}
+
 /// Finds images for FROM and COPY --from. The store, in a build; a table, in tests.
 pub type FindImage<'a> = &'a dyn Fn(&str) -> Result<Option<BaseImage>, String>;
 
@@ -80,6 +88,14 @@ pub(crate) struct Plan {
     pub(crate) stages: Vec<Option<StagePlan>>,
     pub(crate) target: usize,
     pub(crate) warnings: Vec<Problem>,
+}
+
+impl Plan {
+    /// A stage's name or number, for messages.
+    pub(crate) fn stage_name(&self, index: usize) -> String {
+        let label = self.stages[index].as_ref().map_or("", |stage| stage.label.trim_end());
+        if label.is_empty() { index.to_string() } else { label.to_owned() }
+    }
 }
 
 /// What a stage begins with.
@@ -104,7 +120,6 @@ pub(crate) struct StagePlan {
     pub(crate) history: Vec<PlannedRow>,
     /// What later stages inherit.
     scope: Scope,
-    cmd_is_own: bool,
 }
 
 /// A step that makes a layer.
@@ -113,7 +128,6 @@ pub(crate) struct PlannedStep {
     /// `[2/3] COPY app.js .`
     pub(crate) name: String,
     pub(crate) span: Span,
-    pub(crate) line: usize,
     pub(crate) op: Op,
 }
 
@@ -259,24 +273,39 @@ impl Planner<'_> {
         problems: &mut Vec<Problem>,
     ) -> Option<StagePlan> {
         let (base, shown) = self.base(index, stage, arguments, problems)?;
-        let (config, scope, cmd_is_own) = match &base {
-            Base::Scratch => (ImageConfig::scratch(self.platform), Scope::default(), true),
-            Base::Image { image, .. } => (inherit(&image.config), Scope::default(), false),
+        let (config, scope) = match &base {
+            Base::Scratch => (self.scratch(), Scope::default()),
+            Base::Image { image, .. } => (inherit(&image.config), Scope::default()),
             Base::Stage(parent) => {
                 let parent = earlier.get(*parent)?.as_ref()?;
-                (parent.config.clone(), parent.scope.clone(), parent.cmd_is_own)
+                (parent.config.clone(), parent.scope.clone())
             }
         };
         let triggers = self.triggers(stage, &config, problems);
         let mut run = steps::StagePlanner::new(self, arguments, earlier, index, scope, config, problems);
-        run.cmd_is_own = cmd_is_own;
         let counts_base = matches!(base, Base::Image { .. });
-        run.count(counts_base, triggers.iter().chain(&stage.instructions));
+        run.count(counts_base, &triggers, &stage.instructions);
         let from_name = if counts_base { run.numbered(&shown) } else { shown };
-        for instruction in triggers.iter().chain(&stage.instructions) {
+        run.triggers(&triggers);
+        for instruction in &stage.instructions {
             run.instruction(instruction);
         }
         Some(run.finish(base, from_name))
+    }
+
+    /// What `FROM scratch` begins with: nothing but what every image has.
+    fn scratch(&self) -> ImageConfig {
+        let mut config = inherit(&ImageConfig::scratch(self.platform));
+        "/".clone_into(&mut config.config.working_dir);
+        config
+    }
+
+    /// Whether the stage is all that the file speaks of; steps need no name before their numbers then.
+    fn is_alone(&self) -> bool {
+        let [stage] = self.dockerfile.stages.as_slice() else { return false };
+        let copies_image =
+            |instruction: &Instruction| matches!(&instruction.kind, InstructionKind::Copy(copy) if copy.from.is_some());
+        !stage.instructions.iter().any(copies_image)
     }
 
     /// Resolves FROM; gives the base and the text of its step.
@@ -317,8 +346,7 @@ impl Planner<'_> {
             return Some((Base::Stage(parent), format!("FROM {word}")));
         }
         let (image, name) = self.image(&word, stage.base.span, problems)?;
-        let digest = if name.contains('@') { String::new() } else { format!("@{}", image.manifest) };
-        let shown = format!("FROM {name}{digest}");
+        let shown = format!("FROM {}", image.with_digest(&name));
         Some((Base::Image { image: Box::new(image), name }, shown))
     }
 

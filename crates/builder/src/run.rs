@@ -8,9 +8,10 @@ use oci::DiffId;
 
 use crate::build::{BuildError, BuildTools};
 use crate::executor::RunRequest;
+use crate::failure::{causes, internal};
+use crate::new_layer::NewLayer;
 use crate::plan::{PlannedStep, Problem, RunOp};
 use crate::report::Step;
-use crate::solve::{begin_layer, finish_layer, internal};
 
 /// Runs a step's command on top of `stack` and gives the layer that it made.
 pub(crate) fn run(
@@ -46,12 +47,12 @@ pub(crate) fn run(
     if code != 0 {
         return Err(failed(op, planned, code));
     }
-    let (sink, mut writer) = begin_layer(tools.store)?;
+    let mut new = NewLayer::begin(tools.store)?;
     let tree = stack.tree();
     let options = DiffOptions { base: Some(&tree), root: Some(&root), ..DiffOptions::default() };
-    layer::diff(upper.as_fd(), &options, &mut writer)
+    layer::diff(upper.as_fd(), &options, &mut new.writer)
         .map_err(|error| internal("read what the command changed", &error))?;
-    finish_layer(tools.store, sink, writer)
+    new.finish(tools.store)
 }
 
 /// Mode, owner and attributes of `/` as the layers below have it.
@@ -88,8 +89,8 @@ fn shown(op: &RunOp) -> String {
 }
 
 fn not_run(planned: &PlannedStep, error: &(dyn std::error::Error + 'static)) -> BuildError {
-    let problem = Problem::error(planned.span, format!("line {}: the command could not be run", planned.line));
-    let mut causes = vec![error.to_string()];
-    causes.extend(crate::solve::causes(error));
-    BuildError::Step { problem, causes, exit_code: None }
+    let problem = Problem::error(planned.span, "the command could not be run");
+    let mut chain = vec![error.to_string()];
+    chain.extend(causes(error));
+    BuildError::Step { problem, causes: chain, exit_code: None }
 }

@@ -6,7 +6,7 @@ use oci::Digest;
 use crate::stat_index::Stamp;
 
 /// One file of a selection.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct SourceEntry {
     /// Path below the selected folder; empty for the folder itself, or for a selected file.
     pub(crate) path: Vec<u8>,
@@ -16,27 +16,29 @@ pub(crate) struct SourceEntry {
     pub(crate) digest: Option<Digest>,
     /// Set where the file may have further names in the same selection.
     pub(crate) identity: Option<(u64, u64)>,
-    /// Set for regular files of the context.
-    pub(crate) stamp: Option<Stamp>,
     pub(crate) content: Content,
 }
 
 /// Where a regular file's bytes are.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) enum Content {
     /// It is no regular file.
     None,
-    /// In the context, at this path.
-    Context(Vec<u8>),
+    /// In the context, at the selection's path and the entry's; as it was when it was looked at.
+    Context(Stamp),
     /// In the layers of a stage or image, or in an archive.
     Tree { tree: Tree, node: Node },
 }
 
 /// What one source word of COPY or ADD stands for.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Selection {
     /// Last component of the source's path, which a file keeps when it is copied into a folder.
     pub(crate) name: Vec<u8>,
+    /// Where it is in the context, links resolved.
+    pub(crate) root: Vec<u8>,
+    /// It is the content of an archive, which replaces what is in its way.
+    pub(crate) is_unpacked: bool,
     /// Sorted; the selected folder or file itself comes first.
     pub(crate) entries: Vec<SourceEntry>,
 }
@@ -44,5 +46,14 @@ pub(crate) struct Selection {
 impl Selection {
     pub(crate) fn is_folder(&self) -> bool {
         self.entries.first().is_some_and(|entry| entry.kind == EntryKind::Directory)
+    }
+
+    /// An entry's path in the context.
+    pub(crate) fn path_of(&self, entry: &SourceEntry) -> Vec<u8> {
+        match (self.root.as_slice(), entry.path.as_slice()) {
+            (root, b"") => root.to_vec(),
+            (b"", path) => path.to_vec(),
+            (root, path) => [root, b"/", path].concat(),
+        }
     }
 }

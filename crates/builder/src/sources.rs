@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use dockerfile::IgnoreFile;
 use oci::Digest;
@@ -11,14 +12,15 @@ use crate::StepOutcome;
 use crate::build::{BuildError, bytes};
 use crate::context::{Context, ContextError};
 use crate::copy::{self, CopyError};
+use crate::pattern;
 use crate::plan::{CopyFrom, CopyOp, CopySource, Op, Plan, Problem};
 use crate::report::Reporter;
 use crate::source::Selection;
 
 /// What one COPY or ADD takes.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Prepared {
-    pub(crate) selections: Vec<Selection>,
+    pub(crate) selections: Vec<Arc<Selection>>,
     /// Of all that reaches the image.
     pub(crate) digest: Digest,
 }
@@ -47,10 +49,17 @@ impl Sources {
         }
         let Some(folder) = folder else { return Err(BuildError::Dockerfile(without_context(&wanted))) };
         let step = reporter.start("[internal] load build context");
-        let context = Context::open(store, folder, ignore)?;
+        let context = match Context::open(store, folder, ignore) {
+            Ok(context) => context,
+            Err(error) => {
+                step.finish(StepOutcome::Failed(error.to_string()));
+                return Err(error.into());
+            }
+        };
         let mut problems = Vec::new();
+        let mut found = Found { context: &context, by_path: HashMap::new() };
         for (place, op) in wanted {
-            match prepare(&context, op) {
+            match found.prepare(op) {
                 Ok(prepared) => {
                     sources.prepared.insert(place, prepared);
                 }
@@ -103,41 +112,63 @@ fn without_context(wanted: &[(Place, &CopyOp)]) -> Vec<Problem> {
     wanted.iter().filter_map(|(_, op)| op.sources.first().map(problem)).collect()
 }
 
-fn prepare(context: &Context, op: &CopyOp) -> Result<Prepared, Vec<Problem>> {
-    let mut selections = Vec::new();
-    let mut problems = Vec::new();
-    for source in &op.sources {
-        match select(context, source) {
-            Ok(found) => selections.extend(found),
-            Err(error) => problems.push(problem(context, source, &error)),
-        }
-    }
-    if !problems.is_empty() {
-        return Err(problems);
-    }
-    if selections.is_empty() {
-        let patterns: Vec<&str> = op.sources.iter().map(|source| source.word.as_str()).collect();
-        let error = CopyError::NoMatch { patterns: patterns.join(" ") };
-        return Err(op.sources.first().map(|source| problem(context, source, &error)).into_iter().collect());
-    }
-    for selection in &mut selections {
-        context.digest(&mut selection.entries).map_err(|error| {
-            op.sources.first().map(|source| problem(context, source, &error.into())).into_iter().collect::<Vec<_>>()
-        })?;
-    }
-    let digest = copy::files_digest(&selections);
-    Ok(Prepared { selections, digest })
+/// What was found so far: several steps may copy the same folder, which is looked at once.
+struct Found<'c> {
+    context: &'c Context,
+    by_path: HashMap<Vec<u8>, Arc<Selection>>,
 }
 
-/// Sources are taken from the context's root, however they are written (D073).
-fn select(context: &Context, source: &CopySource) -> Result<Vec<Selection>, CopyError> {
-    if !copy::has_wildcard(&source.word) {
-        let path = crate::plan::inside("/", &source.word);
-        return Ok(vec![context.select(&path)?]);
+impl Found<'_> {
+    fn prepare(&mut self, op: &CopyOp) -> Result<Prepared, Vec<Problem>> {
+        let mut selections = Vec::new();
+        let mut problems = Vec::new();
+        for source in &op.sources {
+            match self.select_all(&source.word) {
+                Ok(found) => selections.extend(found),
+                Err(error) => problems.push(problem(self.context, source, &error)),
+            }
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        if selections.is_empty() {
+            let patterns: Vec<&str> = op.sources.iter().map(|source| source.word.as_str()).collect();
+            let error = CopyError::NoMatch { patterns: patterns.join(" ") };
+            return Err(op.sources.first().map(|source| problem(self.context, source, &error)).into_iter().collect());
+        }
+        let digest = copy::files_digest(&selections);
+        Ok(Prepared { selections, digest })
     }
-    let names_in = |folder: &[u8]| context.names_in(folder).map_err(CopyError::from);
-    let paths = copy::expand_pattern(&source.word, &names_in)?;
-    paths.iter().map(|path| context.select(path).map_err(CopyError::from)).collect()
+
+    /// Sources are taken from the context's root, however they are written (D073).
+    fn select_all(&mut self, word: &str) -> Result<Vec<Arc<Selection>>, CopyError> {
+        if !pattern::has_wildcard(word) {
+            return Ok(vec![self.select(crate::plan::inside("/", word))?]);
+        }
+        let names_in = |folder: &[u8]| self.context.names_in(folder).map_err(CopyError::from);
+        let paths = pattern::expand(word, &names_in)?;
+        let mut selections = Vec::new();
+        for path in paths {
+            match self.select(path) {
+                Ok(selection) => selections.push(selection),
+                // What the pattern promises need not be there.
+                Err(ContextError::NotFound { .. } | ContextError::Ignored { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(selections)
+    }
+
+    fn select(&mut self, path: Vec<u8>) -> Result<Arc<Selection>, ContextError> {
+        if let Some(selection) = self.by_path.get(&path) {
+            return Ok(Arc::clone(selection));
+        }
+        let mut selection = self.context.select(&path)?;
+        self.context.digest(&mut selection)?;
+        let selection = Arc::new(selection);
+        self.by_path.insert(path, Arc::clone(&selection));
+        Ok(selection)
+    }
 }
 
 fn problem(context: &Context, source: &CopySource, error: &CopyError) -> Problem {
@@ -153,6 +184,9 @@ fn problem(context: &Context, source: &CopySource, error: &CopyError) -> Problem
                 None => problem.with_help(format!("create `{}`, or give another context", source.word)),
             }
         }
+        CopyError::Context(ContextError::Changed { .. }) => problem.with_help(
+            "build again; if something keeps writing to the file, leave it out with a line in .dockerignore",
+        ),
         CopyError::NoMatch { .. } => {
             problem.with_help("check the pattern, and that .dockerignore does not leave the files out")
         }

@@ -1,11 +1,14 @@
 //! What the files of a context held when they were last read, so that unchanged ones are not read again.
 //!
 //! A file counts as unchanged when device, inode, size, modification and status-change time are the same. As git
-//! does, a file that changed within the clock's grain of the moment it was read is not remembered at all: it will be
-//! read again next time (decision D6 of the design: when in doubt, hash).
+//! does, a file that changed within the clock's grain of the moment it was read is not trusted: it will be read again
+//! next time (decision D6 of the design: when in doubt, hash). Its digest is kept all the same, for saying what
+//! changed.
 
 use layer::Xattr;
 use oci::Digest;
+
+use crate::source::SourceEntry;
 
 /// Identity and version of a file, from `statx`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +18,25 @@ pub(crate) struct Stamp {
     pub(crate) size: u64,
     pub(crate) mtime: i64,
     pub(crate) ctime: i64,
+}
+
+impl Stamp {
+    /// No file is like this.
+    const UNTRUSTED: Self = Self { device: 0, inode: 0, size: 0, mtime: 0, ctime: 0 };
+
+    /// The stamp of a file that was read from `began` on, in nanoseconds. Every change sets the status-change time to
+    /// the clock's, so one that follows within the clock's grain would not show.
+    pub(crate) fn if_trusted(self, began: i64) -> Self {
+        if self.ctime.saturating_add(CLOCK_GRAIN_NS) < began { self } else { Self::UNTRUSTED }
+    }
+}
+
+impl Remembered {
+    /// Gives an entry what is known of it.
+    pub(crate) fn fill(&self, entry: &mut SourceEntry) {
+        entry.digest = Some(self.digest);
+        entry.metadata.xattrs.clone_from(&self.xattrs);
+    }
 }
 
 /// What a file held.
@@ -31,10 +53,10 @@ pub(crate) struct StatIndex {
     rows: Vec<(Vec<u8>, Remembered)>,
 }
 
-const MAGIC: &[u8; 16] = b"onggi context 1\n";
+const MAGIC: &[u8; 16] = b"onggi context 2\n";
 
 /// The kernel's coarsest clock for file times: one tick at 100 Hz.
-pub(crate) const CLOCK_GRAIN_NS: i64 = 10_000_000;
+const CLOCK_GRAIN_NS: i64 = 10_000_000;
 
 impl StatIndex {
     /// Reads the form of [`StatIndex::to_bytes`]. Damage costs a new look at every file, no more.
@@ -51,6 +73,16 @@ impl StatIndex {
     pub(crate) fn lookup(&self, path: &[u8]) -> Option<&Remembered> {
         let row = self.rows.binary_search_by(|(known, _)| crate::order::compare(known, path)).ok()?;
         Some(&self.rows[row].1)
+    }
+
+    /// Paths within a folder, or the path itself.
+    pub(crate) fn below<'i>(&'i self, folder: &'i [u8]) -> impl Iterator<Item = &'i [u8]> {
+        // In the order of paths, all that is in a folder stands together.
+        let from = self.rows.partition_point(|(path, _)| crate::order::compare(path, folder).is_lt());
+        let is_within = move |path: &[u8]| {
+            folder.is_empty() || path.strip_prefix(folder).is_some_and(|rest| matches!(rest, [] | [b'/', ..]))
+        };
+        self.rows[from..].iter().map(|(path, _)| path.as_slice()).take_while(move |path| is_within(path))
     }
 
     /// Puts newer rows in place of older ones.

@@ -3,49 +3,52 @@
 use std::io::{Read, Seek};
 use std::sync::Arc;
 
-use layer::{Decoder, EntryKind, Index, Layer, Tree};
+use layer::{Decoder, Index, Layer, Tree};
 use store::Store;
 
 use crate::context::Context;
-use crate::copy::{self, CopyError};
+use crate::copy::CopyError;
 use crate::source::{Content, Selection};
+use crate::tree_source;
 
 /// Puts the content of archives in the place of the archives. Other files stay as they are.
 pub(crate) fn unpack_archives(
-    selections: Vec<Selection>,
+    selections: &[Arc<Selection>],
     context: Option<&Context>,
     store: &Store,
-) -> Result<Vec<Selection>, CopyError> {
-    let Some(context) = context else { return Ok(selections) };
-    selections.into_iter().map(|selection| unpack(selection, context, store)).collect()
+) -> Result<Vec<Arc<Selection>>, CopyError> {
+    let Some(context) = context else { return Ok(selections.to_vec()) };
+    let unpacked = selections
+        .iter()
+        .map(|selection| Ok(unpack(selection, context, store)?.map_or_else(|| Arc::clone(selection), Arc::new)));
+    unpacked.collect()
 }
 
-fn unpack(selection: Selection, context: &Context, store: &Store) -> Result<Selection, CopyError> {
-    let Some(Content::Context(path)) = selection.entries.first().map(|entry| &entry.content) else {
-        return Ok(selection);
-    };
-    let name = String::from_utf8_lossy(path).into_owned();
+/// What is in an archive; `None` for what is none.
+fn unpack(selection: &Selection, context: &Context, store: &Store) -> Result<Option<Selection>, CopyError> {
+    let Some(entry) = selection.entries.first() else { return Ok(None) };
+    let Content::Context(stamp) = entry.content else { return Ok(None) };
+    let path = selection.path_of(entry);
+    let name = String::from_utf8_lossy(&path).into_owned();
     let broken = |source: Box<dyn std::error::Error + Send + Sync>| CopyError::Archive { path: name.clone(), source };
-    let mut file = context.open_file(path)?;
+    let mut file = context.open_file(&path)?;
     let mut first = [0; 512];
     let length = Decoder::new(&file).and_then(|mut decoder| read_full(&mut decoder, &mut first));
     // What cannot be decoded is no archive: it is copied as it is, as Docker does.
     if !matches!(length, Ok(512)) || !layer::is_tar(&first) {
-        return Ok(selection);
+        return Ok(None);
     }
     file.rewind().map_err(|error| broken(error.into()))?;
     let sink = store.layer_sink().map_err(|error| broken(error.into()))?;
     let copy = sink.file().map_err(|error| broken(error.into()))?;
     let decoder = Decoder::new(&file).map_err(|error| broken(error.into()))?;
     let finished = layer::ingest(decoder, copy, None).map_err(|error| broken(error.into()))?;
+    Context::check_unchanged(&file, &path, stamp)?;
     let index = Index::from_bytes(finished.index).map_err(|error| broken(error.into()))?;
     let tar = sink.file().map_err(|error| broken(error.into()))?;
     let tree = Tree::new(vec![Layer { index: Arc::new(index), tar: Arc::new(tar) }]);
-    let mut unpacked = copy::select_from_tree(&tree, b"", &name)?;
-    // The archive's own root says nothing about the folder that it is unpacked into.
-    unpacked.name.clear();
-    debug_assert!(unpacked.entries.first().is_some_and(|root| root.kind == EntryKind::Directory));
-    Ok(unpacked)
+    let unpacked = tree_source::select(&tree, b"", &name)?;
+    Ok(Some(Selection { is_unpacked: true, ..unpacked }))
 }
 
 fn read_full(reader: &mut impl Read, buffer: &mut [u8]) -> std::io::Result<usize> {

@@ -85,10 +85,12 @@ impl Scope {
         }
     }
 
-    /// ARG: declares an argument.
+    /// ARG: declares an argument, or gives one that is declared another value.
     pub(crate) fn declare(&mut self, name: &str, value: Option<String>) {
-        self.args.retain(|(known, _)| known != name);
-        self.args.push((name.to_owned(), value));
+        match self.args.iter_mut().find(|(known, _)| known == name) {
+            Some((_, known)) => *known = value.or_else(|| known.take()),
+            None => self.args.push((name.to_owned(), value)),
+        }
     }
 
     /// Arguments as history and RUN see them: with the environment's value where both have the name.

@@ -39,21 +39,17 @@ fn open(store: &Store, name: &str) -> Result<rustix::fd::OwnedFd, StoreError> {
 }
 
 impl Store {
-    /// Takes the right to run one step, so that two processes do not do the same work; `waiting` is called once
-    /// when another process has it.
+    /// Takes the right to run one step, so that two processes do not do the same work; `None` while another has it.
     ///
     /// # Errors
     /// When the lock file cannot be opened.
-    pub fn lock_step(&self, key: oci::Digest, waiting: impl FnOnce()) -> Result<Lock, StoreError> {
-        // The number of lock files stays bounded: one a leading byte. Two steps that share one only wait.
+    pub fn try_lock_step(&self, key: oci::Digest) -> Result<Option<Lock>, StoreError> {
+        // The number of lock files stays bounded: 4096. Two steps that share one only wait.
         let name = format!("step-{}", &key.hex()[..3]);
         let file = open(self, &name)?;
         match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Lock { _file: file }),
-            Err(rustix::io::Errno::WOULDBLOCK) => {
-                waiting();
-                Lock::exclusive(self, &name)
-            }
+            Ok(()) => Ok(Some(Lock { _file: file })),
+            Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
             Err(errno) => Err(StoreError::io("lock", file::full(self, &name), errno)),
         }
     }

@@ -6,8 +6,8 @@ use dockerfile::{Command, ExposedPort, Healthcheck, Instruction, InstructionKind
 use oci::{ImageConfig, StringOrList};
 use serde_json::{Map, Value};
 
-use super::Problem;
 use super::steps::StagePlanner;
+use super::{Problem, go};
 
 impl StagePlanner<'_, '_> {
     pub(super) fn metadata(&mut self, instruction: &Instruction) {
@@ -25,15 +25,15 @@ impl StagePlanner<'_, '_> {
             InstructionKind::StopSignal(word) => self.stop_signal(word),
             InstructionKind::Cmd(command) => {
                 let words = self.command_line(command);
-                self.row(format!("CMD {}", go_list(&words)));
+                self.row(format!("CMD {}", go::list(&words)));
                 self.config.config.cmd = Some(StringOrList(words));
-                self.config.config.args_escaped =
-                    matches!(command, Command::Shell(_)) && self.config.config.args_escaped;
+                // BuildKit says so of every CMD, and the image ID depends on it.
+                self.config.config.args_escaped = true;
                 self.cmd_is_own = true;
             }
             InstructionKind::Entrypoint(command) => {
                 let words = self.command_line(command);
-                self.row(format!("ENTRYPOINT {}", go_list(&words)));
+                self.row(format!("ENTRYPOINT {}", go::list(&words)));
                 self.config.config.entrypoint = Some(StringOrList(words));
                 if !self.cmd_is_own {
                     // A CMD that came with the base belonged to the base's entrypoint (D130).
@@ -117,7 +117,16 @@ impl StagePlanner<'_, '_> {
     }
 
     fn volume(&mut self, words: &[dockerfile::Word]) {
-        let paths: Vec<String> = words.iter().filter_map(|word| self.expand(word)).collect();
+        let mut paths = Vec::new();
+        for word in words {
+            match self.expand(word) {
+                Some(path) if path.is_empty() => {
+                    let problem = Problem::error(word.span, "a volume needs a path");
+                    self.problem(problem.with_help("write it as in `VOLUME /data`"));
+                }
+                path => paths.extend(path),
+            }
+        }
         self.row(format!("VOLUME [{}]", paths.join(" ")));
         for path in paths {
             self.config.config.volumes.insert(path, Value::Object(Map::new()));
@@ -154,15 +163,15 @@ impl StagePlanner<'_, '_> {
                 }
             }
         };
-        let seconds = |nanos: i64| format!("\"{}s\"", nanos / 1_000_000_000);
+        let duration = |nanos: i64| format!("\"{}\"", go::duration(nanos));
         self.row(format!(
-            "HEALTHCHECK &{{{} {} {} {} {} '\\x{:02x}'}}",
-            go_list(&config.test),
-            seconds(config.interval),
-            seconds(config.timeout),
-            seconds(config.start_period),
-            seconds(config.start_interval),
-            config.retries
+            "HEALTHCHECK &{{{} {} {} {} {} {}}}",
+            go::list(&config.test),
+            duration(config.interval),
+            duration(config.timeout),
+            duration(config.start_period),
+            duration(config.start_interval),
+            go::character(config.retries)
         ));
         self.config.config.healthcheck = Some(config);
     }
@@ -173,10 +182,4 @@ pub(super) fn add_labels(config: &mut ImageConfig, labels: &[(String, String)]) 
     for (key, value) in labels {
         config.config.labels.insert(key.clone(), Value::String(value.clone()));
     }
-}
-
-/// Go's `%q` of a list: `["node" "./app.js"]`, no commas (S213).
-fn go_list(words: &[String]) -> String {
-    let quoted: Vec<String> = words.iter().map(|word| format!("{word:?}").replace("\\'", "'")).collect();
-    format!("[{}]", quoted.join(" "))
 }

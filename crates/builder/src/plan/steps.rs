@@ -1,8 +1,8 @@
 //! The instructions of one stage, in order: values put in, steps and history rows written down.
 
 use dockerfile::{
-    AddInstruction, Command, CopyInstruction, Expander, Heredoc, Instruction, InstructionKind, RunInstruction, Span,
-    StageReference, Word,
+    AddInstruction, ArgDeclaration, Command, CopyInstruction, Expander, Heredoc, Instruction, InstructionKind,
+    RunInstruction, Span, StageReference, Word,
 };
 use oci::ImageConfig;
 
@@ -24,8 +24,10 @@ pub(crate) struct StagePlanner<'a, 'p> {
     steps: Vec<PlannedStep>,
     history: Vec<PlannedRow>,
     pub(super) problems: &'p mut Vec<Problem>,
-    /// CMD was set in this stage, or in one that it continues.
+    /// CMD was set in this stage.
     pub(super) cmd_is_own: bool,
+    /// The instruction comes from the base's ONBUILD.
+    is_trigger: bool,
     /// What stands before the numbers in `[build 2/3]`.
     label: String,
     number: usize,
@@ -44,14 +46,11 @@ impl<'a, 'p> StagePlanner<'a, 'p> {
     ) -> Self {
         config.config.on_build.clear();
         scope.env.clone_from(&config.config.env);
-        let stages = &planner.dockerfile.stages;
-        let label = match &stages[index].name {
+        let label = match &planner.dockerfile.stages[index].name {
+            _ if planner.is_alone() => String::new(),
             Some(name) => format!("{} ", name.text),
-            None if stages.len() > 1 => format!("stage-{index} "),
-            None => String::new(),
+            None => format!("stage-{index} "),
         };
-        let (steps, history) = (Vec::new(), Vec::new());
-        let (cmd_is_own, number, total) = (false, 0, 0);
         Self {
             planner,
             arguments,
@@ -59,30 +58,42 @@ impl<'a, 'p> StagePlanner<'a, 'p> {
             index,
             scope,
             config,
-            steps,
-            history,
+            steps: Vec::new(),
+            history: Vec::new(),
             problems,
-            cmd_is_own,
+            cmd_is_own: false,
+            is_trigger: false,
             label,
-            number,
-            total,
+            number: 0,
+            total: 0,
         }
     }
 
-    /// Counts the steps: the base if it is an image, and ADD, COPY, RUN, WORKDIR (S107).
-    pub(super) fn count<'i>(&mut self, counts_base: bool, instructions: impl Iterator<Item = &'i Instruction>) {
+    /// Counts the steps: the base if it is an image, and ADD, COPY, RUN, WORKDIR (S107); of triggers BuildKit counts
+    /// all.
+    pub(super) fn count(&mut self, counts_base: bool, triggers: &[Instruction], instructions: &[Instruction]) {
         let is_step = |instruction: &&Instruction| {
             use InstructionKind::{Add, Copy, Run, Workdir};
             matches!(instruction.kind, Add(_) | Copy(_) | Run(_) | Workdir(_))
         };
-        self.total = usize::from(counts_base) + instructions.filter(is_step).count();
+        self.total = usize::from(counts_base) + triggers.len() + instructions.iter().filter(is_step).count();
+    }
+
+    /// The base's triggers, marked as such in their steps.
+    pub(super) fn triggers(&mut self, triggers: &[Instruction]) {
+        self.is_trigger = true;
+        for trigger in triggers {
+            self.instruction(trigger);
+        }
+        self.is_trigger = false;
     }
 
     /// `[2/3] text`, counting on.
     pub(super) fn numbered(&mut self, text: &str) -> String {
         self.number += 1;
         let width = self.total.to_string().len();
-        format!("[{}{:>width$}/{}] {text}", self.label, self.number, self.total)
+        let mark = if self.is_trigger { "ONBUILD " } else { "" };
+        format!("[{}{:>width$}/{}] {mark}{text}", self.label, self.number, self.total)
     }
 
     pub(super) fn instruction(&mut self, instruction: &Instruction) {
@@ -91,21 +102,29 @@ impl<'a, 'p> StagePlanner<'a, 'p> {
             InstructionKind::Copy(copy) => self.copy(instruction, copy),
             InstructionKind::Add(add) => self.add(instruction, add),
             InstructionKind::Workdir(word) => self.workdir(instruction, word),
-            InstructionKind::Arg(declarations) => {
-                for declaration in declarations {
-                    let default = match &declaration.default {
-                        Some(word) => self.expand(word),
-                        None => None,
-                    };
-                    let name = declaration.name.text.clone();
-                    let given = self.arguments.given.get(&name).cloned();
-                    let value = given.or_else(|| default.clone()).or_else(|| self.arguments.global.get(&name).cloned());
-                    self.scope.declare(&name, value);
-                }
-                self.row_of(instruction);
-            }
+            InstructionKind::Arg(declarations) => self.arguments(declarations),
             _ => self.metadata(instruction),
         }
+    }
+
+    /// A value that is given wins over the default, that over one from before the first FROM. Declared again without
+    /// any, an argument keeps what it has.
+    fn arguments(&mut self, declarations: &[ArgDeclaration]) {
+        let mut row = "ARG".to_owned();
+        for declaration in declarations {
+            let name = &declaration.name.text;
+            let default = declaration.default.as_ref().and_then(|word| self.expand(word));
+            let given = self.arguments.given.get(name).cloned();
+            let value = given.or(default).or_else(|| self.arguments.global.get(name).cloned());
+            row.push(' ');
+            row.push_str(name);
+            if let Some(value) = &value {
+                row.push('=');
+                row.push_str(value);
+            }
+            self.scope.declare(name, value);
+        }
+        self.row(row);
     }
 
     /// The value of a word; a mistake is noted.
@@ -135,14 +154,8 @@ impl<'a, 'p> StagePlanner<'a, 'p> {
         self.history.push(PlannedRow { created_by, step: None });
     }
 
-    /// A row that repeats the instruction with its values put in.
-    fn row_of(&mut self, instruction: &Instruction) {
-        let text = self.shown(instruction);
-        self.row(text);
-    }
-
     /// The instruction as BuildKit shows it: name in upper case, values put in, quotes kept.
-    pub(super) fn shown(&self, instruction: &Instruction) -> String {
+    fn shown(&self, instruction: &Instruction) -> String {
         let name = instruction.step_name();
         let scope = &self.scope;
         let display = Expander::for_display(self.planner.dockerfile.directives.escape);
@@ -150,14 +163,10 @@ impl<'a, 'p> StagePlanner<'a, 'p> {
     }
 
     fn step(&mut self, instruction: &Instruction, op: Op, created_by: String) {
-        // RUN's variables are the shell's to expand.
-        let text = match op {
-            Op::Run(_) => instruction.step_name(),
-            _ => self.shown(instruction),
-        };
+        let text = self.shown(instruction);
         let name = self.numbered(text.trim_end());
         self.history.push(PlannedRow { created_by, step: Some(self.steps.len()) });
-        self.steps.push(PlannedStep { name, span: instruction.span, line: instruction.first_line, op });
+        self.steps.push(PlannedStep { name, span: instruction.span, op });
     }
 
     fn run(&mut self, instruction: &Instruction, run: &RunInstruction) {
@@ -293,7 +302,7 @@ impl<'a, 'p> StagePlanner<'a, 'p> {
         };
         let mut created_by = vec![verb.to_owned()];
         created_by.extend(chown.iter().map(|owner| format!("--chown={owner}")));
-        created_by.extend(chmod.iter().map(|mode| format!("--chmod={mode:o}")));
+        created_by.extend(chmod.iter().map(|(text, _)| format!("--chmod={text}")));
         created_by.extend(sources.iter().cloned());
         created_by.push(destination.clone());
         created_by.push("# buildkit".to_owned());
@@ -308,16 +317,17 @@ impl<'a, 'p> StagePlanner<'a, 'p> {
             from,
             destination: inside(self.working_dir(), &destination),
             chown,
-            chmod,
+            chmod: chmod.map(|(_, mode)| mode),
             unpack,
         };
         self.step(instruction, Op::Copy(op), created_by.join(" "));
     }
 
-    fn chmod(&mut self, word: &Word) -> Option<u32> {
+    /// The mode, and how it was written.
+    fn chmod(&mut self, word: &Word) -> Option<(String, u32)> {
         let text = self.expand(word)?;
         match u32::from_str_radix(&text, 8) {
-            Ok(mode) if mode <= 0o7777 && text.bytes().all(|digit| digit.is_ascii_digit()) => Some(mode),
+            Ok(mode) if mode <= 0o7777 && text.bytes().all(|digit| digit.is_ascii_digit()) => Some((text, mode)),
             _ => {
                 let problem = Problem::error(word.span, format!("`{text}` is not an octal mode"));
                 self.problem(problem.with_help("write it as in `--chmod=755`; symbolic modes are not supported yet"));
@@ -328,11 +338,6 @@ impl<'a, 'p> StagePlanner<'a, 'p> {
 
     fn workdir(&mut self, instruction: &Instruction, word: &Word) {
         let Some(text) = self.expand(word) else { return };
-        if text.is_empty() {
-            let problem = Problem::error(word.span, "WORKDIR needs a path");
-            self.problem(problem.with_help("give the variable a value, or write the path: `WORKDIR /app`"));
-            return;
-        }
         let path = inside(self.working_dir(), &text);
         let shown = format!("/{}", String::from_utf8_lossy(&path));
         self.config.config.working_dir.clone_from(&shown);
@@ -371,7 +376,6 @@ impl<'a, 'p> StagePlanner<'a, 'p> {
             config: self.config,
             history: self.history,
             scope: self.scope,
-            cmd_is_own: self.cmd_is_own,
         }
     }
 }

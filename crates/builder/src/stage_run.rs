@@ -1,0 +1,403 @@
+//! The steps of one stage, in order: each from the cache, or made.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use image::{Stack, StackError};
+use layer::{LayerWriter, Timestamp};
+use oci::{ChainId, DiffId, History, ImageConfig};
+use serde::{Deserialize, Serialize};
+use store::{Lock, RecordKind};
+
+use crate::StepOutcome;
+use crate::build::BuildError;
+use crate::copy::{self, CopyError, Placement};
+use crate::failure::{copy_problem, internal};
+use crate::key::{CacheKey, CacheMiss, Field};
+use crate::new_layer::NewLayer;
+use crate::plan::{Base, CopyFrom, CopyOp, Op, PlannedStep, RunOp, StagePlan, WorkdirOp};
+use crate::report::Step;
+use crate::solve::{SolvedStage, Solver};
+use crate::source::Selection;
+use crate::{run, tree_source, unpack};
+
+/// What is kept of a step that ran.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct StepRecord {
+    /// Printed form of its key.
+    pub(crate) key: String,
+    pub(crate) layer: DiffId,
+    /// When it ran.
+    pub(crate) created: String,
+    /// The boot in which its layer was written.
+    pub(crate) boot: String,
+}
+
+impl StepRecord {
+    pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
+        serde_json::from_slice(bytes).ok()
+    }
+}
+
+/// One stage on its way.
+pub(crate) struct StageRun<'s, 'a> {
+    solver: &'s Solver<'a>,
+    index: usize,
+    chain: Option<ChainId>,
+    config: ImageConfig,
+    /// How many rows of the history came with the base image.
+    inherited_rows: usize,
+    /// Opened when the first step is not cached.
+    stack: Option<Stack>,
+}
+
+/// A step with its key, and what was found while making the key.
+struct Work {
+    key: CacheKey,
+    selections: Vec<Arc<Selection>>,
+    is_of_context: bool,
+}
+
+impl<'s, 'a> StageRun<'s, 'a> {
+    /// Solves a stage from its base on.
+    pub(crate) fn solve(solver: &'s Solver<'a>, index: usize, plan: &StagePlan) -> Result<SolvedStage, BuildError> {
+        let mut config = plan.config.clone();
+        let mut inherited_rows = config.history.len();
+        match &plan.base {
+            Base::Scratch => {}
+            Base::Image { .. } => solver.reporter.start(plan.from_name.clone()).finish(StepOutcome::Cached),
+            Base::Stage(parent) => {
+                let parent = solver.wait_for(*parent)?;
+                config.history = parent.config.history;
+                config.rootfs = parent.config.rootfs;
+                inherited_rows = parent.inherited_rows;
+            }
+        }
+        let mut run = Self { solver, index, chain: config.chain_id(), config, inherited_rows, stack: None };
+        for row in &plan.history {
+            let created = match row.step {
+                Some(step) => Some(run.step(step, &plan.steps[step])?),
+                None => None,
+            };
+            run.add_row(row.created_by.clone(), created, row.step.is_none());
+        }
+        Ok(SolvedStage { config: run.config, inherited_rows })
+    }
+
+    fn add_row(&mut self, created_by: String, created: Option<String>, empty_layer: bool) {
+        if let Some(created) = &created {
+            // Rows without a layer belong to the step that follows them.
+            let own = &mut self.config.history[self.inherited_rows..];
+            for row in own.iter_mut().rev().take_while(|row| row.created.is_none()) {
+                row.created = Some(created.clone());
+            }
+        }
+        let comment = Some("buildkit.dockerfile.v0".to_owned());
+        let created_by = Some(created_by);
+        self.config.history.push(History { created, created_by, comment, empty_layer, author: None });
+    }
+
+    /// Finds or makes a step's layer; gives the time at which it was made.
+    fn step(&mut self, number: usize, planned: &PlannedStep) -> Result<String, BuildError> {
+        let step = self.solver.reporter.queue(planned.name.clone());
+        let result = self.wait_for_sources(planned).and_then(|()| {
+            if self.solver.is_over() {
+                return Err(BuildError::Cancelled);
+            }
+            step.start();
+            self.solve_step(number, planned, step)
+        });
+        match &result {
+            Ok((_, outcome)) => step.finish(outcome.clone()),
+            Err(BuildError::Cancelled) => step.finish(StepOutcome::Canceled),
+            Err(error) => step.finish(StepOutcome::Failed(error.to_string())),
+        }
+        let (record, _) = result?;
+        self.chain = Some(self.chain.map_or(ChainId(record.layer.0), |below| below.then(record.layer)));
+        self.config.rootfs.diff_ids.push(record.layer);
+        Ok(record.created)
+    }
+
+    /// A step that copies from another stage begins when that is there.
+    fn wait_for_sources(&self, planned: &PlannedStep) -> Result<(), BuildError> {
+        let Op::Copy(op) = &planned.op else { return Ok(()) };
+        match &op.from {
+            CopyFrom::Context => {}
+            CopyFrom::Stage(stage) => drop(self.solver.wait_for(*stage)?),
+            CopyFrom::Image { image, name } => self.solver.show_image(image, name),
+        }
+        Ok(())
+    }
+
+    fn solve_step(
+        &mut self,
+        number: usize,
+        planned: &PlannedStep,
+        step: Step<'_, '_>,
+    ) -> Result<(StepRecord, StepOutcome), BuildError> {
+        let work = self.work(number, planned)?;
+        let digest = work.key.digest();
+        self.solver.remember_key(&work.key);
+        if let Some(record) = self.cached(digest)? {
+            return Ok((record, StepOutcome::Cached));
+        }
+        self.solver.note_miss();
+        if self.solver.request.explain {
+            step.miss(self.explain(&work).to_string());
+        }
+        let stack = self.hold_layers()?;
+        let _lock = self.lock_step(digest, step)?;
+        if let Some(record) = self.cached(digest)? {
+            return Ok((record, StepOutcome::Cached));
+        }
+        let layer = self.make(planned, &work, &stack, step)?;
+        let created = (self.solver.tools.clock)().to_string();
+        let boot = self.solver.boot()?.to_owned();
+        let record = StepRecord { key: work.key.to_string(), layer, created, boot };
+        self.keep(digest, &record)?;
+        Ok((record, StepOutcome::Done))
+    }
+
+    /// A result that is there, whole.
+    fn cached(&self, digest: oci::Digest) -> Result<Option<StepRecord>, BuildError> {
+        if self.solver.request.no_cache {
+            return Ok(None);
+        }
+        let store = self.solver.tools.store;
+        let record = store.record(RecordKind::Step, digest)?.and_then(|bytes| StepRecord::parse(&bytes));
+        let Some(mut record) = record else { return Ok(None) };
+        if let Some(lease) = self.solver.held() {
+            // First held, then looked for: what is there then stays.
+            lease.hold(record.layer.0)?;
+        }
+        if !store.has_layer(record.layer, self.chain)? {
+            return Ok(None);
+        }
+        if record.boot != self.solver.boot()? {
+            // Written before the host went down, perhaps without being synced.
+            if !store.survived(record.layer)? {
+                return Ok(None);
+            }
+            self.solver.boot()?.clone_into(&mut record.boot);
+            self.keep(digest, &record)?;
+        }
+        Ok(Some(record))
+    }
+
+    fn keep(&self, digest: oci::Digest, record: &StepRecord) -> Result<(), BuildError> {
+        let content = serde_json::to_vec(record).expect("a record has text keys only, so it is always JSON");
+        Ok(self.solver.tools.store.put_record(RecordKind::Step, digest, &content)?)
+    }
+
+    /// The right to run a step. Another build that has it may take long, and this one may be cancelled meanwhile.
+    fn lock_step(&self, digest: oci::Digest, step: Step<'_, '_>) -> Result<Lock, BuildError> {
+        let mut pause = Duration::from_millis(1);
+        loop {
+            if let Some(lock) = self.solver.tools.store.try_lock_step(digest)? {
+                return Ok(lock);
+            }
+            if self.solver.is_over() {
+                return Err(BuildError::Cancelled);
+            }
+            if pause == Duration::from_millis(1) {
+                step.status("waiting for another build that runs the same step");
+            }
+            std::thread::sleep(pause);
+            pause = (pause * 2).min(Duration::from_millis(50));
+        }
+    }
+
+    /// Names all layers below in the lease, then opens them: what is open cannot be taken away.
+    fn hold_layers(&mut self) -> Result<Stack, BuildError> {
+        let lease = self.solver.lease()?;
+        let mut stack = self.stack.take().unwrap_or_default();
+        for layer in &self.config.rootfs.diff_ids[stack.diff_ids().len()..] {
+            lease.hold(layer.0)?;
+            stack.push(self.solver.tools.store, *layer).map_err(|error| unopened("open the layers below", error))?;
+        }
+        self.stack = Some(stack.clone());
+        Ok(stack)
+    }
+
+    fn explain(&self, work: &Work) -> CacheMiss {
+        let reason = self.solver.reason(&work.key);
+        let context = self.solver.sources.context().filter(|_| work.is_of_context);
+        if let (CacheMiss::Changed { field: Field::Files, .. }, Some(context)) = (&reason, context) {
+            let (paths, count) = context.changed_files(work.selections.iter().map(AsRef::as_ref), 3);
+            if count > 0 {
+                return CacheMiss::FilesChanged { paths, count };
+            }
+        }
+        reason
+    }
+}
+
+impl StageRun<'_, '_> {
+    fn work(&self, number: usize, planned: &PlannedStep) -> Result<Work, BuildError> {
+        let no_files = |key| Work { key, selections: Vec::new(), is_of_context: false };
+        let op = match &planned.op {
+            Op::Run(op) => return Ok(no_files(run_key(op, self.chain))),
+            Op::Workdir(op) => return Ok(no_files(workdir_key(op, self.chain))),
+            Op::Copy(op) => op,
+        };
+        let (selections, digest) = match &op.from {
+            CopyFrom::Context => {
+                let prepared = self.solver.sources.of(self.index, number).expect("all context sources are loaded");
+                (prepared.selections.clone(), prepared.digest)
+            }
+            CopyFrom::Stage(stage) => {
+                let layers = self.solver.wait_for(*stage)?.config.rootfs.diff_ids;
+                let origin = format!("stage `{}`", self.solver.plan.stage_name(*stage));
+                self.select_of_layers(&layers, &origin, op, planned)?
+            }
+            CopyFrom::Image { image, name } => {
+                self.select_of_layers(&image.config.rootfs.diff_ids, &format!("image `{name}`"), op, planned)?
+            }
+        };
+        let is_of_context = matches!(op.from, CopyFrom::Context);
+        Ok(Work { key: copy_key(op, digest, self.chain), selections, is_of_context })
+    }
+
+    /// Selects files of another stage or image, by its indexes alone.
+    fn select_of_layers(
+        &self,
+        layers: &[DiffId],
+        origin: &str,
+        op: &CopyOp,
+        planned: &PlannedStep,
+    ) -> Result<(Vec<Arc<Selection>>, oci::Digest), BuildError> {
+        let stack = Stack::open(self.solver.tools.store, layers)
+            .map_err(|error| unopened("open the layers copied from", error))?;
+        let tree = stack.tree();
+        let mut selections = Vec::new();
+        for source in &op.sources {
+            let found = tree_source::select_all(&tree, &source.word, origin);
+            selections.extend(found.map_err(|error| copy_problem(source.span, &error))?);
+        }
+        if selections.is_empty() {
+            let patterns: Vec<&str> = op.sources.iter().map(|source| source.word.as_str()).collect();
+            return Err(copy_problem(planned.span, &CopyError::NoMatch { patterns: patterns.join(" ") }));
+        }
+        for selection in &mut selections {
+            tree_source::digest(&mut selection.entries).map_err(|error| copy_problem(planned.span, &error))?;
+        }
+        let selections: Vec<Arc<Selection>> = selections.into_iter().map(Arc::new).collect();
+        let digest = copy::files_digest(&selections);
+        Ok((selections, digest))
+    }
+
+    fn make(
+        &self,
+        planned: &PlannedStep,
+        work: &Work,
+        stack: &Stack,
+        step: Step<'_, '_>,
+    ) -> Result<DiffId, BuildError> {
+        let failed = |error: CopyError| copy_problem(planned.span, &error);
+        let store = self.solver.tools.store;
+        match &planned.op {
+            Op::Run(op) => run::run(self.solver.tools, stack, op, planned, step),
+            Op::Copy(op) => {
+                let mut layer = NewLayer::begin(store)?;
+                self.write_copy(op, work, stack, &mut layer.writer).map_err(failed)?;
+                layer.finish(store)
+            }
+            Op::Workdir(op) => {
+                let mut layer = NewLayer::begin(store)?;
+                self.write_folder(op, stack, &mut layer.writer).map_err(failed)?;
+                layer.finish(store)
+            }
+        }
+    }
+
+    fn write_copy(&self, op: &CopyOp, work: &Work, stack: &Stack, writer: &mut LayerWriter) -> Result<(), CopyError> {
+        let base = stack.tree();
+        let owner = match &op.chown {
+            Some(owner) => Some(image::users::resolve_owner(&base, owner)?),
+            None => None,
+        };
+        let placement = Placement {
+            destination: op.destination.clone(),
+            into_folder: op.into_folder,
+            owner,
+            mode: op.chmod,
+            now: self.now(),
+        };
+        let context = self.solver.sources.context();
+        if op.unpack {
+            let unpacked = unpack::unpack_archives(&work.selections, context, self.solver.tools.store)?;
+            return copy::write(&unpacked, &placement, &base, context, writer);
+        }
+        copy::write(&work.selections, &placement, &base, context, writer)
+    }
+
+    fn write_folder(&self, op: &WorkdirOp, stack: &Stack, writer: &mut LayerWriter) -> Result<(), CopyError> {
+        let base = stack.tree();
+        let owner = match op.user.as_str() {
+            "" => None,
+            user => Some(image::users::resolve(&base, user).map(|user| (user.uid, user.gid))?),
+        };
+        copy::make_folder(&op.path, owner, self.now(), &base, writer)
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp { secs: (self.solver.tools.clock)().as_second(), nanos: 0 }
+    }
+}
+
+/// What all steps of a plan are about, whatever they stand on.
+pub(crate) fn subjects(stages: &[&StagePlan]) -> HashSet<Vec<String>> {
+    let nothing = oci::Digest::of(b"");
+    let steps = stages.iter().flat_map(|stage| &stage.steps);
+    let key = |planned: &PlannedStep| match &planned.op {
+        Op::Run(op) => run_key(op, None),
+        Op::Workdir(op) => workdir_key(op, None),
+        Op::Copy(op) => copy_key(op, nothing, None),
+    };
+    steps.map(|planned| key(planned).subject()).collect()
+}
+
+fn run_key(op: &RunOp, chain: Option<ChainId>) -> CacheKey {
+    let mut key = CacheKey::new("run", chain);
+    for word in &op.command {
+        key = key.with(Field::Command, word);
+    }
+    for pair in &op.keyed_env {
+        key = key.with(Field::Env, pair);
+    }
+    key.with(Field::User, &op.user)
+        .with(Field::WorkingDirectory, &op.working_dir)
+        .with(Field::Network, op.network.name())
+}
+
+fn workdir_key(op: &WorkdirOp, chain: Option<ChainId>) -> CacheKey {
+    CacheKey::new("workdir", chain)
+        .with(Field::Destination, String::from_utf8_lossy(&op.path))
+        .with(Field::User, op.user.as_str())
+}
+
+fn copy_key(op: &CopyOp, files: oci::Digest, chain: Option<ChainId>) -> CacheKey {
+    let mut key = CacheKey::new(if op.unpack { "add" } else { "copy" }, chain);
+    for source in &op.sources {
+        key = key.with(Field::Sources, &source.word);
+    }
+    let slash = if op.into_folder { "/" } else { "" };
+    key = key.with(Field::Destination, format!("/{}{slash}", String::from_utf8_lossy(&op.destination)));
+    key = key.with(Field::Files, files.to_string());
+    if let Some(owner) = &op.chown {
+        key = key.with(Field::Owner, owner);
+    }
+    if let Some(mode) = op.chmod {
+        key = key.with(Field::Mode, format!("{mode:o}"));
+    }
+    key
+}
+
+/// A layer that is gone is told apart: the plan may be run again.
+fn unopened(doing: &'static str, error: StackError) -> BuildError {
+    match error {
+        StackError::Store(error) => error.into(),
+        error => internal(doing, &error),
+    }
+}

@@ -1,0 +1,305 @@
+//! COPY and ADD: what lands where, with which metadata, and what is refused.
+
+use std::fs;
+use std::process::Command;
+
+use crate::kitchen::{Kitchen, Outcome};
+
+/// Context, instructions after `FROM base`, what changed in the image (or the error).
+type Case<'c> = (&'c str, &'c str, &'c str);
+
+#[track_caller]
+fn check(cases: &[Case<'_>]) {
+    for (files, instructions, expected) in cases {
+        let kitchen = Kitchen::with(files);
+        let outcome = kitchen.build(&format!("FROM base\n{instructions}"));
+        let seen = if outcome.result.is_ok() { outcome.changes() } else { outcome.error() };
+        assert_eq!(seen, *expected, "for\n{instructions}");
+    }
+}
+
+#[test]
+fn s152_d074_d094_one_file() {
+    check(&[
+        ("a=1", "COPY a .", "/a 644 \"1\""),
+        ("a=1", "COPY a /b", "/b 644 \"1\""),
+        ("a=1", "COPY a /d/", "/d/ 755\n/d/a 644 \"1\""),
+        ("a=1", "COPY a /d/e/f", "/d/ 755\n/d/e/ 755\n/d/e/f 644 \"1\""),
+        ("a=1", "WORKDIR /w\nCOPY a .", "/w/ 755\n/w/a 644 \"1\""),
+        ("a=1", "WORKDIR /w\nCOPY a x/y", "/w/ 755\n/w/x/ 755\n/w/x/y 644 \"1\""),
+        ("a=1", "ENV S=a D=/d\nCOPY $S ${D}/", "/d/ 755\n/d/a 644 \"1\""),
+        // To a folder that is there, whether the slash is written or not; it keeps its owner and mode.
+        ("a=1", "COPY a /srv", "/srv/a 644 \"1\""),
+        ("a=1", "COPY a /srv/", "/srv/a 644 \"1\""),
+        ("a:600=1", "COPY a /srv/old", "/srv/old 600 \"1\""),
+        ("a:4755=1", "COPY a /", "/a 4755 \"1\""),
+        ("d/a=1", "COPY d/a /", "/a 644 \"1\""),
+        ("a\\sb=1", "COPY [\"a b\", \"/c d\"]", "/c d 644 \"1\""),
+    ]);
+}
+
+#[test]
+fn s153_d072_folders_give_their_content() {
+    check(&[
+        (
+            "d/:700 d/a=1 d/e/:711 d/e/b=2",
+            "COPY d /new",
+            "/new/ 755\n/new/a 644 \"1\"\n/new/e/ 711\n/new/e/b 644 \"2\"",
+        ),
+        ("d/a=1", "COPY d/ /new/", "/new/ 755\n/new/a 644 \"1\""),
+        ("a=1 d/b=2", "COPY . .", "/a 644 \"1\"\n/d/ 755\n/d/b 644 \"2\""),
+        ("a=1", "COPY . /x/y", "/x/ 755\n/x/y/ 755\n/x/y/a 644 \"1\""),
+        ("d/a=1", "COPY d /srv", "/srv/a 644 \"1\""),
+        ("empty/", "COPY empty /new", "/new/ 755"),
+        ("empty/", "COPY . /", "/empty/ 755"),
+        // A folder that is there takes the mode of the one that is copied over it, but not at the top.
+        ("c/srv/:711 c/srv/a=1", "COPY c /", "/srv/ 711\n/srv/a 644 \"1\""),
+        ("srv/:711 srv/a=1", "COPY srv /srv", "/srv/a 644 \"1\""),
+        ("d/a=1 d/b==d/a", "COPY d /d", "/d/ 755\n/d/a 644 \"1\"\n/d/b = /d/a"),
+        ("d/a=1 d/l->a d/m->/nowhere", "COPY d /d", "/d/ 755\n/d/a 644 \"1\"\n/d/l -> a\n/d/m -> /nowhere"),
+    ]);
+}
+
+#[test]
+fn d070_several_sources() {
+    check(&[
+        ("a=1 b=2 d/c=3", "COPY a b d /x/", "/x/ 755\n/x/a 644 \"1\"\n/x/b 644 \"2\"\n/x/c 644 \"3\""),
+        ("a=1 b=2", "COPY a b .", "/a 644 \"1\"\n/b 644 \"2\""),
+        // The later source wins.
+        ("one/f=1 two/f=2", "COPY one two /x/", "/x/ 755\n/x/f 644 \"2\""),
+        ("one/f=1 two/f=2", "COPY two one /x/", "/x/ 755\n/x/f 644 \"1\""),
+        ("one/f=1 two/f->z", "COPY one two /x/", "/x/ 755\n/x/f -> z"),
+        // Two names of one file are only one file within a source.
+        ("a=1 b==a", "COPY a b /x/", "/x/ 755\n/x/a 644 \"1\"\n/x/b 644 \"1\""),
+        // A hard link whose first name is replaced keeps its content.
+        ("one/a=1 one/b==one/a two/a=2", "COPY one two /x/", "/x/ 755\n/x/a 644 \"2\"\n/x/b 644 \"1\""),
+    ]);
+}
+
+#[test]
+fn sources_that_are_in_each_others_way_are_refused() {
+    check(&[
+        (
+            "one/f/g=1 two/f=2",
+            "COPY one two /x/",
+            "line 2: `/x/f` in the image is a folder\n  help: give the file another name, or remove the folder with \
+             RUN first",
+        ),
+        (
+            "one/f=1 two/f/g=2",
+            "COPY one two /x/",
+            "line 2: `/x/f` in the image is not a folder\n  help: take another path, or remove what is there with RUN \
+             first",
+        ),
+    ]);
+}
+
+#[test]
+fn s154_d071_wildcards() {
+    check(&[
+        (
+            "package.json=1 package-lock.json=2 x=3",
+            "COPY package*.json ./",
+            "/package-lock.json 644 \"2\"\n/package.json 644 \"1\"",
+        ),
+        ("a1=1 a2=2 b1=3", "COPY a? /x/", "/x/ 755\n/x/a1 644 \"1\"\n/x/a2 644 \"2\""),
+        ("a1=1 a2=2 a3=3", "COPY a[13] /x/", "/x/ 755\n/x/a1 644 \"1\"\n/x/a3 644 \"3\""),
+        ("a[0].txt=1", "COPY a[[]0].txt /", "/a[0].txt 644 \"1\""),
+        ("d1/f=1 d2/f=2 d3/g=3", "COPY d*/f /", "/f 644 \"2\""),
+        ("d1/f=1 d2/g=2", "COPY d?/* /x/", "/x/ 755\n/x/f 644 \"1\"\n/x/g 644 \"2\""),
+        ("d1/f=1 d2/g=2", "COPY d* /x/", "/x/ 755\n/x/f 644 \"1\"\n/x/g 644 \"2\""),
+        (
+            "a=1",
+            "COPY *.none /",
+            "line 2: no source files match `*.none`\n  help: check the pattern, and that .dockerignore does not leave \
+             the files out",
+        ),
+    ]);
+}
+
+#[test]
+fn s157_s190_d073_sources_stay_inside_the_context() {
+    check(&[
+        ("a=1", "COPY ../../a /", "/a 644 \"1\""),
+        ("a=1", "COPY /a /", "/a 644 \"1\""),
+        ("l->../../../etc/passwd etc/passwd=mine", "COPY l /x", "/x 644 \"mine\""),
+        ("l->/etc/passwd etc/passwd=mine", "COPY l /x", "/x 644 \"mine\""),
+        ("l->d d/a=1", "COPY l/a /", "/a 644 \"1\""),
+        ("l->d d/a=1", "COPY l /x", "/x/ 755\n/x/a 644 \"1\""),
+        (
+            "nothere=1 -nothere app.js=2",
+            "COPY app.jx /",
+            "line 2: `app.jx` is not in the build context [no such file or folder in the context]\n  help: a similar \
+             name is there: `app.js`",
+        ),
+        ("l->l", "COPY l /", "line 2: too many symbolic links in `l`"),
+    ]);
+}
+
+#[test]
+fn d075_links_in_the_destination_are_followed_inside_the_root() {
+    check(&[
+        ("a=1", "COPY a /link/", "/srv/a 644 \"1\""),
+        ("a=1", "COPY a /link", "/srv/a 644 \"1\""),
+        ("a=1", "COPY a /link/new/", "/srv/new/ 755\n/srv/new/a 644 \"1\""),
+        ("d/a=1", "COPY d /link", "/srv/a 644 \"1\""),
+        // A link within what is copied over replaces, and is not followed.
+        ("d/link=1", "COPY d /", "/link 644 \"1\""),
+        (
+            "a=1",
+            "COPY a /loop/x",
+            "line 2: too many symbolic links in `/loop/x`\n  help: take another path, or remove the link with RUN first",
+        ),
+    ]);
+    let kitchen = Kitchen::with("a=1");
+    kitchen.image("linked", "etc/ out->../../../tmp file->/real", "{}");
+    assert_eq!(
+        kitchen.build("FROM linked\nCOPY a /out/\nCOPY a /file").tree(),
+        "/etc/ 755\n/file -> /real\n/out -> ../../../tmp\n/real 644 \"1\"\n/tmp/ 755\n/tmp/a 644 \"1\""
+    );
+}
+
+#[test]
+fn what_is_in_the_way_is_named() {
+    let not_folder = |path: &str| {
+        format!(
+            "line 2: `{path}` in the image is not a folder\n  help: take another path, or remove what is there with \
+             RUN first"
+        )
+    };
+    let folder = |path: &str| {
+        format!(
+            "line 2: `{path}` in the image is a folder\n  help: give the file another name, or remove the folder with \
+             RUN first"
+        )
+    };
+    check(&[
+        ("a=1", "COPY a /srv/old/", &not_folder("/srv/old")),
+        ("a=1", "COPY a /srv/old/x", &not_folder("/srv/old")),
+        ("d/a=1", "COPY d /srv/old", &not_folder("/srv/old")),
+        ("c/link/a=1", "COPY c /", &not_folder("/link")),
+        ("c/srv/old/a=1", "COPY c /", &not_folder("/srv/old")),
+        ("c/srv=1", "COPY c /", &folder("/srv")),
+        ("srv=1", "COPY srv /", &folder("/srv")),
+    ]);
+}
+
+#[test]
+fn d076_d079_d080_d095_owner_and_mode() {
+    check(&[
+        // USER does not matter.
+        ("a=1", "USER app\nCOPY a /", "/a 644 \"1\""),
+        ("a=1", "COPY --chown=app:staff a /d/", "/d/ 755 1000:50\n/d/a 644 \"1\" 1000:50"),
+        ("a=1", "COPY --chown=app a /", "/a 644 \"1\" 1000:1001"),
+        ("a=1", "COPY --chown=5:6 a /srv/", "/srv/a 644 \"1\" 5:6"),
+        ("a=1", "COPY --chown=5 a /", "/a 644 \"1\" 5:5"),
+        ("d/a=1 d/l->a", "COPY --chown=5:6 d /d", "/d/ 755 5:6\n/d/a 644 \"1\" 5:6\n/d/l -> a 5:6"),
+        ("a=1", "ARG WHO=5:6\nCOPY --chown=$WHO a /", "/a 644 \"1\" 5:6"),
+        ("a=1", "COPY --chmod=750 a /d/", "/d/ 755\n/d/a 750 \"1\""),
+        ("d/e/a=1 d/l->e", "COPY --chmod=0700 d /d", "/d/ 755\n/d/e/ 700\n/d/e/a 700 \"1\"\n/d/l -> e"),
+        (
+            "a=1",
+            "COPY --chown=nobody a /",
+            "line 2: unable to find user nobody: no matching entries in /etc/passwd\n  help: use a number, or add the \
+             user with RUN first",
+        ),
+    ]);
+}
+
+#[test]
+fn d077_metadata_is_kept() {
+    let kitchen = Kitchen::with("f=1");
+    let file = fs::File::options().write(true).open(kitchen.context().join("f")).unwrap();
+    file.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000)).unwrap();
+    let outcome = kitchen.build("FROM base\nCOPY f /d/f");
+    let stack = image::Stack::open(&kitchen.store, &outcome.layers()).unwrap();
+    let tree = stack.tree();
+    let mtime = |path: &[u8]| tree.entry(&tree.lookup(path).unwrap().unwrap(), path).unwrap().metadata.mtime.secs;
+    assert_eq!(mtime(b"d/f"), 1_000_000_000);
+    assert_eq!(mtime(b"d"), 1_767_225_600, "new folders take the time of the build");
+    assert_eq!(mtime(b"srv"), 1_700_000_000);
+}
+
+#[test]
+fn special_files_of_the_context() {
+    let kitchen = Kitchen::with("a=1");
+    let _socket = std::os::unix::net::UnixListener::bind(kitchen.context().join("socket")).unwrap();
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        kitchen.context().join("pipe"),
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::from_raw_mode(0o644),
+        0,
+    )
+    .unwrap();
+    let changes = kitchen.build("FROM base\nCOPY . /").changes();
+    assert_eq!(changes, "/a 644 \"1\"\n/pipe 644 Fifo");
+}
+
+#[test]
+fn s155_s156_d086_add_unpacks_archives_by_their_content() {
+    let kitchen = Kitchen::with("in/sub/f=1 in/link->sub plain.tar=no\\sarchive");
+    let context = kitchen.context();
+    for (flag, name) in [("-cf", "a.bin"), ("-czf", "b.tar.gz")] {
+        let done = Command::new("tar")
+            .args(["--owner=3", "--group=4", "-C", "in", flag, name, "sub", "link"])
+            .current_dir(&context)
+            .status();
+        assert!(done.unwrap().success());
+    }
+    let unpacked = "/x/ 755\n/x/link -> sub 3:4\n/x/sub/ 755 3:4\n/x/sub/f 644 \"1\" 3:4";
+    for archive in ["a.bin", "b.tar.gz"] {
+        assert_eq!(kitchen.build(&format!("FROM base\nADD {archive} /x")).changes(), unpacked);
+        assert_eq!(kitchen.build(&format!("FROM base\nADD {archive} /x/")).changes(), unpacked);
+    }
+    assert_eq!(kitchen.build("FROM base\nADD plain.tar /x").changes(), "/x 644 \"no archive\"");
+    assert!(kitchen.build("FROM base\nCOPY b.tar.gz /").top_layer().starts_with("/b.tar.gz 644"));
+    // What is unpacked wins over what is there, file by file.
+    assert_eq!(
+        kitchen.build("FROM base\nRUN mkdir /x/link && write /x/sub old\nADD a.bin /x").changes(),
+        "/x/ 755\n/x/link -> sub 3:4\n/x/sub/ 755 3:4\n/x/sub/f 644 \"1\" 3:4"
+    );
+    let owned = kitchen.build("FROM base\nADD --chown=5:6 a.bin /x").changes();
+    assert_eq!(owned, "/x/ 755 5:6\n/x/link -> sub 5:6\n/x/sub/ 755 5:6\n/x/sub/f 644 \"1\" 5:6");
+    // A broken archive is an error and not a file.
+    let whole = fs::read(context.join("b.tar.gz")).unwrap();
+    fs::write(context.join("torn.tgz"), &whole[..whole.len() - 30]).unwrap();
+    let error = kitchen.build("FROM base\nADD torn.tgz /x").error();
+    assert!(error.starts_with("line 2: cannot unpack `torn.tgz`\n  cause: "), "{error}");
+}
+
+#[test]
+fn d005_the_same_files_give_the_same_layer_in_any_order_of_making() {
+    let times = |kitchen: &Kitchen| {
+        let paths = ["z", "d/a", "d/b", "d", "m"];
+        for path in paths {
+            let file = fs::File::open(kitchen.context().join(path)).unwrap();
+            file.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000)).unwrap();
+        }
+    };
+    let mut layers = Vec::new();
+    for files in ["z=1 d/a=2 d/b==d/a m=3", "m=3 d/b=2 d/a==d/b z=1"] {
+        let kitchen = Kitchen::with(files);
+        times(&kitchen);
+        layers.push(kitchen.build("FROM base\nCOPY . /x/").layers());
+    }
+    assert_eq!(layers[0], layers[1]);
+}
+
+#[test]
+fn what_is_not_there_yet_is_an_honest_error() {
+    let cases = [
+        ("COPY --link a /", "COPY --link"),
+        ("COPY --parents a /", "COPY --parents"),
+        ("COPY --exclude=x a /", "COPY --exclude"),
+        ("ADD https://example.com/x /", "ADD from a remote source"),
+        ("ADD --unpack=true a /", "ADD --unpack"),
+        ("COPY <<EOF /x\nhi\nEOF", "here-documents"),
+        ("RUN <<EOF\nhi\nEOF", "here-documents"),
+    ];
+    for (instruction, feature) in cases {
+        let kitchen = Kitchen::with("a=1");
+        let outcome: Outcome<'_> = kitchen.build(&format!("FROM base\n{instruction}"));
+        assert_eq!(outcome.error(), format!("line 2: {feature}: not supported yet by this version of onggi"));
+    }
+}

@@ -1,0 +1,153 @@
+//! Plays the part of the runtime: writes what a command says into the upper folder, and notes who asked for it.
+//!
+//! A command is a chain of words joined by `&&`: `write PATH TEXT`, `mkdir PATH`, `remove PATH`, `say TEXT`,
+//! `exit CODE`, `refuse REASON`, `meet COUNT` (wait until so many commands run at the same time), `until-cancelled`,
+//! `hold` (wait until the test lets go). Anything else is not found.
+
+use std::fs;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::sync::{Condvar, Mutex};
+use std::time::{Duration, Instant};
+
+use builder::{ExecutorError, RunNetwork, RunRequest, StepExecutor, Stream};
+
+/// Longer than any machine needs; a test that waits for what never comes fails instead of hanging.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+#[derive(Debug, Default)]
+pub(crate) struct Recorder {
+    calls: Mutex<Vec<String>>,
+    /// How many commands wait at `meet`, how many have met, and whether `hold` may go on.
+    gate: Mutex<(usize, usize, bool)>,
+    moved: Condvar,
+}
+
+impl Recorder {
+    /// All commands so far, one a line, with what differs from the usual surroundings.
+    pub(crate) fn calls(&self) -> String {
+        self.calls.lock().unwrap().join("\n")
+    }
+
+    pub(crate) fn forget(&self) {
+        self.calls.lock().unwrap().clear();
+    }
+
+    /// Lets commands at `hold` go on.
+    pub(crate) fn let_go(&self) {
+        self.gate.lock().unwrap().2 = true;
+        self.moved.notify_all();
+    }
+
+    fn wait(&self, mut over: impl FnMut(&(usize, usize, bool)) -> bool) -> Result<u8, ExecutorError> {
+        let gate = self.gate.lock().unwrap();
+        let (_gate, timeout) = self.moved.wait_timeout_while(gate, PATIENCE, |gate| !over(gate)).unwrap();
+        if timeout.timed_out() { Err("waited in vain".into()) } else { Ok(0) }
+    }
+
+    fn meet(&self, count: usize) -> Result<u8, ExecutorError> {
+        self.gate.lock().unwrap().0 += 1;
+        self.moved.notify_all();
+        self.wait(|gate| gate.0 >= count)
+    }
+
+    fn act(
+        &self,
+        action: &str,
+        request: &RunRequest<'_>,
+        log: &mut dyn FnMut(Stream, &[u8]),
+    ) -> Result<u8, ExecutorError> {
+        let (verb, rest) = action.split_once(' ').unwrap_or((action, ""));
+        let upper = PathBuf::from(format!("/proc/self/fd/{}", request.upper.as_raw_fd()));
+        let place = |path: &str| {
+            let path = if path.starts_with('/') { path.to_owned() } else { format!("{}/{path}", request.working_dir) };
+            upper.join(path.trim_start_matches('/'))
+        };
+        match verb {
+            "write" => {
+                let (path, text) = rest.split_once(' ').unwrap_or((rest, ""));
+                write(&place(path), text)?;
+            }
+            "mkdir" => make_folders(&place(rest))?,
+            "remove" => {
+                let path = place(rest);
+                make_folders(path.parent().unwrap())?;
+                // Overlayfs' whiteout; needs no privilege since Linux 5.8.
+                let kind = rustix::fs::FileType::CharacterDevice;
+                rustix::fs::mknodat(rustix::fs::CWD, &path, kind, rustix::fs::Mode::empty(), 0)?;
+            }
+            "say" => log(Stream::Stdout, format!("{rest}\n").as_bytes()),
+            "warn" => log(Stream::Stderr, format!("{rest}\n").as_bytes()),
+            "exit" => return Ok(rest.parse()?),
+            "refuse" => return Err(rest.into()),
+            "meet" => return self.meet(rest.parse()?),
+            "hold" => return self.wait(|gate| gate.2),
+            "until-cancelled" => {
+                let began = Instant::now();
+                while !request.cancelled.load(Ordering::Relaxed) {
+                    if began.elapsed() > PATIENCE {
+                        return Err("nobody cancelled".into());
+                    }
+                    std::thread::yield_now();
+                }
+                return Ok(137);
+            }
+            "nothing" => {}
+            _ => return Ok(127),
+        }
+        Ok(0)
+    }
+}
+
+impl StepExecutor for Recorder {
+    fn run(&self, request: &RunRequest<'_>, log: &mut dyn FnMut(Stream, &[u8])) -> Result<u8, ExecutorError> {
+        self.calls.lock().unwrap().push(describe(request));
+        assert!(request.scratch.is_dir());
+        let line = request.command.last().map_or("", String::as_str);
+        for action in line.split(" && ") {
+            let code = self.act(action.trim(), request, log)?;
+            if code != 0 {
+                return Ok(code);
+            }
+        }
+        Ok(0)
+    }
+}
+
+/// `/bin/sh -c write /a` and then only what is not usual.
+fn describe(request: &RunRequest<'_>) -> String {
+    let mut text = request.command.join(" ");
+    for pair in request.env.iter().filter(|pair| !pair.starts_with("PATH=")) {
+        text += &format!(" {pair}");
+    }
+    if !request.user.is_empty() {
+        text += &format!(" user={}", request.user);
+    }
+    if request.working_dir != "/" {
+        text += &format!(" in={}", request.working_dir);
+    }
+    match request.network {
+        RunNetwork::Default => {}
+        RunNetwork::None => text += " network=none",
+        RunNetwork::Host => text += " network=host",
+    }
+    text
+}
+
+fn write(path: &Path, text: &str) -> std::io::Result<()> {
+    make_folders(path.parent().unwrap())?;
+    fs::write(path, text)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o644))
+}
+
+/// As `mkdir -p`, with modes that do not depend on the umask.
+fn make_folders(path: &Path) -> std::io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    make_folders(path.parent().unwrap())?;
+    fs::create_dir(path)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755))
+}
