@@ -89,12 +89,17 @@ pub fn prepare_upper(stack: &Stack, upper: BorrowedFd<'_>) -> Result<Metadata, R
 /// # Errors
 /// When the kernel refuses a layer or the stack.
 pub fn mount_rootfs(store: &Store, stack: &Stack, writable: Writable<'_>) -> Result<OwnedFd, RootfsError> {
-    let layers = match mount_layers(stack) {
-        Err(RootfsError::Layer { source, .. }) if needs_extraction(&source) => extract_layers(store, stack)?,
+    let mounts: Result<Vec<BorrowedFd<'_>>, RootfsError> = mount_layers(stack);
+    let folders;
+    let layers = match mounts {
+        Err(RootfsError::Layer { source, .. }) if needs_extraction(&source) => {
+            folders = extract_layers(store, stack)?;
+            folders.iter().map(AsFd::as_fd).collect()
+        }
         other => other?,
     };
     let stubs = store.stubs()?;
-    let lower: Vec<BorrowedFd<'_>> = layers.iter().rev().map(AsFd::as_fd).chain([stubs.as_fd()]).collect();
+    let lower: Vec<BorrowedFd<'_>> = layers.into_iter().rev().chain([stubs.as_fd()]).collect();
     let Writable { upper, work, volatile } = writable;
     let options =
         OverlayOptions { upper: Some(Upper { folder: upper, work, volatile }), ..OverlayOptions::new(&lower) };
@@ -102,13 +107,8 @@ pub fn mount_rootfs(store: &Store, stack: &Stack, writable: Writable<'_>) -> Res
 }
 
 /// The first backend: every layer as a mount of its index, bottom first.
-fn mount_layers(stack: &Stack) -> Result<Vec<LayerDirectory>, RootfsError> {
-    let layers = stack.layers().iter().zip(stack.index_files()).zip(stack.diff_ids());
-    let mount = |((layer, index), id): ((&layer::Layer, &std::sync::Arc<std::fs::File>), &DiffId)| {
-        LayerDirectory::mount(index.as_fd(), layer.tar.as_fd())
-            .map_err(|source| RootfsError::Layer { layer: *id, source })
-    };
-    layers.map(mount).collect()
+fn mount_layers(stack: &Stack) -> Result<Vec<BorrowedFd<'_>>, RootfsError> {
+    stack.mounts().map(|(layer, mount)| mount.map_err(|source| RootfsError::Layer { layer, source })).collect()
 }
 
 /// Whether the kernel, and not the layer, is the reason.

@@ -1,9 +1,10 @@
 //! The layers of an image, open, bottom first.
 
 use std::fs::File;
-use std::sync::Arc;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::{Arc, OnceLock};
 
-use layer::{Index, Layer, Tree};
+use layer::{Index, Layer, MountError, Tree};
 use oci::{ChainId, DiffId};
 use store::{Store, StoreError};
 
@@ -11,9 +12,27 @@ use store::{Store, StoreError};
 #[derive(Debug, Clone, Default)]
 pub struct Stack {
     layers: Vec<Layer>,
-    /// Index files, open for mounting.
-    indexes: Vec<Arc<File>>,
+    /// What layers are mounted by.
+    mounts: Vec<Arc<MountOnce>>,
     diff_ids: Vec<DiffId>,
+}
+
+/// A layer's index file, and its mount once it was needed.
+#[derive(Debug)]
+struct MountOnce {
+    index: File,
+    mounted: OnceLock<OwnedFd>,
+}
+
+impl MountOnce {
+    fn get(&self, tar: &File) -> Result<BorrowedFd<'_>, MountError> {
+        if let Some(mounted) = self.mounted.get() {
+            return Ok(mounted.as_fd());
+        }
+        let mounted = layer::mount_erofs(self.index.as_fd(), tar.as_fd())?;
+        // Another thread may have been faster; its mount serves as well.
+        Ok(self.mounted.get_or_init(|| mounted).as_fd())
+    }
 }
 
 /// Why a stack of layers cannot be opened.
@@ -74,7 +93,7 @@ impl Stack {
         };
         let index_file = files.index.try_clone().map_err(unreadable)?;
         let index = Index::open(files.index).map_err(|source| StackError::Index { layer, source })?;
-        self.indexes.push(Arc::new(index_file));
+        self.mounts.push(Arc::new(MountOnce { index: index_file, mounted: OnceLock::new() }));
         self.layers.push(Layer { index: Arc::new(index), tar: Arc::new(files.tar) });
         self.diff_ids.push(layer);
         Ok(())
@@ -108,9 +127,11 @@ impl Stack {
         &self.layers
     }
 
-    /// Their index files, bottom first.
-    pub(crate) fn index_files(&self) -> &[Arc<File>] {
-        &self.indexes
+    /// The layers as mounts, bottom first; each is mounted when it is first needed and stays so for as long as a copy
+    /// of the stack is there: the steps of a build share them.
+    pub(crate) fn mounts(&self) -> impl Iterator<Item = (DiffId, Result<BorrowedFd<'_>, MountError>)> {
+        let parts = self.layers.iter().zip(&self.mounts).zip(&self.diff_ids);
+        parts.map(|((layer, mount), id)| (*id, mount.get(&layer.tar)))
     }
 
     /// Their DiffIDs, bottom first.

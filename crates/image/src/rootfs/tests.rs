@@ -22,9 +22,9 @@ fn stack_of_two(store: &Store) -> Stack {
     Stack::open(store, &ids).unwrap()
 }
 
-fn names(folder: &LayerDirectory) -> Vec<String> {
+fn names(folder: BorrowedFd<'_>) -> Vec<String> {
     use std::os::fd::AsRawFd;
-    let path = format!("/proc/self/fd/{}/etc", folder.as_fd().as_raw_fd());
+    let path = format!("/proc/self/fd/{}/etc", folder.as_raw_fd());
     let mut names: Vec<String> =
         std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
@@ -41,8 +41,8 @@ fn both_backends_show_the_same_requires_root() {
     let mounted = mount_layers(&stack).unwrap();
     for _ in 0..2 {
         let extracted = extract_layers(&store, &stack).unwrap();
-        let show = |folders: &[LayerDirectory]| folders.iter().map(names).collect::<Vec<_>>();
-        assert_eq!(show(&mounted), show(&extracted));
+        let extracted: Vec<_> = extracted.iter().map(|folder| names(folder.as_fd())).collect();
+        assert_eq!(mounted.iter().copied().map(names).collect::<Vec<_>>(), extracted);
     }
     assert_eq!(std::fs::read_dir(store.path().join("extracted")).unwrap().count(), 2);
 }
