@@ -138,7 +138,11 @@ fn publish(mut loader: Loader<'_>) -> Result<Vec<Loaded>, LoadError> {
     let mut loaded = Vec::with_capacity(images.len());
     for image in &images {
         let parent = loader.parent(image, &images)?;
-        loader.store.publish_image(&image.config_bytes, parent)?;
+        // What is listed already is durable and need not be synced again.
+        let adds_nothing = parent.is_none() || loader.store.parent(image.id)? == parent;
+        if !adds_nothing || !loader.store.has_image(image.id)? {
+            loader.store.publish_image(&image.config_bytes, parent)?;
+        }
     }
     for image in images {
         loaded.push(loader.name(image)?);
