@@ -49,9 +49,13 @@ impl Store {
     /// # Errors
     /// When a file cannot be opened, or an index has lost its tar.
     pub fn layer(&self, layer: DiffId, below: Option<ChainId>) -> Result<Option<LayerFiles>, StoreError> {
-        let mut index = file::open(self, &index_path(layer, None))?;
-        if let (None, Some(chain)) = (&index, below) {
-            index = file::open(self, &index_path(layer, Some(chain)))?;
+        // The index made for these lower layers, where there is one: the same tar may also be at the bottom elsewhere.
+        let mut index = None;
+        if below.is_some() {
+            index = file::open(self, &index_path(layer, below))?;
+        }
+        if index.is_none() {
+            index = file::open(self, &index_path(layer, None))?;
         }
         let Some(index) = index else { return Ok(None) };
         let tar = file::open(self, &tar_path(layer))?.ok_or(StoreError::LayerMissing(layer))?;
@@ -154,7 +158,10 @@ impl Store {
     }
 
     /// Whether an image has the layer; it is durable then.
-    fn is_listed(&self, layer: DiffId) -> Result<bool, StoreError> {
+    ///
+    /// # Errors
+    /// When an image cannot be read.
+    pub fn is_listed(&self, layer: DiffId) -> Result<bool, StoreError> {
         for id in self.image_ids()? {
             if self.image(id)?.rootfs.diff_ids.contains(&layer) {
                 return Ok(true);
