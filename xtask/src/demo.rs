@@ -58,12 +58,13 @@ impl Demo {
         say::step("its history");
         self.onggi(&["history".as_ref(), "hello".as_ref()])?;
         say::line("");
-        say::line("That was Onggi. The binary is target/onggi; `target/onggi --help` shows the rest.");
+        let path = self.onggi.display();
+        say::line(&format!("That was Onggi. The binary is {path}; `{path} --help` shows the rest."));
         Ok(())
     }
 
     fn build(&self, context: &Path) -> Result<()> {
-        let words = ["build", "--progress", "plain", "-t", "hello"].map(OsStr::new);
+        let words = ["build", "-t", "hello"].map(OsStr::new);
         self.onggi(&[&words[..], &[context.as_os_str()]].concat())
     }
 

@@ -18,9 +18,17 @@ pub(super) struct Sample {
     pub(super) cpu: Duration,
 }
 
+/// A daemon below this process: whether it works for the tool that is measured, or for another one.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Daemon {
+    pub(super) pid: u32,
+    pub(super) is_counted: bool,
+}
+
 /// Runs the commands at once, waits for all of them, and takes the time from the first start to the last end.
-pub(super) fn measure(commands: &mut [Command], foreign_daemon: Option<u32>, sync: bool) -> Result<Sample> {
-    let before = cpu_time(foreign_daemon);
+pub(super) fn measure(commands: &mut [Command], daemon: Option<Daemon>, sync: bool) -> Result<Sample> {
+    settle(daemon);
+    let before = cpu_time(daemon);
     let start = Instant::now();
     let mut children = Vec::with_capacity(commands.len());
     for command in commands.iter_mut() {
@@ -41,44 +49,51 @@ pub(super) fn measure(commands: &mut [Command], foreign_daemon: Option<u32>, syn
     if let Some(problem) = failed {
         return Err(problem);
     }
-    settle();
-    Ok(Sample { wall, cpu: cpu_time(foreign_daemon).saturating_sub(before) })
+    settle(daemon);
+    Ok(Sample { wall, cpu: cpu_time(daemon).saturating_sub(before) })
 }
 
-/// Daemons tidy up after a command has ended. That is their work for it, and must not disturb the next one.
-fn settle() {
-    std::thread::sleep(Duration::from_millis(150));
-    // The status of an orphan is nobody's; that there is none left is not an error either.
-    while let Ok(Some(_)) = rustix::process::wait(WaitOptions::NOHANG) {}
+/// Daemons tidy up after a command has ended, and the shims of their containers go when they please. That is their work
+/// for it, and must not disturb the next one: waits until only the daemon is left, but not for ever.
+fn settle(daemon: Option<Daemon>) {
+    let start = Instant::now();
+    loop {
+        std::thread::sleep(Duration::from_millis(50));
+        // The status of an orphan is nobody's; that there is none left is not an error either.
+        while let Ok(Some(_)) = rustix::process::wait(WaitOptions::NOHANG) {}
+        let is_quiet = below(daemon.map(|daemon| daemon.pid)).is_empty();
+        if is_quiet && start.elapsed() > Duration::from_millis(100) || start.elapsed() > Duration::from_secs(5) {
+            return;
+        }
+    }
 }
 
 /// CPU time of all that ended below this process, and of all that is alive there, in full ticks.
-fn cpu_time(foreign_daemon: Option<u32>) -> Duration {
-    let me = std::process::id();
-    let mut processes = Vec::new();
-    for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
-        if let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok())
-            && let Some(stat) = Stat::read(pid)
-        {
-            processes.push((pid, stat));
-        }
-    }
-    let mut below = vec![me];
-    let mut ticks = 0;
-    let mut next = 0;
-    while let Some(&parent) = below.get(next) {
-        next += 1;
-        for (pid, stat) in processes.iter().filter(|(pid, stat)| stat.parent == parent && Some(*pid) != foreign_daemon)
-        {
-            below.push(*pid);
-            ticks += stat.own + stat.ended;
-        }
-    }
-    ticks += Stat::read(me).map_or(0, |stat| stat.ended);
+fn cpu_time(daemon: Option<Daemon>) -> Duration {
+    let skipped = daemon.filter(|daemon| !daemon.is_counted).map(|daemon| daemon.pid);
+    let alive: u64 = below(skipped).iter().map(|stat| stat.own + stat.ended).sum();
+    let ticks = alive + Stat::read(std::process::id()).map_or(0, |stat| stat.ended);
     Duration::from_millis(ticks * 1000 / rustix::param::clock_ticks_per_second().max(1))
 }
 
+/// All living descendants of this process, except for one and what is below that.
+fn below(skipped: Option<u32>) -> Vec<Stat> {
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let mut others: Vec<Stat> = pids.filter(|&pid| Some(pid) != skipped).filter_map(Stat::read).collect();
+    let mut found: Vec<Stat> = Vec::new();
+    let mut parents = vec![std::process::id()];
+    while let Some(parent) = parents.pop() {
+        let (children, rest) = others.into_iter().partition(|stat: &Stat| stat.parent == parent);
+        parents.extend(children.iter().map(|stat| stat.pid));
+        found.extend::<Vec<Stat>>(children);
+        others = rest;
+    }
+    found
+}
+
 struct Stat {
+    pid: u32,
     parent: u32,
     own: u64,
     ended: u64,
@@ -91,6 +106,6 @@ impl Stat {
         let fields: Vec<&str> = text.rsplit_once(") ")?.1.split(' ').collect();
         let number = |field: usize| fields.get(field - 3)?.parse::<u64>().ok();
         let parent = fields.get(1)?.parse().ok()?;
-        Some(Self { parent, own: number(14)? + number(15)?, ended: number(16)? + number(17)? })
+        Some(Self { pid, parent, own: number(14)? + number(15)?, ended: number(16)? + number(17)? })
     }
 }

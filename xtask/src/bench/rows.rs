@@ -138,7 +138,7 @@ impl<'a> Player<'a> {
 
     fn play(&mut self, row: &Row, context: &Context<'_>, round: usize) -> Result<()> {
         let mut commands = self.commands(row, context, round)?;
-        let sample = meter::measure(&mut commands, self.tool.foreign_daemon(), context.options.sync)?;
+        let sample = meter::measure(&mut commands, self.tool.daemon(), context.options.sync)?;
         self.samples.push(sample);
         if row.body == Body::Commit { self.tool.remove(&container(round)) } else { Ok(()) }
     }

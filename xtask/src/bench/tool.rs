@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::meter::Daemon;
 use super::options::Options;
 use super::{Work, inputs};
 use crate::{Result, process, say};
@@ -28,7 +29,6 @@ pub(super) struct Tool<'a> {
     pub(super) version: String,
     onggi: &'a Path,
     dockerd: Option<&'a Dockerd>,
-    foreign_daemon: Option<u32>,
     folder: PathBuf,
 }
 
@@ -78,8 +78,7 @@ impl<'a> Tool<'a> {
     fn start(kind: Kind, onggi: &'a Path, dockerd: Option<&'a Dockerd>, work: &Work, base: &Path) -> Result<Self> {
         let folder = work.path(kind.name());
         std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-        let foreign_daemon = dockerd.filter(|_| !kind.is_docker()).map(Dockerd::pid);
-        let mut tool = Self { kind, version: String::new(), onggi, dockerd, foreign_daemon, folder };
+        let mut tool = Self { kind, version: String::new(), onggi, dockerd, folder };
         tool.version = tool.ask_version()?;
         tool.import(base, inputs::BASE)?;
         tool.try_out(work)?;
@@ -130,9 +129,9 @@ impl<'a> Tool<'a> {
         command.ok_or_else(|| "it is not installed".to_owned())
     }
 
-    /// The daemon whose work is not this tool's.
-    pub(super) fn foreign_daemon(&self) -> Option<u32> {
-        self.foreign_daemon
+    /// The daemon that runs besides, and whether it is this tool's.
+    pub(super) fn daemon(&self) -> Option<Daemon> {
+        self.dockerd.map(|dockerd| Daemon { pid: dockerd.pid(), is_counted: self.kind.is_docker() })
     }
 
     /// `-t` and the name that the peers would give to it themselves.
