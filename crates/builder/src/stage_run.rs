@@ -8,7 +8,7 @@ use image::{Stack, StackError};
 use layer::{LayerWriter, Timestamp};
 use oci::{ChainId, DiffId, History, ImageConfig};
 use serde::{Deserialize, Serialize};
-use store::{Lock, RecordKind};
+use store::{Lock, RecordKind, Store};
 
 use crate::StepOutcome;
 use crate::build::BuildError;
@@ -176,7 +176,7 @@ impl<'s, 'a> StageRun<'s, 'a> {
         }
         if record.boot != self.solver.boot()? {
             // Written before the host went down, perhaps without being synced.
-            if !store.survived(record.layer)? {
+            if !store.is_listed(record.layer)? && !restore(store, record.layer)? {
                 return Ok(None);
             }
             self.solver.boot()?.clone_into(&mut record.boot);
@@ -344,6 +344,19 @@ impl StageRun<'_, '_> {
     fn now(&self) -> Timestamp {
         Timestamp { secs: (self.solver.tools.clock)().as_second(), nanos: 0 }
     }
+}
+
+/// Reads a layer again that may be torn, and writes it and its index again if it is whole.
+fn restore(store: &Store, layer: DiffId) -> Result<bool, BuildError> {
+    let Some(tar) = store.layer_tar(layer)? else { return Ok(false) };
+    let sink = store.layer_sink()?;
+    let copy = sink.file().map_err(|error| internal("open the new layer", &error))?;
+    // What cannot be read is not what was written.
+    let Ok(found) = layer::ingest(tar, copy, None) else { return Ok(false) };
+    if found.diff_id == layer {
+        store.add_layer(layer, sink, &found.index, None)?;
+    }
+    Ok(found.diff_id == layer)
 }
 
 /// What all steps of a plan are about, whatever they stand on.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
@@ -26,7 +26,9 @@ pub(crate) const BASE: &str = "bin/ bin/sh:755=sh etc/ \
     srv/:750 srv/old=old link->srv loop->loop";
 
 pub(crate) struct Kitchen {
-    folder: tempfile::TempDir,
+    folder: PathBuf,
+    /// Removes the folder; a kitchen that another process made leaves it.
+    guard: Option<tempfile::TempDir>,
     pub(crate) store: Store,
     pub(crate) recorder: Recorder,
     pub(crate) cancelled: AtomicBool,
@@ -36,17 +38,28 @@ pub(crate) struct Kitchen {
 impl Kitchen {
     /// An empty context, and a store with the image `base`.
     pub(crate) fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        Self::at(folder)
-    }
-
-    fn at(folder: tempfile::TempDir) -> Self {
-        let store = Store::open(&folder.path().join("store")).unwrap();
-        fs::create_dir(folder.path().join("context")).unwrap();
-        let clock = AtomicI64::new(1_767_225_600);
-        let kitchen = Self { folder, store, recorder: Recorder::default(), cancelled: AtomicBool::new(false), clock };
+        let guard = tempfile::tempdir().unwrap();
+        fs::create_dir(guard.path().join("context")).unwrap();
+        let mut kitchen = Self::open(guard.path());
+        kitchen.guard = Some(guard);
         kitchen.image("base", BASE, r#"{"Env":["PATH=/bin"],"Cmd":["sh"]}"#);
         kitchen
+    }
+
+    /// Another one's store and context.
+    pub(crate) fn open(folder: &Path) -> Self {
+        Self {
+            folder: folder.to_owned(),
+            guard: None,
+            store: Store::open(&folder.join("store")).unwrap(),
+            recorder: Recorder::default(),
+            cancelled: AtomicBool::new(false),
+            clock: AtomicI64::new(1_767_225_600),
+        }
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// A kitchen whose context holds these files; see [`Kitchen::files`].
@@ -57,7 +70,7 @@ impl Kitchen {
     }
 
     pub(crate) fn context(&self) -> PathBuf {
-        self.folder.path().join("context")
+        self.folder.join("context")
     }
 
     /// Files of the context, in words: `a=text`, `a:755=text`, `folder/`, `folder/:700`, `link->target`,

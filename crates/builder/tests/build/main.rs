@@ -1,12 +1,15 @@
 //! Whole builds through the public API, without root: commands are played by a recorder, base images are written
 //! entry by entry, results are read from the indexes alone.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 mod cache;
 mod context;
 mod copy;
 mod events;
 mod instructions;
 mod kitchen;
+mod processes;
 mod recorder;
 mod stages;
 mod variables;
