@@ -15,7 +15,8 @@ pub struct User {
     pub uid: u32,
     /// Primary group.
     pub gid: u32,
-    /// Further groups, sorted; empty when a group was named.
+    /// Supplementary groups: the primary one, then those that list the user, unless a group was named. Without the
+    /// primary one a program could step out of it (CVE-2022-36109).
     pub additional_gids: Vec<u32>,
     /// Home folder from passwd.
     pub home: Option<String>,
@@ -87,6 +88,8 @@ pub fn resolve(tree: &Tree, text: &str) -> Result<User, UserError> {
         Some(group) => resolved.gid = find_group(&groups, group)?,
         None => resolved.additional_gids = memberships(&passwd, &groups, &resolved),
     }
+    resolved.additional_gids.retain(|gid| *gid != resolved.gid);
+    resolved.additional_gids.insert(0, resolved.gid);
     Ok(resolved)
 }
 

@@ -217,7 +217,6 @@ fn s112_run_steps_requires_root() {
         "FROM busybox\nRUN sleep 9 & kill -9 $!; wait $!\n",
         "FROM busybox\n# Continues over several lines.\nRUN echo one && \\\n    # with a comment\n    cat /missing && \\\n    echo three\n",
         "FROM busybox\nSHELL [\"/bin/bash\", \"-c\"]\nRUN true\n",
-        "FROM busybox AS build\nRUN false\nFROM busybox\nCOPY --from=build /x /\n",
     ] {
         let failed = project.dockerfile(dockerfile).build(&[]).run().exits(1);
         let from = failed.snapshot();
@@ -227,6 +226,21 @@ fn s112_run_steps_requires_root() {
         writeln!(text, "===\n{}\n{}\n", dockerfile.trim_end(), lines[from..].join("\n")).unwrap();
     }
     insta::assert_snapshot!(text);
+    project.nothing_runs();
+}
+
+/// The other stages are called off, and only the step that failed is told.
+#[test]
+#[ignore = "requires root"]
+fn a_failing_stage_ends_the_others_requires_root() {
+    let project = Project::with(
+        "FROM busybox AS bad\nRUN sleep 0.1; exit 7\nFROM busybox AS slow\nRUN sleep 60\nFROM busybox\n\
+         COPY --from=bad /x /\nCOPY --from=slow /x /\n",
+    );
+    let failed = project.build(&["-t", "app"]).run().exits(1);
+    let told = failed.stderr.split("\nerror: ").nth(1).unwrap();
+    assert!(told.starts_with("`RUN sleep 0.1; exit 7` exited with status 7\n --> Dockerfile:2:1\n"), "{told}");
+    assert!(failed.elapsed.as_secs() < 50 && failed.stderr.contains(" CANCELED\n"), "{}", failed.stderr);
     project.nothing_runs();
 }
 

@@ -9,4 +9,9 @@ mod build_project;
 
 mod broken;
 mod build_command;
+mod cache;
+mod context;
+mod crash;
+mod instructions;
+mod noop;
 mod progress;

@@ -303,7 +303,7 @@ fn explain_says_why_each_step_is_not_cached() {
     assert_eq!(reasons(&explain(&[])), ["a file changed: b", "the layers below changed"]);
     project.dockerfile("FROM busybox\nENV V=2\nWORKDIR /a\nCOPY a b /x/\nCOPY --chmod=644 a /y\n");
     assert_eq!(reasons(&explain(&[])), ["mode changed: was `600`, is `644`"]);
-    project.dockerfile("FROM busybox\nENV V=2\nWORKDIR /b\nCOPY a /x/\n");
+    project.dockerfile("FROM busybox\nENV V=2\nWORKDIR /b\nCOPY a b /x/\n");
     assert_eq!(reasons(&explain(&[])), ["destination changed: was `a`, is `b`", "the layers below changed"]);
 }
 

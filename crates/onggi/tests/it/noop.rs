@@ -1,0 +1,109 @@
+//! A build with nothing to do touches nothing: seen in its system calls (decisions D4 and D6).
+
+use std::path::Path;
+
+use testkit::SystemCall;
+
+use crate::build_project::Project;
+
+const FILES: usize = 200;
+
+/// Whatever could change a file, start a process, or mount.
+const CHANGES: [&str; 24] = [
+    "mkdir",
+    "mkdirat",
+    "mknod",
+    "mknodat",
+    "rename",
+    "renameat",
+    "renameat2",
+    "unlink",
+    "unlinkat",
+    "rmdir",
+    "link",
+    "linkat",
+    "symlink",
+    "symlinkat",
+    "chmod",
+    "fchmodat",
+    "truncate",
+    "ftruncate",
+    "fsync",
+    "fdatasync",
+    "execve",
+    "fork",
+    "vfork",
+    "mount",
+];
+const OPENS: [&str; 4] = ["open", "openat", "openat2", "creat"];
+
+#[test]
+fn a_no_op_rebuild_writes_nothing_and_starts_nothing_requires_strace() {
+    if !Path::new("/usr/bin/strace").exists() {
+        eprintln!("skipped: requires strace: a_no_op_rebuild_writes_nothing_and_starts_nothing");
+        return;
+    }
+    let project = Project::with("FROM busybox\nWORKDIR /app\nENV A=b\nCOPY . .\nCOPY src/0 /one\nCMD [\"x\"]\n");
+    for number in 0..FILES {
+        project.file(&format!("src/{number}"), number.to_string());
+    }
+    project.wait_for_the_clock();
+    project.build_app();
+    let calls = project.build(&["-t", "app"]).trace(&[&OPENS[..], &CHANGES, &["clone", "clone3"]].concat());
+    assert!(calls.len() > 5, "strace has seen nothing: {calls:?}");
+    assert_eq!(testkit::written_paths(&calls), [""; 0]);
+
+    let changes = |call: &&SystemCall| CHANGES.contains(&call.name.as_str());
+    let changes: Vec<&SystemCall> = calls.iter().filter(changes).collect();
+    // strace itself starts the binary; that is the only one.
+    assert!(changes.len() == 1 && changes[0].name == "execve", "{changes:#?}");
+    let started =
+        calls.iter().filter(|call| call.name.starts_with("clone") && !call.arguments.contains("CLONE_THREAD"));
+    assert_eq!(started.count(), 0, "a thread is no process, but nothing else was needed");
+
+    // Every file of the context is only looked at. The rest does not grow with the number of files.
+    let opened: Vec<&str> =
+        calls.iter().filter(|call| OPENS.contains(&call.name.as_str())).map(|call| call.arguments.as_str()).collect();
+    let context = opened.iter().filter(|arguments| FILES_OF_CONTEXT.iter().any(|name| arguments.contains(name)));
+    assert_eq!(context.count(), 0, "{opened:#?}");
+    let ours: Vec<&&str> = opened.iter().filter(|arguments| !is_start_up(arguments)).collect();
+    assert!(ours.len() <= MOST_OPENED, "{} files were opened, not {MOST_OPENED}: {ours:#?}", ours.len());
+}
+
+/// Some of the context's files as they would be named in an open.
+const FILES_OF_CONTEXT: [&str; 4] = ["\"0\"", "\"src/0\"", "\"199\"", "\"src/199\""];
+
+/// Store and version, the Dockerfile, the ignore file that is not there, reference, image and layer of the base, the
+/// context and its folder, the stat index, boot ID, three steps, the image's record, and the name that it has already.
+const MOST_OPENED: usize = 24;
+
+/// What the loader and the C library open in every program.
+fn is_start_up(arguments: &str) -> bool {
+    ["/etc/ld.so", "/lib/", "/lib64/", "/usr/lib", "/proc/self/", "/sys/fs/cgroup", "/proc/"]
+        .iter()
+        .any(|start| arguments.contains(&format!("\"{start}")))
+}
+
+/// The same as root, where RUN has results as well.
+#[test]
+#[ignore = "requires root"]
+fn a_no_op_rebuild_with_run_mounts_nothing_requires_root() {
+    if !Path::new("/usr/bin/strace").exists() {
+        eprintln!("skipped: requires strace: a_no_op_rebuild_with_run_mounts_nothing_requires_root");
+        return;
+    }
+    let project = Project::with("FROM busybox\nCOPY a /\nRUN echo hi > /b\nRUN true\n");
+    project.file("a", "1");
+    project.wait_for_the_clock();
+    project.build_app();
+    let names =
+        [&OPENS[..], &CHANGES, &["clone", "clone3", "fsopen", "fsmount", "move_mount", "unshare", "setns"]].concat();
+    let calls = project.build(&["-t", "app"]).trace(&names);
+    let left: Vec<&SystemCall> = calls
+        .iter()
+        .filter(|call| !OPENS.contains(&call.name.as_str()) && call.name != "execve")
+        .filter(|call| !call.arguments.contains("CLONE_THREAD"))
+        .collect();
+    assert!(left.is_empty(), "{left:#?}");
+    assert_eq!(testkit::written_paths(&calls), [""; 0]);
+}
