@@ -84,9 +84,10 @@ fn below(skipped: Option<u32>) -> Vec<Stat> {
     let mut found: Vec<Stat> = Vec::new();
     let mut parents = vec![std::process::id()];
     while let Some(parent) = parents.pop() {
-        let (children, rest) = others.into_iter().partition(|stat: &Stat| stat.parent == parent);
+        let (children, rest): (Vec<Stat>, Vec<Stat>) =
+            others.into_iter().partition(|stat: &Stat| stat.parent == parent);
         parents.extend(children.iter().map(|stat| stat.pid));
-        found.extend::<Vec<Stat>>(children);
+        found.extend(children);
         others = rest;
     }
     found
