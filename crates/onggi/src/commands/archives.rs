@@ -22,7 +22,8 @@ pub(super) fn import(args: &ImportArgs, session: &Session) -> Result<u8, Failure
         return Err(Failure::new(problem.with_hint("fetch it, and give the file")));
     }
     let options = ImportOptions {
-        source: args.file.clone(),
+        // As Docker writes it: a path of this host is nobody else's business.
+        source: STDIN.to_owned(),
         name: args.name.clone(),
         changes: args.changes.clone(),
         message: args.message.clone(),
