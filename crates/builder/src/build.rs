@@ -211,6 +211,7 @@ fn plan(
         platform: &Platform::host(),
         network: request.network,
         find_image,
+        similar_image: &|name| similar_image(tools.store, name),
     };
     let plan = planner.plan(target).map_err(BuildError::Dockerfile)?;
     for warning in &plan.warnings {
@@ -241,6 +242,24 @@ fn find_image(store: &Store, reporter: &Reporter<'_>, name: &str) -> Result<Opti
     step.finish(outcome);
     let found = found.map_err(|error| error.to_string())?;
     Ok(found.map(|found| BaseImage { id: found.id, config: found.config, manifest: found.digest }))
+}
+
+/// The image of the store whose name is most like one that is not there: another tag of it, or a slip of the keys.
+fn similar_image(store: &Store, name: &str) -> Option<String> {
+    let wanted = name.parse::<Reference>().ok()?;
+    let known: Vec<Reference> = store.references().ok()?.into_iter().map(|(name, _)| name).collect();
+    let is_same =
+        |other: &&Reference| other.registry() == wanted.registry() && other.repository() == wanted.repository();
+    let same: Vec<&Reference> = known.iter().filter(is_same).collect();
+    let nearest = dockerfile::nearest(wanted.tag_or_latest(), same.iter().map(|other| other.tag_or_latest()));
+    let of_tag = nearest.and_then(|tag| same.iter().find(|other| other.tag_or_latest() == tag));
+    if let Some(other) = of_tag.or(same.first()) {
+        return Some(other.familiar());
+    }
+    let names: Vec<String> = known.iter().map(Reference::familiar_name).collect();
+    let nearest = dockerfile::nearest(&wanted.familiar_name(), names.iter().map(String::as_str))?;
+    let place = names.iter().position(|name| name == nearest)?;
+    Some(known[place].familiar())
 }
 
 /// Layers that a step's record keeps alive; for removal.

@@ -203,6 +203,8 @@ pub(crate) struct Planner<'a> {
     pub(crate) platform: &'a Platform,
     pub(crate) network: crate::RunNetwork,
     pub(crate) find_image: FindImage<'a>,
+    /// The name of an image that may have been meant instead.
+    pub(crate) similar_image: &'a dyn Fn(&str) -> Option<String>,
 }
 
 impl Planner<'_> {
@@ -363,7 +365,10 @@ impl Planner<'_> {
                 Problem::error(word.span, format!("building for {platform} on {} is not supported yet", self.platform))
                     .with_help(format!("leave `--platform` out, or use `--platform={}`", self.platform)),
             ),
-            Err(error) => Some(Problem::error(word.span, error.to_string())),
+            Err(error) => {
+                let problem = Problem::error(word.span, error.to_string());
+                Some(problem.with_help(format!("write for example `--platform={}`", self.platform)))
+            }
         }
     }
 
@@ -373,7 +378,7 @@ impl Planner<'_> {
             Ok(reference) => reference.to_string(),
             Err(oci::ReferenceError::LooksLikeId(_)) => word.to_owned(),
             Err(error) => {
-                problems.push(Problem::error(span, error.to_string()));
+                problems.push(Problem { help: error.hint(), ..Problem::error(span, error.to_string()) });
                 return None;
             }
         };
@@ -383,9 +388,10 @@ impl Planner<'_> {
                 let problem = Problem::error(span, format!("image `{name}` is not in the store"))
                     .with_label("not found locally, and pulling from registries is not there yet");
                 let similar = self.dockerfile.target(Some(word)).err().and_then(|unknown| unknown.suggestion);
-                problems.push(match similar {
-                    Some(stage) => problem.with_help(format!("a stage has a similar name: `{stage}`")),
-                    None => problem.with_help(format!(
+                problems.push(match (similar, (self.similar_image)(word)) {
+                    (Some(stage), _) => problem.with_help(format!("a stage has a similar name: `{stage}`")),
+                    (None, Some(image)) => problem.with_help(format!("an image has a similar name: `{image}`")),
+                    (None, None) => problem.with_help(format!(
                         "bring it in with `onggi load -i IMAGE.tar`, or make it from a root file system with \
                          `onggi import ROOTFS.tar {word}`"
                     )),

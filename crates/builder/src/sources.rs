@@ -171,19 +171,38 @@ impl Found<'_> {
     }
 }
 
+/// Says where was looked, as far as that is not where the path seems to lead.
+fn not_found(context: &Context, source: &CopySource, problem: Problem) -> Problem {
+    let path = crate::plan::inside("/", &source.word);
+    let place = String::from_utf8_lossy(&path).into_owned();
+    if source.word.split('/').any(|part| part == "..") {
+        return problem.with_label("nothing outside of the context can be reached").with_help(format!(
+            "put it into the context as `{place}`, or build in a folder further up: `onggi build -f Dockerfile ..`"
+        ));
+    }
+    let problem = problem.with_label("no such file or folder in the context");
+    match context.similar(&path) {
+        Some(similar) => problem.with_help(format!("a similar name is there: `{similar}`")),
+        None if source.word.starts_with('/') => {
+            problem.with_help(format!("paths begin at the context's folder: put it there as `{place}`"))
+        }
+        None => problem.with_help(format!("create `{place}`, or give another context")),
+    }
+}
+
 fn problem(context: &Context, source: &CopySource, error: &CopyError) -> Problem {
     let problem = Problem::error(source.span, error.to_string());
     match error {
         CopyError::Context(ContextError::Ignored { .. }) => problem.with_label("left out by .dockerignore").with_help(
             format!("add the line `!{}` to .dockerignore, or copy something else", source.word.trim_matches('/')),
         ),
-        CopyError::Context(ContextError::NotFound { .. }) => {
-            let problem = problem.with_label("no such file or folder in the context");
-            match context.similar(&crate::plan::inside("/", &source.word)) {
-                Some(similar) => problem.with_help(format!("a similar name is there: `{similar}`")),
-                None => problem.with_help(format!("create `{}`, or give another context", source.word)),
-            }
+        CopyError::Context(ContextError::NotFound { .. }) => not_found(context, source, problem),
+        CopyError::Context(ContextError::TooManyLinks { .. }) => {
+            problem.with_help("copy what the link should lead to; links are followed within the context only")
         }
+        CopyError::Pattern { .. } => problem.with_label("`[` begins a set of characters").with_help(
+            "write `[[]` for the character itself; a list of words takes double quotes and commas: `[\"a\", \"b\"]`",
+        ),
         CopyError::Context(ContextError::Changed { .. }) => problem.with_help(
             "build again; if something keeps writing to the file, leave it out with a line in .dockerignore",
         ),

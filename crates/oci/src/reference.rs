@@ -74,7 +74,8 @@ impl ReferenceError {
                 Some("write a name such as `app`, `app:v1` or `user/app:v1`".to_owned())
             }
             Self::Registry(..) => Some("write a host with or without a port, as in `localhost:5000/app:v1`".to_owned()),
-            Self::Digest(_) | Self::TooLong | Self::LooksLikeId(_) => None,
+            Self::Digest(_) => Some("write all 64 digits, or leave out the part behind `@`".to_owned()),
+            Self::TooLong | Self::LooksLikeId(_) => None,
         }
     }
 }

@@ -362,7 +362,8 @@ impl<'a, 'p> StagePlanner<'a, 'p> {
     /// Notes a feature that is not there.
     fn refuse(&mut self, span: Option<Span>, feature: &str) -> bool {
         let Some(span) = span else { return false };
-        self.problem(Problem::error(span, format!("{feature}: not supported yet by this version of onggi")));
+        let problem = Problem::error(span, format!("{feature}: not supported yet by this version of onggi"));
+        self.problem(problem.with_help(instead_of(feature)));
         true
     }
 
@@ -377,6 +378,20 @@ impl<'a, 'p> StagePlanner<'a, 'p> {
             history: self.history,
             scope: self.scope,
         }
+    }
+}
+
+/// What can be written as long as a feature is not there.
+fn instead_of(feature: &str) -> &'static str {
+    match feature {
+        "here-documents" => "put the text into a file of the context and COPY it; RUN it if it is a script",
+        "ADD from a remote source" => "download it into the context and COPY it, or fetch it with a RUN",
+        "RUN --mount" => "leave it out; what the command needs can be brought in with COPY",
+        "COPY --link" | "ADD --link" => "leave it out: the image has the same files",
+        "COPY --parents" => "leave it out, and write one COPY for each folder",
+        "COPY --exclude" | "ADD --exclude" => "leave it out, and add the pattern to .dockerignore",
+        "ADD --unpack" => "leave it out: ADD unpacks local archives, COPY does not",
+        _ => "leave it out",
     }
 }
 

@@ -88,8 +88,7 @@ fn check_owner_and_mode(chown: Option<&Word>, chmod: Option<&Word>, context: &mu
     if let Some(chmod) = chmod.filter(|chmod| !is_mode(&chmod.text)) {
         let message = format!("invalid mode `{}`", chmod.text);
         let error = Diagnostic::error(Code::InvalidFlag, chmod.span, message);
-        context
-            .push(error.with_help("write octal digits or symbols, for example `--chmod=755` or `--chmod=u=rwX,go=rX`"));
+        context.push(error.with_help("write octal digits, for example `--chmod=755`"));
     }
 }
 

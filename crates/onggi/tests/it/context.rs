@@ -43,6 +43,7 @@ fn s190_links_do_not_lead_out_of_the_context() {
 fn s191_the_size_of_what_was_read_is_told() {
     let project = Project::with("FROM busybox\nCOPY part /part\n");
     project.file("part/a", vec![b'x'; 12_345]).file("unused/big", vec![b'x'; 3_000_000]);
+    project.wait_for_the_clock();
     let built = project.build_app();
     assert!(built.stderr.contains(" transferring context: 12.35kB done\n"), "{}", built.stderr);
     project.dockerfile("FROM busybox\nCOPY . /all\n").file(".dockerignore", "unused\nDockerfile\n.dockerignore\n");
