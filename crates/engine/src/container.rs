@@ -1,6 +1,17 @@
 //! What is known of a container: how it was made, and how it is doing.
+//!
+//! The process that runs a container (`run` in front, the monitor in the background) owns it: it holds a lock on the
+//! container's folder from before the start until the end is written down. The kernel lets go of the lock when that
+//! process dies, in whatever way, so nobody ever takes a dead container for a live one or the other way round.
+//!
+//! What the image declares as VOLUME is an ordinary folder here: what a container writes there is in its own layer,
+//! and goes with it.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
 
 use oci::ImageId;
+use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 use serde::{Deserialize, Serialize};
 use store::{ContainerFolder, ContainerLookup, ProcessIdentity};
 
@@ -78,17 +89,33 @@ pub enum ContainerStatus {
 }
 
 impl ContainerState {
-    /// What it does now; a process that is gone without a word counts as ended.
+    /// What it does now.
     pub fn status(&self) -> ContainerStatus {
         match (&self.process, self.started.is_empty()) {
-            (Some((pid, start)), _) if (ProcessIdentity { pid: *pid, start: *start }).is_alive() => {
-                ContainerStatus::Running
-            }
+            (Some(_), _) => ContainerStatus::Running,
             (None, true) => ContainerStatus::Created,
-            _ => ContainerStatus::Exited,
+            (None, false) => ContainerStatus::Exited,
         }
     }
+
+    /// Its process, as written down, is gone.
+    fn is_outdated(&self) -> bool {
+        self.process.is_some_and(|(pid, start)| !ProcessIdentity { pid, start }.is_alive())
+    }
+
+    /// The container of an owner that died before it could write down the end.
+    fn lost(self) -> Self {
+        let error = "how it ended is not known: the process that watched over it was killed".to_owned();
+        Self { process: None, exit_code: Some(LOST), address: None, error, ..self }
+    }
+
+    pub(crate) fn is_lost(&self) -> bool {
+        self.process.is_none() && self.exit_code == Some(LOST) && self.finished.is_empty()
+    }
 }
+
+/// What Docker reports for a container whose end nobody saw.
+const LOST: u8 = 255;
 
 /// A container with its folder.
 #[derive(Debug)]
@@ -97,12 +124,34 @@ pub(crate) struct Container {
     pub(crate) folder: ContainerFolder,
 }
 
+/// Says that this process runs the container; until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Ownership {
+    #[expect(dead_code, reason = "held for its lock")]
+    folder: OwnedFd,
+}
+
+/// Keeps a container that ended from being removed, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    #[expect(dead_code, reason = "held for its lock")]
+    record: OwnedFd,
+}
+
+/// How long the removal waits for those who want to know how the container ended.
+const PATIENCE_WITH_READERS: Duration = Duration::from_secs(5);
+
 const RECORD: &str = "config.json";
 const STATE: &str = "state.json";
 
 impl Container {
     pub(crate) fn create(engine: &Engine, record: ContainerRecord) -> Result<Self, Error> {
-        let folder = engine.store().create_container(&record.id, &record.name, record.image).map_err(|error| {
+        let create = || engine.store().create_container(&record.id, &record.name, record.image);
+        let folder = match create() {
+            Err(store::StoreError::NameTaken { id, .. }) if Self::remove_if_lost(engine, &id)? => create(),
+            other => other,
+        };
+        let folder = folder.map_err(|error| {
             let taken = matches!(error, store::StoreError::NameTaken { .. });
             let error = Error::from(error);
             if taken {
@@ -113,6 +162,16 @@ impl Container {
         })?;
         folder.write(RECORD, &json(&record))?;
         Ok(Self { record, folder })
+    }
+
+    /// Removes a container of `run --rm` whose owner was killed before it could do so. Says whether it did.
+    fn remove_if_lost(engine: &Engine, id: &str) -> Result<bool, Error> {
+        let Some(container) = Self::open(engine, id)? else { return Ok(true) };
+        let is_lost = container.record.auto_remove && container.state()?.is_lost();
+        if is_lost {
+            container.remove(engine)?;
+        }
+        Ok(is_lost)
     }
 
     /// Finds a container by name, ID or prefix.
@@ -142,13 +201,35 @@ impl Container {
     pub(crate) fn all(engine: &Engine) -> Result<Vec<Self>, Error> {
         let mut all = Vec::new();
         for id in engine.store().container_ids()? {
-            all.extend(Self::open(engine, &id)?);
+            if let Some(container) = Self::open(engine, &id)?
+                && !(container.record.auto_remove && Self::remove_if_lost(engine, &id)?)
+            {
+                all.push(container);
+            }
         }
         all.sort_by(|one: &Self, other| other.record.created.cmp(&one.record.created));
         Ok(all)
     }
 
+    /// How it is doing.
     pub(crate) fn state(&self) -> Result<ContainerState, Error> {
+        let state = self.written_state()?;
+        if !state.is_outdated() || self.lock(FlockOperation::NonBlockingLockShared)?.is_none() {
+            // It runs, or has ended this moment and its owner is about to say so.
+            return Ok(state);
+        }
+        let state = self.written_state()?;
+        Ok(if state.is_outdated() { state.lost() } else { state })
+    }
+
+    /// The same for whoever owns it.
+    pub(crate) fn owned_state(&self, _: &Ownership) -> Result<ContainerState, Error> {
+        let state = self.written_state()?;
+        Ok(if state.is_outdated() { state.lost() } else { state })
+    }
+
+    /// As its owner wrote it down.
+    pub(crate) fn written_state(&self) -> Result<ContainerState, Error> {
         let bytes = self.folder.read(STATE)?.unwrap_or_default();
         Ok(serde_json::from_slice(&bytes).unwrap_or_default())
     }
@@ -157,7 +238,47 @@ impl Container {
         Ok(self.folder.write(STATE, &json(state))?)
     }
 
+    /// Makes this process the one that runs, or removes, the container; `None` when another one is.
+    pub(crate) fn own(&self) -> Result<Option<Ownership>, Error> {
+        Ok(self.lock(FlockOperation::NonBlockingLockExclusive)?.map(|folder| Ownership { folder }))
+    }
+
+    /// Keeps it from being removed.
+    pub(crate) fn keep(&self) -> Result<Reader, Error> {
+        let record = self.open_inside(RECORD, OFlags::RDONLY)?;
+        flock(&record, FlockOperation::LockShared).map_err(|errno| self.cannot_lock(errno))?;
+        Ok(Reader { record })
+    }
+
+    /// Locks by a descriptor of its own, so that two locks of one process exclude each other too.
+    fn lock(&self, operation: FlockOperation) -> Result<Option<OwnedFd>, Error> {
+        let folder = self.open_inside(".", OFlags::RDONLY | OFlags::DIRECTORY)?;
+        match flock(&folder, operation) {
+            Ok(()) => Ok(Some(folder)),
+            Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
+            Err(errno) => Err(self.cannot_lock(errno)),
+        }
+    }
+
+    fn open_inside(&self, name: &str, flags: OFlags) -> Result<OwnedFd, Error> {
+        rustix::fs::openat(self.folder.as_fd(), name, flags | OFlags::CLOEXEC, Mode::empty())
+            .map_err(|errno| self.cannot_lock(errno))
+    }
+
+    fn cannot_lock(&self, errno: rustix::io::Errno) -> Error {
+        Error::new(ErrorKind::Internal, format!("cannot lock container {}", self.record.id)).because(&errno)
+    }
+
+    /// Removes it once nobody reads how it ended any more.
     pub(crate) fn remove(&self, engine: &Engine) -> Result<(), Error> {
+        let deadline = Instant::now() + PATIENCE_WITH_READERS;
+        // Without its record it has no readers.
+        while let Ok(record) = self.open_inside(RECORD, OFlags::RDONLY)
+            && flock(&record, FlockOperation::NonBlockingLockExclusive).is_err()
+            && Instant::now() < deadline
+        {
+            std::thread::sleep(Duration::from_millis(1));
+        }
         Ok(engine.store().remove_container(&self.record.id, &self.record.name)?)
     }
 }

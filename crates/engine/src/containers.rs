@@ -41,17 +41,47 @@ pub fn containers(engine: &Engine, all: bool) -> Result<Vec<ContainerSummary>, E
 /// When it runs and `force` is not given.
 pub fn remove_container(engine: &Engine, name: &str, force: bool) -> Result<(), Error> {
     let container = Container::find(engine, name)?;
-    if container.state()?.status() == ContainerStatus::Running {
+    let id = &container.record.id;
+    let deadline = Instant::now() + PATIENCE_AFTER_KILL;
+    loop {
+        // Held until it is gone, so that nobody starts what is being removed.
+        let ownership = container.own()?;
+        let state = ownership.as_ref().map_or_else(|| container.state(), |own| container.owned_state(own))?;
+        let is_running = state.status() == ContainerStatus::Running;
+        if ownership.is_some() && !is_running {
+            return container.remove(engine);
+        }
+        drop(ownership);
+        if Container::open(engine, id)?.is_none() {
+            return Ok(());
+        }
         if !force {
-            let id = &container.record.id;
             let message = format!("cannot remove running container {id}");
             return Err(Error::new(ErrorKind::Conflict, message)
                 .with_hint(format!("stop it with `onggi stop {name}`, or remove it by force: `onggi rm -f {name}`")));
         }
-        send(&container, Signal::KILL)?;
-        wait_until_ended(engine, &container, Duration::from_secs(10))?;
+        if Instant::now() > deadline {
+            let message = format!("cannot remove container {id}: it does not end");
+            return Err(Error::new(ErrorKind::Conflict, message));
+        }
+        if is_running {
+            unless_ended(send(&container, Signal::KILL))?;
+        }
+        std::thread::sleep(PAUSE);
     }
-    container.remove(engine)
+}
+
+/// Between two looks.
+const PAUSE: Duration = Duration::from_millis(1);
+/// So long a killed container may take to end.
+const PATIENCE_AFTER_KILL: Duration = Duration::from_secs(10);
+
+/// A container that ended by itself just before it was told to is no failure.
+fn unless_ended(sent: Result<(), Error>) -> Result<(), Error> {
+    match sent {
+        Err(error) if error.kind == ErrorKind::Conflict => Ok(()),
+        other => other,
+    }
 }
 
 /// Sends a signal.
@@ -73,10 +103,10 @@ pub fn stop(engine: &Engine, name: &str, grace: Duration) -> Result<(), Error> {
         return Ok(());
     }
     let signal = parse_signal(container.record.stop_signal.as_deref().unwrap_or("TERM"))?;
-    send(&container, signal)?;
-    if !wait_until_ended(engine, &container, grace)? {
-        send(&container, Signal::KILL)?;
-        wait_until_ended(engine, &container, Duration::from_secs(10))?;
+    unless_ended(send(&container, signal))?;
+    if wait_until_ended(engine, &container, grace)? == Waited::TimedOut {
+        unless_ended(send(&container, Signal::KILL))?;
+        wait_until_ended(engine, &container, PATIENCE_AFTER_KILL)?;
     }
     Ok(())
 }
@@ -84,11 +114,16 @@ pub fn stop(engine: &Engine, name: &str, grace: Duration) -> Result<(), Error> {
 /// Waits for the end of a container; gives its exit code.
 ///
 /// # Errors
-/// When there is no such container.
+/// When there is no such container, or it was removed before it could be asked how it ended.
 pub fn wait(engine: &Engine, name: &str) -> Result<u8, Error> {
     let container = Container::find(engine, name)?;
-    wait_until_ended(engine, &container, Duration::from_secs(u64::from(u32::MAX)))?;
-    Ok(container.state()?.exit_code.unwrap_or_default())
+    let _reader = container.keep()?;
+    match wait_until_ended(engine, &container, Duration::from_secs(u64::from(u32::MAX)))? {
+        Waited::Ended(state) => Ok(state.exit_code.unwrap_or_default()),
+        Waited::Removed | Waited::TimedOut => {
+            Err(Error::new(ErrorKind::NotFound, format!("container {name} was removed")))
+        }
+    }
 }
 
 fn parse_signal(text: &str) -> Result<Signal, Error> {
@@ -108,25 +143,39 @@ fn send(container: &Container, signal: Signal) -> Result<(), Error> {
         Error::new(ErrorKind::Internal, format!("cannot signal container {}", container.record.id)).because(&errno)
     };
     // By descriptor: the number could be another process's by now, so look again once it is held.
-    let process = rustix::process::pidfd_open(pid, PidfdFlags::empty()).map_err(failed)?;
+    let process = match rustix::process::pidfd_open(pid, PidfdFlags::empty()) {
+        Err(rustix::io::Errno::SRCH) => return Err(not_running()),
+        opened => opened.map_err(failed)?,
+    };
     if container.state()?.status() != ContainerStatus::Running {
         return Err(not_running());
     }
-    rustix::process::pidfd_send_signal(&process, signal).map_err(failed)
+    match rustix::process::pidfd_send_signal(&process, signal) {
+        Err(rustix::io::Errno::SRCH) => Err(not_running()),
+        sent => sent.map_err(failed),
+    }
 }
 
-/// Whether the container ended, and its monitor wrote that down, within a time.
-fn wait_until_ended(engine: &Engine, container: &Container, patience: Duration) -> Result<bool, Error> {
+/// What came of waiting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Waited {
+    /// It does not run any more, and this is how it ended.
+    Ended(Box<ContainerState>),
+    /// With `--rm` a container goes when it has ended.
+    Removed,
+    /// It still runs.
+    TimedOut,
+}
+
+/// Waits until the container ended and its owner wrote that down, or the patience is at its end.
+fn wait_until_ended(engine: &Engine, container: &Container, patience: Duration) -> Result<Waited, Error> {
     let deadline = Instant::now() + patience;
     loop {
-        // With `--rm` the container goes when it has ended.
-        let Some(container) = Container::open(engine, &container.record.id)? else { return Ok(true) };
+        let Some(container) = Container::open(engine, &container.record.id)? else { return Ok(Waited::Removed) };
         let state = container.state()?;
-        if state.process.is_none() || state.status() == ContainerStatus::Exited {
-            return Ok(true);
-        }
-        let Some(left) = deadline.checked_duration_since(Instant::now()) else { return Ok(false) };
-        let pid = state.process.and_then(|(pid, _)| Pid::from_raw(i32::try_from(pid).ok()?));
+        let Some((pid, _)) = state.process else { return Ok(Waited::Ended(Box::new(state))) };
+        let Some(left) = deadline.checked_duration_since(Instant::now()) else { return Ok(Waited::TimedOut) };
+        let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
         if let Some(process) = pid.and_then(|pid| rustix::process::pidfd_open(pid, PidfdFlags::empty()).ok()) {
             let mut polled = [rustix::event::PollFd::new(&process, rustix::event::PollFlags::IN)];
             let timeout = rustix::event::Timespec {
@@ -135,6 +184,8 @@ fn wait_until_ended(engine: &Engine, container: &Container, patience: Duration) 
             };
             rustix::event::poll(&mut polled, Some(&timeout)).ok();
         }
+        // From the end of the process until its owner has written that down.
+        std::thread::sleep(PAUSE);
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::ffi::OsString;
 use std::os::fd::AsFd;
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Component, Path, PathBuf};
 
 use image::{Stack, Writable};
 use runtime::network::{AttachOptions, Attachment, Bridge, NetworkNamespace as Namespace, Owner, attach};
@@ -58,10 +59,20 @@ pub(crate) fn launch(
     ];
     for (name, text) in files {
         container.folder.write(name, text.as_bytes())?;
-        spec.mounts.push(bind(container.folder.path().join(name), &Path::new("/etc").join(name), false));
+        let path = container.folder.path().join(name);
+        // For all users in the container, whatever our umask is.
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644))
+            .map_err(|error| failed(record, "cannot prepare the container's files", &error))?;
+        spec.mounts.push(bind(path, &Path::new("/etc").join(name), false));
     }
     for text in &record.binds {
         let (source, target, read_only) = parse_bind(text)?;
+        if !source.exists() {
+            let message = format!("cannot bind `{}`: there is no such file or folder", source.display());
+            return Err(Error::new(ErrorKind::NotFound, message)
+                .with_hint(format!("make the folder first: `mkdir -p {}`", source.display()))
+                .with_exit_code(125));
+        }
         spec.mounts.push(bind(source, &target, read_only));
     }
     let runtime = Runtime::from_name(record.runtime.as_deref()).executor()?;
@@ -129,17 +140,24 @@ pub(crate) fn parse_bind(text: &str) -> Result<(PathBuf, PathBuf, bool), Error> 
     if parts.next().is_some() || source.is_empty() {
         return Err(wrong("it has too many or empty parts"));
     }
-    if !source.starts_with('/') {
-        return Err(wrong("named volumes are not there yet, and a folder must be given as an absolute path"));
+    let is_relative = [".", ".."].contains(&source) || source.starts_with("./") || source.starts_with("../");
+    if !source.starts_with('/') && !is_relative {
+        return Err(wrong("named volumes are not there yet, and a path on this machine begins with `/` or `./`"));
     }
     if !target.starts_with('/') {
         return Err(wrong("the path in the container must be absolute"));
+    }
+    if Path::new(target).components().all(|part| part == Component::RootDir) {
+        return Err(wrong("the path in the container cannot be `/`"));
+    }
+    if Path::new(target).components().any(|part| part == Component::ParentDir) {
+        return Err(wrong("the path in the container cannot have `..` in it"));
     }
     let mut read_only = false;
     for option in options.split(',').filter(|option| !option.is_empty()) {
         match option {
             "ro" => read_only = true,
-            "rw" | "z" | "Z" | "rprivate" | "private" => {}
+            "rw" | "z" | "Z" | "rprivate" | "private" | "consistent" | "cached" | "delegated" => {}
             other => return Err(wrong(&format!("unknown option `{other}`"))),
         }
     }

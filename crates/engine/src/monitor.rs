@@ -3,6 +3,7 @@
 //! The monitor is the container's parent. It tells its own parent by one line on standard output that the container
 //! runs, or why not; then nobody waits for it any more.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
@@ -10,10 +11,11 @@ use std::process::{Command, Stdio as ProcessStdio};
 use std::sync::Mutex;
 
 use runtime::{Stdio, StdioStream, WindowSize};
+use serde::{Deserialize, Serialize};
 
 use crate::container::Container;
 use crate::launch::launch;
-use crate::run::{finished, note_failure, running};
+use crate::run::{finished, note_failure, running, taken};
 use crate::{Engine, Error, ErrorKind};
 
 /// The hidden command that the monitor is started with: `onggi --root ROOT monitor ID`.
@@ -25,6 +27,8 @@ const LOG: &str = "container.log";
 pub(crate) fn start(engine: &Engine, container: &Container) -> Result<(), Error> {
     let broken =
         |error: std::io::Error| Error::new(ErrorKind::Internal, "cannot start the container's monitor").because(&error);
+    // What our own parent left open (a lock, a pipe of a script) is not the monitor's to keep open for days.
+    runtime::close_on_exec_from(3).map_err(broken)?;
     let mut monitor = Command::new("/proc/self/exe")
         .arg0("onggi")
         .arg("--root")
@@ -34,67 +38,92 @@ pub(crate) fn start(engine: &Engine, container: &Container) -> Result<(), Error>
         .stdin(ProcessStdio::null())
         .stdout(ProcessStdio::piped())
         .stderr(ProcessStdio::null())
-        .process_group(0)
         .spawn()
         .map_err(broken)?;
     let mut answer = String::new();
     if let Some(stdout) = monitor.stdout.take() {
         BufReader::new(stdout).read_line(&mut answer).map_err(broken)?;
     }
-    match answer.trim_end() {
-        STARTED => Ok(()),
-        "" => Err(broken(std::io::Error::other("it ended without a word"))),
-        failure => Err(failure_from(failure)),
+    if answer.trim_end() == STARTED {
+        return Ok(());
+    }
+    // It ends now; with `--rm` it removes the container before.
+    monitor.wait().map_err(broken)?;
+    match serde_json::from_str::<Answer>(&answer) {
+        Ok(answer) => Err(answer.into()),
+        Err(_) => Err(broken(std::io::Error::other("it ended without a word"))),
     }
 }
 
-fn failure_from(line: &str) -> Error {
-    let parts: Vec<String> = serde_json::from_str(line).unwrap_or_else(|_| vec!["125".to_owned(), line.to_owned()]);
-    let mut parts = parts.into_iter();
-    let code = parts.next().and_then(|code| code.parse().ok()).unwrap_or(125);
-    let mut error = Error::new(ErrorKind::InvalidInput, parts.next().unwrap_or_default()).with_exit_code(code);
-    error.causes = parts.collect();
-    error
+/// Why the container does not run, on its way from the monitor to `run`.
+#[derive(Debug, Serialize, Deserialize)]
+struct Answer {
+    message: String,
+    causes: Vec<String>,
+    hint: Option<String>,
+    exit_code: Option<u8>,
+}
+
+impl From<Answer> for Error {
+    fn from(answer: Answer) -> Self {
+        let mut error = Self::new(ErrorKind::InvalidInput, answer.message);
+        (error.causes, error.hint, error.exit_code) = (answer.causes, answer.hint, answer.exit_code);
+        error
+    }
 }
 
 /// The monitor itself: starts the container, answers through `answer`, stays until the container has ended.
 ///
 /// # Errors
 /// When the container is not there or could not start; `answer` has been told by then.
-pub fn monitor(engine: &Engine, id: &str, answer: impl Write) -> Result<(), Error> {
+pub fn monitor(engine: &Engine, id: &str, mut answer: impl Write) -> Result<(), Error> {
     // A session of its own: the terminal that we were started from may close.
     rustix::process::setsid().ok();
-    let container = Container::find(engine, id)?;
-    let result = supervise(engine, &container, answer);
-    if container.record.auto_remove {
-        container.remove(engine)?;
+    let result = supervise(engine, id, &mut answer);
+    if let Err(error) = &result {
+        let Error { message, causes, hint, exit_code, .. } = error.clone();
+        let line = serde_json::to_string(&Answer { message, causes, hint, exit_code }).unwrap_or_default();
+        // Whoever asked may be gone.
+        writeln!(answer, "{line}").ok();
     }
     result
 }
 
-fn supervise(engine: &Engine, container: &Container, mut answer: impl Write) -> Result<(), Error> {
+fn supervise(engine: &Engine, id: &str, answer: &mut impl Write) -> Result<(), Error> {
+    let container = Container::find(engine, id)?;
+    let _ownership = container.own()?.ok_or_else(|| taken(&container))?;
+    let result = watch(engine, &container, answer);
+    if container.record.auto_remove {
+        let removed = container.remove(engine);
+        return result.and(removed);
+    }
+    result
+}
+
+fn watch(engine: &Engine, container: &Container, answer: &mut impl Write) -> Result<(), Error> {
     let broken =
         |error: std::io::Error| Error::new(ErrorKind::Internal, "cannot keep the container's output").because(&error);
+    let log = File::options().create(true).append(true).open(container.folder.path().join(LOG)).map_err(broken)?;
     let (out, out_end) = crate::terminal::pipe().map_err(broken)?;
     let (err, err_end) = crate::terminal::pipe().map_err(broken)?;
-    let stdio = Stdio { stdin: StdioStream::Null, stdout: StdioStream::Fd(out_end), stderr: StdioStream::Fd(err_end) };
+    let mut stdio =
+        Stdio { stdin: StdioStream::Null, stdout: StdioStream::Fd(out_end), stderr: StdioStream::Fd(err_end) };
+    // `-i` means that it stays open, even while nobody can type.
+    let (input_end, input) = crate::terminal::pipe().map_err(broken)?;
+    if container.record.interactive {
+        stdio.stdin = StdioStream::Fd(input_end);
+    }
     let size = container.record.tty.then_some(WindowSize { columns: 80, rows: 24 });
     let launched = match launch(engine, container, size, stdio) {
         Ok(launched) => launched,
         Err(error) => {
             note_failure(engine, container, &error)?;
-            let mut line = vec![error.exit_code.unwrap_or(125).to_string(), error.message.clone()];
-            line.extend(error.causes.iter().cloned());
-            let line = serde_json::to_string(&line).unwrap_or_default();
-            writeln!(answer, "{line}").map_err(broken)?;
             return Err(error);
         }
     };
     container.write_state(&running(engine, &launched))?;
-    let log =
-        std::fs::File::options().create(true).append(true).open(container.folder.path().join(LOG)).map_err(broken)?;
-    writeln!(answer, "{STARTED}").map_err(broken)?;
-    drop(answer);
+    // Whoever asked may have been killed meanwhile: the container was started, and it stays.
+    writeln!(answer, "{STARTED}").and_then(|()| answer.flush()).ok();
     let log = Mutex::new(log);
     if let Some(terminal) = launched.process.terminal() {
         let terminal = terminal.try_clone_to_owned().map_err(broken)?;
@@ -106,13 +135,14 @@ fn supervise(engine: &Engine, container: &Container, mut answer: impl Write) -> 
         });
     }
     let status = launched.process.wait().map_err(broken)?;
+    drop(input);
     finished(engine, container, status.docker_code())
 }
 
 /// Writes lines as Docker's json-file driver does: `{"log":"…\n","stream":"stdout","time":"…"}`.
-fn keep(engine: &Engine, from: OwnedFd, stream: &str, log: &Mutex<std::fs::File>) {
+fn keep(engine: &Engine, from: OwnedFd, stream: &str, log: &Mutex<File>) {
     const LONGEST: u64 = 16 << 10;
-    let mut lines = BufReader::new(std::fs::File::from(from));
+    let mut lines = BufReader::new(File::from(from));
     let mut line = Vec::new();
     loop {
         line.clear();
@@ -122,9 +152,10 @@ fn keep(engine: &Engine, from: OwnedFd, stream: &str, log: &Mutex<std::fs::File>
         }
         let text = String::from_utf8_lossy(&line);
         let row = serde_json::json!({"log": text, "stream": stream, "time": engine.now().to_string()});
+        let row = format!("{row}\n");
         let mut log = log.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        // A full disk must not stop the container; its output goes on being read.
-        writeln!(log, "{row}").ok();
+        // In one piece. A full disk must not stop the container; its output goes on being read.
+        log.write_all(row.as_bytes()).ok();
     }
 }
 

@@ -65,12 +65,26 @@ pub fn run(engine: &Engine, options: &RunOptions) -> Result<RunOutcome, Error> {
     let outcome = if options.detach {
         monitor::start(engine, &container).map(|()| RunOutcome::Detached(container.record.id.clone()))
     } else {
-        foreground(engine, &container).map(RunOutcome::Exited)
+        in_front(engine, &container)
     };
-    if (options.rm && !options.detach) || (outcome.is_err() && options.rm) {
-        container.remove(engine)?;
-    }
     outcome.map_err(with_code_125)
+}
+
+/// Runs it as its owner, and removes it afterwards where that was asked for.
+fn in_front(engine: &Engine, container: &Container) -> Result<RunOutcome, Error> {
+    let _ownership = container.own()?.ok_or_else(|| taken(container))?;
+    let outcome = foreground(engine, container).map(RunOutcome::Exited);
+    if container.record.auto_remove {
+        let removed = container.remove(engine);
+        // How it ended matters more than what could not be tidied up.
+        return outcome.and_then(|outcome| removed.map(|()| outcome));
+    }
+    outcome
+}
+
+/// Somebody else runs or removes it.
+pub(crate) fn taken(container: &Container) -> Error {
+    Error::new(ErrorKind::Conflict, format!("container {} is in use by another process", container.record.name))
 }
 
 fn with_code_125(mut error: Error) -> Error {
@@ -81,6 +95,18 @@ fn with_code_125(mut error: Error) -> Error {
 fn check(options: &RunOptions) -> Result<(), Error> {
     for volume in &options.volumes {
         crate::launch::parse_bind(volume)?;
+    }
+    if let Some(name) = &options.name {
+        check_name(name)?;
+    }
+    if let Some(name) = &options.hostname {
+        check_hostname(name)?;
+    }
+    if let Some(folder) = options.working_dir.as_deref().filter(|folder| !folder.is_empty() && !folder.starts_with('/'))
+    {
+        let message = format!("the working directory `{folder}` is invalid, it needs to be an absolute path");
+        let error = Error::new(ErrorKind::InvalidInput, message).with_hint(format!("use `-w /{folder}`"));
+        return Err(with_code_125(error));
     }
     if options.tty && options.interactive && !options.detach && !std::io::stdin().is_terminal() {
         let error = Error::new(ErrorKind::InvalidInput, "the input device is not a TTY");
@@ -106,7 +132,8 @@ fn create(engine: &Engine, options: &RunOptions) -> Result<Container, Error> {
         (NetworkMode::Host, None) => rustix::system::uname().nodename().to_string_lossy().into_owned(),
         (_, None) => id[..12].to_owned(),
     };
-    let working_dir = options.working_dir.clone().unwrap_or_else(|| config.working_dir.clone());
+    let working_dir = options.working_dir.clone().filter(|folder| !folder.is_empty());
+    let working_dir = working_dir.unwrap_or_else(|| config.working_dir.clone());
     let record = ContainerRecord {
         name: options.name.clone().unwrap_or_else(|| crate::names::random_name(&id)),
         created: engine.now().to_string(),
@@ -122,15 +149,12 @@ fn create(engine: &Engine, options: &RunOptions) -> Result<Container, Error> {
         interactive: options.interactive,
         auto_remove: options.rm,
         network: options.network.name().to_owned(),
-        binds: options.volumes.clone(),
+        binds: options.volumes.iter().map(|volume| absolute_bind(volume)).collect::<Result<_, _>>()?,
         runtime: options.runtime.clone(),
         stop_signal: config.stop_signal.clone(),
         labels: config.labels.clone(),
         id,
     };
-    if let Some(name) = &options.name {
-        check_name(name)?;
-    }
     Container::create(engine, record)
 }
 
@@ -142,7 +166,31 @@ fn check_name(name: &str) -> Result<(), Error> {
         return Ok(());
     }
     let message = format!("invalid container name ({name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed");
-    Err(Error::new(ErrorKind::InvalidInput, message))
+    Err(with_code_125(Error::new(ErrorKind::InvalidInput, message)))
+}
+
+/// It goes into `/etc/hosts`, where a line break would be more than a name; the kernel takes 64 bytes.
+fn check_hostname(name: &str) -> Result<(), Error> {
+    let word = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+    let is_valid = (1..=64).contains(&name.len()) && !name.starts_with(['-', '.']) && name.bytes().all(word);
+    if is_valid {
+        return Ok(());
+    }
+    let message = format!("invalid hostname `{name}`: letters, digits, `.` and `-` are allowed, 64 at most");
+    Err(with_code_125(Error::new(ErrorKind::InvalidInput, message)))
+}
+
+/// A monitor works elsewhere, so a path is made absolute where it was typed.
+fn absolute_bind(volume: &str) -> Result<String, Error> {
+    match volume.split_once(':') {
+        Some((source, rest)) if !source.starts_with('/') => {
+            let source = std::path::absolute(source).map_err(|error| {
+                Error::new(ErrorKind::InvalidInput, format!("cannot find `{source}`")).because(&error)
+            })?;
+            Ok(format!("{}:{rest}", source.display()))
+        }
+        _ => Ok(volume.to_owned()),
+    }
 }
 
 /// ENTRYPOINT and CMD with what replaces them (S054, S055): a new entrypoint drops the image's CMD.
@@ -208,11 +256,9 @@ fn foreground(engine: &Engine, container: &Container) -> Result<u8, Error> {
             return Err(error);
         }
     };
-    if !record.auto_remove {
-        container.write_state(&running(engine, &launched))?;
-    }
+    container.write_state(&running(engine, &launched))?;
     let raw = (record.tty && record.interactive).then(RawMode::enter).flatten();
-    let waited = forwarder.while_running(&launched.process, || {
+    let waited = forwarder.while_running(&launched.process, record.tty, || {
         match record.tty {
             true => terminal::relay_terminal(&launched.process, record.interactive).map_err(broken)?,
             false => relays.run(),
@@ -221,9 +267,7 @@ fn foreground(engine: &Engine, container: &Container) -> Result<u8, Error> {
     });
     drop(raw);
     let code = waited?.docker_code();
-    if !record.auto_remove {
-        finished(engine, container, code)?;
-    }
+    finished(engine, container, code)?;
     Ok(code)
 }
 
@@ -240,7 +284,8 @@ pub(crate) fn running(engine: &Engine, launched: &Launched) -> ContainerState {
 
 /// Notes how a container ended.
 pub(crate) fn finished(engine: &Engine, container: &Container, code: u8) -> Result<(), Error> {
-    let state = container.state()?;
+    // The owner's own note, which is outdated by now: that is what this is about.
+    let state = container.written_state()?;
     container.write_state(&ContainerState {
         finished: engine.now().to_string(),
         process: None,

@@ -1,7 +1,8 @@
 //! Signals that we get while a container runs in front belong to the container.
 
 use runtime::Process;
-use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGKILL, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH};
 use signal_hook::iterator::Signals;
 
 use crate::terminal;
@@ -15,12 +16,13 @@ pub(crate) struct Forwarder {
 impl Forwarder {
     pub(crate) fn install() -> std::io::Result<Self> {
         let signals = Signals::new([SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH])?;
-        debug_assert_ne!(SIGCHLD, SIGWINCH);
         Ok(Self { signals })
     }
 
     /// Does `work` while another thread hands signals to the process.
-    pub(crate) fn while_running<T>(mut self, process: &Process, work: impl FnOnce() -> T) -> T {
+    ///
+    /// A container with a terminal does not outlive ours: nobody could ever type into it again.
+    pub(crate) fn while_running<T>(mut self, process: &Process, has_terminal: bool, work: impl FnOnce() -> T) -> T {
         let handle = self.signals.handle();
         std::thread::scope(|scope| {
             scope.spawn(|| {
@@ -32,6 +34,9 @@ impl Forwarder {
                     } else {
                         // It may have ended just now.
                         process.signal(signal).ok();
+                        if signal == SIGHUP && has_terminal {
+                            end_soon(process);
+                        }
                     }
                 }
             });
@@ -39,5 +44,15 @@ impl Forwarder {
             handle.close();
             result
         })
+    }
+}
+
+/// The kernel keeps signals from a first process that has no handler for them, all but the last.
+fn end_soon(process: &Process) {
+    const GRACE: Timespec = Timespec { tv_sec: 2, tv_nsec: 0 };
+    let pidfd = process.pidfd();
+    let mut ended = [PollFd::new(&pidfd, PollFlags::IN)];
+    if !matches!(poll(&mut ended, Some(&GRACE)), Ok(1..)) {
+        process.signal(SIGKILL).ok();
     }
 }

@@ -53,7 +53,7 @@ pub(crate) struct Relays {
 pub(crate) fn foreground(interactive: bool) -> std::io::Result<(Stdio, Relays)> {
     let mut relays = Relays::default();
     let mut stdio = Stdio::inherit();
-    if !interactive {
+    if !interactive || is_folder(&std::io::stdin()) {
         stdio.stdin = StdioStream::Null;
     } else if std::io::stdin().is_terminal() {
         let (read, write) = pipe()?;
@@ -68,6 +68,11 @@ pub(crate) fn foreground(interactive: bool) -> std::io::Result<(Stdio, Relays)> 
         (stdio.stderr, relays.stderr) = (StdioStream::Fd(write), Some(read));
     }
     Ok((stdio, relays))
+}
+
+/// An open folder of the host would be a way around the container's root (CVE-2024-21626).
+fn is_folder(stream: &impl AsFd) -> bool {
+    rustix::fs::fstat(stream).is_ok_and(|stat| rustix::fs::FileType::from_raw_mode(stat.st_mode).is_dir())
 }
 
 impl Relays {
@@ -88,20 +93,20 @@ impl Relays {
     }
 }
 
-/// Copies bytes as they come; ends when either side does.
-fn copy(mut from: impl Read, mut to: impl Write) {
+/// Copies bytes as they come; ends when either side does. Whether it was the side that is read.
+fn copy(mut from: impl Read, mut to: impl Write) -> bool {
     let mut buffer = vec![0; 16 << 10];
     loop {
         match from.read(&mut buffer) {
-            Ok(0) => return,
+            Ok(0) => return true,
             Ok(count) => {
                 if to.write_all(&buffer[..count]).and_then(|()| to.flush()).is_err() {
-                    return;
+                    return false;
                 }
             }
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
             // A terminal whose other side is closed gives EIO.
-            Err(_) => return,
+            Err(_) => return true,
         }
     }
 }
@@ -113,7 +118,10 @@ pub(crate) fn relay_terminal(process: &Process, interactive: bool) -> std::io::R
         let input = duplicate(terminal)?;
         std::thread::spawn(move || copy(std::io::stdin().lock(), input));
     }
-    copy(duplicate(terminal)?, std::io::stdout());
+    if !copy(duplicate(terminal)?, std::io::stdout()) {
+        // Nobody reads any more (`onggi run -t … | head -1`): a full terminal would stop it for ever.
+        process.signal(signal_hook::consts::SIGKILL).ok();
+    }
     Ok(())
 }
 

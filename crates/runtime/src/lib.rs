@@ -25,6 +25,7 @@ pub use spec::{
     BindMount, BindSource, Capabilities, Cgroup, ContainerSpec, CpuQuota, Device, Mount, NetworkNamespace, Rlimit,
     Seccomp, TmpfsMount, UnknownCapability, User,
 };
+pub use sys::close_on_exec_from;
 
 use std::fmt::Debug;
 

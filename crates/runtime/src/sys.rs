@@ -88,6 +88,16 @@ pub(crate) fn close_all_from(first: u32) -> Result<(), Errno> {
     check(result).map(drop)
 }
 
+/// Marks every descriptor from `first` on to be closed by `execve`.
+///
+/// # Errors
+/// On kernels before 5.11.
+pub fn close_on_exec_from(first: u32) -> std::io::Result<()> {
+    // SAFETY: nothing is closed here; only a flag is set, which Rust's own descriptors have already.
+    let result = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) };
+    Ok(check(result).map(drop)?)
+}
+
 /// Duplicates `from` onto the number `to`, marked to be closed by `execve`. Only for the child, as [`close_all_from`].
 pub(crate) fn duplicate_onto(from: BorrowedFd<'_>, to: i32) -> Result<(), Errno> {
     // SAFETY: whatever was open as `to` is used by nothing afterwards: the child is about to close all the rest.
