@@ -8,6 +8,7 @@
 mod build_project;
 
 mod broken;
+mod broken_hints;
 mod build_command;
 mod cache;
 mod context;
@@ -15,3 +16,4 @@ mod crash;
 mod instructions;
 mod noop;
 mod progress;
+mod run;

@@ -1,0 +1,136 @@
+//! A hint is something that works when it is typed: each one here is followed, and then the build succeeds.
+
+use crate::build_project::Project;
+
+/// The mistake, what the hint says to write, and the Dockerfile with that in it.
+const DOCKERFILES: &[(&str, &str, &str)] = &[
+    ("FORM busybox\n", "did you mean `FROM`?", "FROM busybox\n"),
+    ("FROM busybox\nCOPPY app.js /\n", "did you mean `COPY`?", "FROM busybox\nCOPY app.js /\n"),
+    (
+        "FROM busybox\nCOPY --chonw=1:1 app.js /\n",
+        "did you mean `--chown`?",
+        "FROM busybox\nCOPY --chown=1:1 app.js /\n",
+    ),
+    ("FROM busybox\nCOPY app.js\n", "write `COPY app.js .`", "FROM busybox\nCOPY app.js .\n"),
+    ("FROM busybox\nENV NAME\n", "write `ENV NAME=value`", "FROM busybox\nENV NAME=value\n"),
+    ("FROM busybox\nEXPOSE 90-80\n", "write `80-90`", "FROM busybox\nEXPOSE 80-90\n"),
+    ("FROM busybox\nSTOPSIGNAL SIGTEM\n", "did you mean `SIGTERM`?", "FROM busybox\nSTOPSIGNAL SIGTERM\n"),
+    (
+        "FROM busybox\nHEALTHCHECK --interval=5 CMD true\n",
+        "write `--interval=5s`",
+        "FROM busybox\nHEALTHCHECK --interval=5s CMD true\n",
+    ),
+    ("FROM busybox\nHEALTHCHECK true\n", "write `HEALTHCHECK CMD true`", "FROM busybox\nHEALTHCHECK CMD true\n"),
+    (
+        "FROM busybox\nSHELL /bin/bash -c\n",
+        "write `SHELL [\"/bin/bash\", \"-c\"]`",
+        "FROM busybox\nSHELL [\"/bin/bash\", \"-c\"]\n",
+    ),
+    ("FROM busybox AS\n", "write for example `AS build`", "FROM busybox AS build\n"),
+    ("FROM busybox AS 1st\n", "write for example `AS stage-1st`", "FROM busybox AS stage-1st\n"),
+    ("FROM busybox build\n", "write `FROM busybox AS build`", "FROM busybox AS build\n"),
+    ("FROM BusyBox\n", "write `busybox`", "FROM busybox\n"),
+    ("FROM busyboxx\n", "an image has a similar name: `busybox:latest`", "FROM busybox:latest\n"),
+    ("FROM busybox:1.36\n", "an image has a similar name: `busybox:latest`", "FROM busybox:latest\n"),
+    ("ARG BASE\nFROM $BASE\n", "or a default: `ARG BASE=…`", "ARG BASE=busybox\nFROM $BASE\n"),
+    (
+        "FROM busybox AS build\nFROM busybox\nCOPY --from=biuld /bin/sh /x\n",
+        "a stage has a similar name: `build`",
+        "FROM busybox AS build\nFROM busybox\nCOPY --from=build /bin/sh /x\n",
+    ),
+    ("FROM busybox\nCOPY ap.js /\n", "a similar name is there: `app.js`", "FROM busybox\nCOPY app.js /\n"),
+    (
+        "FROM busybox\nCOPY app.js package.json /bin/busybox-js\n",
+        "write `/bin/busybox-js/`",
+        "FROM busybox\nCOPY app.js package.json /bin/busybox-js/\n",
+    ),
+    ("FROM busybox\nCOPY [odd.js /\n", "write `[[]` for the character itself", "FROM busybox\nCOPY [[]odd.js /\n"),
+    (
+        "FROM busybox\nCOPY --chmod=999 app.js /\n",
+        "for example `--chmod=755`",
+        "FROM busybox\nCOPY --chmod=755 app.js /\n",
+    ),
+    ("FROM busybox\nCOPY --chown=me app.js /\n", "use a number", "FROM busybox\nCOPY --chown=1 app.js /\n"),
+    ("FROM --platform=plan9 busybox\n", "write for example `--platform=", "FROM --platform=linux/amd64 busybox\n"),
+    ("FROM busybox\nENV A=${B\n", "close it with `}`", "FROM busybox\nENV A=${B}\n"),
+    ("FROM busybox\nCOPY --link app.js /\n", "leave it out", "FROM busybox\nCOPY app.js /\n"),
+];
+
+#[test]
+fn what_a_hint_says_to_write_works() {
+    let project = Project::new();
+    project.file("app.js", "1").file("package.json", "{}").file("[odd.js", "1");
+    for (broken, hint, mended) in DOCKERFILES {
+        if mended.contains("linux/amd64") && !cfg!(target_arch = "x86_64") {
+            continue;
+        }
+        let failed = project.dockerfile(broken).build(&["--progress=quiet"]).run().exits(1);
+        let said = failed.stderr.lines().find_map(|line| line.strip_prefix("hint: ")).unwrap_or("nothing");
+        assert!(said.contains(hint), "{broken}said: {said}");
+        project.dockerfile(mended).build(&["-q"]).run().success();
+    }
+}
+
+/// Runs the first command in backquotes of the hint, after the failure of `words`.
+#[track_caller]
+fn follow(project: &Project, words: &[&str]) -> String {
+    let failed = project.onggi([&["build", "-q"], words].concat()).run().exits(1);
+    let hint = failed.stderr.lines().find_map(|line| line.strip_prefix("hint: ")).unwrap_or_default();
+    let typed = hint.split('`').nth(1).unwrap_or_else(|| panic!("no command in the hint: {}", failed.stderr));
+    typed.to_owned()
+}
+
+#[test]
+fn commands_in_hints_work() {
+    let project = Project::with("FROM busybox AS build\nCOPY a /\n");
+    project.file("a", "1").file("nodocker/MyDockerfile", "FROM busybox\n").file("folder/Dockerfile", "FROM busybox\n");
+    let run = |line: &str| {
+        let words: Vec<&str> = line.split(' ').skip(1).collect();
+        project.onggi(words).stdin("FROM busybox\n").run().success();
+    };
+    let build = |flags: &[&str]| project.build(&[flags, &["-q"]].concat()).run().success();
+
+    run(&follow(&project, &["nodocker"]));
+    run(&follow(&project, &["a"]).replace(" a ", " Dockerfile "));
+    run(&follow(&project, &["missing"]));
+    run(&follow(&project, &["-f", "-", "-"]));
+    build(&follow(&project, &["--target", "biuld", "."]).split(' ').collect::<Vec<_>>());
+    build(&follow(&project, &["-f", "Dockerfil", "."]).split(' ').collect::<Vec<_>>());
+    build(&follow(&project, &["-f", "folder", "."]).split(' ').collect::<Vec<_>>());
+    build(&["-t", &follow(&project, &["-t", "MyApp:V1", "."])]);
+    assert_eq!(follow(&project, &["foldr"]), "folder");
+
+    let made = follow(&project, &["--iidfile", "new/folder/id", "."]);
+    project.sandbox.command("sh").arguments(["-c", &made]).run().success();
+    build(&["--iidfile", "new/folder/id"]);
+}
+
+#[test]
+fn a_line_for_the_ignore_file_works() {
+    let project = Project::with("FROM busybox\nCOPY node_modules/deep/index.js /\n");
+    project.file("node_modules/deep/index.js", "1").file(".dockerignore", "node_modules\n");
+    let line = follow(&project, &["."]);
+    assert_eq!(line, "!node_modules/deep/index.js");
+    project.file(".dockerignore", format!("node_modules\n{line}\n"));
+    project.build_app();
+}
+
+#[test]
+fn a_file_further_up_is_reached_as_the_hint_says() {
+    let project = Project::new();
+    project.file("outside", "1").file("inner/Dockerfile", "FROM busybox\nCOPY ../outside /\n");
+    let failed = project.onggi(["build", "-q", "."]).cwd("inner").run().exits(1);
+    assert!(failed.stderr.contains("`onggi build -f Dockerfile ..`"), "{}", failed.stderr);
+    // The path itself may stay: `..` at the root of the context is that root.
+    project.onggi(["build", "-f", "Dockerfile", ".."]).cwd("inner").run().success();
+}
+
+#[test]
+fn a_missing_base_can_be_imported_as_the_hint_says() {
+    let project = Project::with("FROM node:18\nLABEL a=b\n");
+    let failed = project.build(&["-q"]).run().exits(1);
+    assert!(failed.stderr.contains("`onggi import ROOTFS.tar node:18`"), "{}", failed.stderr);
+    project.file("ROOTFS.tar", testkit::busybox_root_tar());
+    project.ask(&["import", "ROOTFS.tar", "node:18"]);
+    project.build_app();
+}
