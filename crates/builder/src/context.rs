@@ -4,23 +4,26 @@
 //! the ignore file takes out whole are never opened. Contents are hashed only where the stat index does not know
 //! them, by two threads where there is enough to do.
 
+mod hash;
+mod walk;
+
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
-use std::io::Read;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use dockerfile::{IgnoreFile, Verdict};
-use layer::{EntryKind, Metadata, Timestamp, Xattr};
-use oci::{Digest, Hasher};
+use oci::Digest;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, Stat};
 use rustix::io::Errno;
 use store::{RecordKind, Store};
 
-use crate::source::{Content, Selection, SourceEntry};
+use crate::path::{join, lossy, name, parent};
+use crate::source::{Content, Selection};
 use crate::stat_index::{Remembered, Stamp, StatIndex};
+use walk::{Walk, entry, kind_of, list, stamp_of};
 
 /// Why files of the context cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -141,7 +144,7 @@ impl Context {
     /// All files that a source path stands for, without their digests. `path` is in normal form.
     pub(crate) fn select(&self, path: &[u8]) -> Result<Selection, ContextError> {
         let found = self.resolve(path, path)?;
-        let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default().to_vec();
+        let name = name(path).to_vec();
         let is_folder = kind_of(&found.stat) == FileType::Directory;
         let verdict = match found.path.as_slice() {
             b"" => Verdict::Included,
@@ -185,8 +188,8 @@ impl Context {
             match component.as_slice() {
                 b"" | b"." => continue,
                 b".." => {
-                    let parent = found.path.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
-                    found.path.truncate(parent);
+                    let above = parent(&found.path).len();
+                    found.path.truncate(above);
                     continue;
                 }
                 _ => {}
@@ -234,94 +237,6 @@ impl Context {
     pub(crate) fn open_file(&self, path: &[u8]) -> Result<File, ContextError> {
         // A FIFO that took the file's place must not block.
         self.open_below(path, OFlags::NONBLOCK).map(File::from)
-    }
-
-    /// Fills in the digests of all regular files, from the index or by reading them.
-    pub(crate) fn digest(&self, selection: &mut Selection) -> Result<(), ContextError> {
-        let mut entries = std::mem::take(&mut selection.entries);
-        let mut unknown: Vec<(Vec<u8>, &mut SourceEntry)> = Vec::new();
-        for entry in &mut entries {
-            let Content::Context(stamp) = entry.content else { continue };
-            let path = selection.path_of(entry);
-            match self.index.get(&path, stamp) {
-                Some(known) => known.fill(entry),
-                None => unknown.push((path, entry)),
-            }
-        }
-        if !unknown.is_empty() {
-            self.hash_all(unknown)?;
-        }
-        selection.entries = entries;
-        Ok(())
-    }
-
-    fn hash_all(&self, unknown: Vec<(Vec<u8>, &mut SourceEntry)>) -> Result<(), ContextError> {
-        let bytes: u64 = unknown.iter().map(|(_, entry)| size_of(&entry.kind)).sum();
-        if unknown.len() < 64 && bytes < 8 << 20 {
-            let mut buffer = vec![0; 1 << 17];
-            return unknown.into_iter().try_for_each(|(path, entry)| self.hash(path, entry, &mut buffer));
-        }
-        let slots: Vec<Mutex<Option<(Vec<u8>, &mut SourceEntry)>>> =
-            unknown.into_iter().map(|file| Mutex::new(Some(file))).collect();
-        let next = AtomicUsize::new(0);
-        let work = || {
-            let mut buffer = vec![0; 1 << 17];
-            while let Some(slot) = slots.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let taken = slot.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
-                if let Some((path, entry)) = taken {
-                    self.hash(path, entry, &mut buffer)?;
-                }
-            }
-            Ok(())
-        };
-        std::thread::scope(|scope| {
-            let workers: Vec<_> = (1..parallelism()).map(|_| scope.spawn(work)).collect();
-            let own = work();
-            let others = workers
-                .into_iter()
-                .map(|worker| worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
-            others.fold(own, Result::and)
-        })
-    }
-
-    /// Reads one file. One that changes meanwhile, such as a log, is read again before that is an error.
-    fn hash(&self, path: Vec<u8>, entry: &mut SourceEntry, buffer: &mut [u8]) -> Result<(), ContextError> {
-        const ATTEMPTS: usize = 3;
-        let Content::Context(stamp) = entry.content else { return Ok(()) };
-        if let Some(known) = self.lock_fresh().get(&path).filter(|known| known.stamp == stamp) {
-            known.fill(entry);
-            return Ok(());
-        }
-        for _ in 0..ATTEMPTS {
-            let began = now();
-            let mut file = self.open_file(&path)?;
-            let before = rustix::fs::fstat(&file).map_err(|errno| read_error(&path, errno.into()))?;
-            if kind_of(&before) != FileType::RegularFile {
-                break;
-            }
-            let (digest, size) = hash_content(&mut file, buffer).map_err(|error| read_error(&path, error))?;
-            self.bytes_read.fetch_add(size, Ordering::Relaxed);
-            let xattrs = xattrs(&file).map_err(|errno| read_error(&path, errno.into()))?;
-            let after = rustix::fs::fstat(&file).map_err(|errno| read_error(&path, errno.into()))?;
-            if stamp_of(&before) != stamp_of(&after) || size != stamp_of(&after).size {
-                continue;
-            }
-            let stamp = stamp_of(&after);
-            entry.kind = EntryKind::File { size };
-            entry.metadata = metadata(&after);
-            entry.content = Content::Context(stamp);
-            let row = Remembered { stamp: stamp.if_trusted(began), digest, xattrs };
-            row.fill(entry);
-            if self.index.lookup(&path) != Some(&row) {
-                self.lock_fresh().insert(path, row);
-            }
-            return Ok(());
-        }
-        Err(ContextError::Changed { path: lossy(&path) })
-    }
-
-    fn lock_fresh(&self) -> std::sync::MutexGuard<'_, HashMap<Vec<u8>, Remembered>> {
-        self.fresh.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// After copying: the file must still be the one whose digest is in the cache key.
@@ -376,202 +291,6 @@ struct Found {
     stat: Stat,
 }
 
-/// One walk of a folder, depth first, names sorted.
-struct Walk<'context> {
-    context: &'context Context,
-    /// Path of the folder being read, below the context.
-    path: Vec<u8>,
-    /// How much of it belongs to the selected folder.
-    prefix: usize,
-    entries: Vec<SourceEntry>,
-}
-
-impl Walk<'_> {
-    fn folder(&mut self, folder: &OwnedFd, matched: &dockerfile::Folder) -> Result<(), ContextError> {
-        let names = list(folder).map_err(|errno| read_error(&self.path, errno.into()))?;
-        let length = self.path.len();
-        for (name, kind) in names {
-            if !self.path.is_empty() {
-                self.path.push(b'/');
-            }
-            self.path.extend_from_slice(&name);
-            self.name(folder, &name, kind, matched)?;
-            self.path.truncate(length);
-        }
-        Ok(())
-    }
-
-    fn name(
-        &mut self,
-        folder: &OwnedFd,
-        name: &[u8],
-        kind: FileType,
-        matched: &dockerfile::Folder,
-    ) -> Result<(), ContextError> {
-        let is_folder = kind == FileType::Directory;
-        let verdict = self.context.ignore.check(matched, &self.path, is_folder);
-        let ignored = verdict != Verdict::Included;
-        if kind == FileType::Socket || verdict == Verdict::Skipped || ignored && !is_folder {
-            return Ok(());
-        }
-        let failed = |path: &[u8], errno: Errno| read_error(path, errno.into());
-        let stat = match rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(stat) => stat,
-            // Gone since its name was read: as if it had never been there.
-            Err(Errno::NOENT) => return Ok(()),
-            Err(errno) => return Err(failed(&self.path, errno)),
-        };
-        let target = match kind_of(&stat) {
-            FileType::Symlink => {
-                let target = rustix::fs::readlinkat(folder, name, Vec::new());
-                Some(target.map_err(|errno| failed(&self.path, errno))?.into_bytes())
-            }
-            _ => None,
-        };
-        let own = self.entries.len();
-        self.entries.push(entry(self.path[self.prefix..].to_vec(), &stat, target));
-        if kind_of(&stat) == FileType::Directory {
-            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-            let opened =
-                rustix::fs::openat(folder, name, flags, Mode::empty()).map_err(|errno| failed(&self.path, errno))?;
-            let matched = self.context.ignore.enter(matched, &self.path);
-            self.folder(&opened, &matched)?;
-            if ignored && self.entries.len() == own + 1 {
-                // Ignored, and no exception below it.
-                self.entries.pop();
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Names and types in a folder, sorted.
-fn list(folder: impl AsFd) -> rustix::io::Result<Vec<(Vec<u8>, FileType)>> {
-    let mut names = Vec::new();
-    let mut buffer = Vec::with_capacity(32 << 10);
-    let mut entries = rustix::fs::RawDir::new(&folder, buffer.spare_capacity_mut());
-    while let Some(entry) = entries.next() {
-        let entry = entry?;
-        let name = entry.file_name().to_bytes();
-        if name == b"." || name == b".." {
-            continue;
-        }
-        let kind = match entry.file_type() {
-            FileType::Unknown => kind_of(&rustix::fs::statat(&folder, name, AtFlags::SYMLINK_NOFOLLOW)?),
-            kind => kind,
-        };
-        names.push((name.to_vec(), kind));
-    }
-    names.sort_unstable_by(|one, other| one.0.cmp(&other.0));
-    Ok(names)
-}
-
-fn hash_content(file: &mut File, buffer: &mut [u8]) -> std::io::Result<(Digest, u64)> {
-    let mut hasher = Hasher::new();
-    let mut size = 0;
-    loop {
-        let count = file.read(buffer)?;
-        if count == 0 {
-            return Ok((hasher.finish(), size));
-        }
-        hasher.update(&buffer[..count]);
-        size += count as u64;
-    }
-}
-
-fn entry(path: Vec<u8>, stat: &Stat, target: Option<Vec<u8>>) -> SourceEntry {
-    let (major, minor) = (rustix::fs::major(stat.st_rdev), rustix::fs::minor(stat.st_rdev));
-    let kind = match kind_of(stat) {
-        FileType::Directory => EntryKind::Directory,
-        FileType::Symlink => EntryKind::Symlink { target: target.unwrap_or_default() },
-        FileType::Fifo => EntryKind::Fifo,
-        FileType::CharacterDevice => EntryKind::CharDevice { major, minor },
-        FileType::BlockDevice => EntryKind::BlockDevice { major, minor },
-        _ => EntryKind::File { size: stat.st_size.cast_unsigned() },
-    };
-    let is_file = matches!(kind, EntryKind::File { .. });
-    SourceEntry {
-        path,
-        metadata: metadata(stat),
-        digest: None,
-        identity: (is_file && stat.st_nlink > 1).then_some((stat.st_dev, stat.st_ino)),
-        content: if is_file { Content::Context(stamp_of(stat)) } else { Content::None },
-        kind,
-    }
-}
-
-/// As the image will have it: owned by root, whoever owns it here (Dockerfile reference, "COPY --chown").
-fn metadata(stat: &Stat) -> Metadata {
-    Metadata {
-        mode: stat.st_mode & 0o7777,
-        uid: 0,
-        gid: 0,
-        mtime: Timestamp { secs: stat.st_mtime, nanos: u32::try_from(stat.st_mtime_nsec).unwrap_or(0) },
-        xattrs: Vec::new(),
-    }
-}
-
-fn stamp_of(stat: &Stat) -> Stamp {
-    let nanoseconds = |secs: i64, nanos: u64| secs.saturating_mul(1_000_000_000).saturating_add_unsigned(nanos);
-    Stamp {
-        device: stat.st_dev,
-        inode: stat.st_ino,
-        size: stat.st_size.cast_unsigned(),
-        mtime: nanoseconds(stat.st_mtime, stat.st_mtime_nsec),
-        ctime: nanoseconds(stat.st_ctime, stat.st_ctime_nsec),
-    }
-}
-
-/// Extended attributes that reach an image; the host's security labels do not.
-fn xattrs(file: &File) -> rustix::io::Result<Vec<Xattr>> {
-    let mut names = vec![0; 1024];
-    let length = match rustix::fs::flistxattr(file, &mut names) {
-        Ok(length) => length,
-        Err(Errno::OPNOTSUPP) => return Ok(Vec::new()),
-        Err(Errno::RANGE) => {
-            names.resize(64 << 10, 0);
-            rustix::fs::flistxattr(file, &mut names)?
-        }
-        Err(errno) => return Err(errno),
-    };
-    let mut all = Vec::new();
-    for name in names[..length].split(|byte| *byte == 0) {
-        if name == b"security.capability" || name.starts_with(b"user.") {
-            let mut value = vec![0; 64 << 10];
-            let length = rustix::fs::fgetxattr(file, name, &mut value)?;
-            value.truncate(length);
-            all.push(Xattr { name: name.to_vec(), value });
-        }
-    }
-    all.sort_unstable_by(|one, other| one.name.cmp(&other.name));
-    Ok(all)
-}
-
-fn now() -> i64 {
-    let now = rustix::time::clock_gettime(rustix::time::ClockId::Realtime);
-    now.tv_sec.saturating_mul(1_000_000_000).saturating_add(now.tv_nsec)
-}
-
-fn kind_of(stat: &Stat) -> FileType {
-    FileType::from_raw_mode(stat.st_mode)
-}
-
-fn size_of(kind: &EntryKind) -> u64 {
-    if let EntryKind::File { size } = kind { *size } else { 0 }
-}
-
-fn parallelism() -> usize {
-    std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(8)
-}
-
-fn join(folder: &[u8], name: &[u8]) -> Vec<u8> {
-    if folder.is_empty() { name.to_vec() } else { [folder, b"/", name].concat() }
-}
-
 fn read_error(path: &[u8], source: std::io::Error) -> ContextError {
     ContextError::Read { path: lossy(path), source }
-}
-
-fn lossy(path: &[u8]) -> String {
-    String::from_utf8_lossy(path).into_owned()
 }

@@ -11,6 +11,7 @@ use oci::{Digest, Hasher};
 
 use crate::context::{Context, ContextError};
 use crate::order;
+use crate::path::{join, lossy, parent};
 use crate::source::{Content, Selection, SourceEntry};
 
 /// Why files cannot be copied.
@@ -346,16 +347,4 @@ fn resolve(base: &Tree, path: &[u8]) -> Result<Resolved, CopyError> {
 fn new_folder(owner: Option<(u32, u32)>, now: Timestamp) -> Metadata {
     let (uid, gid) = owner.unwrap_or((0, 0));
     Metadata { mode: 0o755, uid, gid, mtime: now, xattrs: Vec::new() }
-}
-
-fn parent(path: &[u8]) -> &[u8] {
-    path.iter().rposition(|byte| *byte == b'/').map_or(b"", |slash| &path[..slash])
-}
-
-fn join(folder: &[u8], name: &[u8]) -> Vec<u8> {
-    if folder.is_empty() { name.to_vec() } else { [folder, b"/", name].concat() }
-}
-
-fn lossy(path: &[u8]) -> String {
-    String::from_utf8_lossy(path).into_owned()
 }

@@ -14,6 +14,7 @@ mod failure;
 mod key;
 mod new_layer;
 mod order;
+mod path;
 mod pattern;
 mod plan;
 mod progress;

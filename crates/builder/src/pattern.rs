@@ -1,9 +1,13 @@
 //! Wildcards in the sources of COPY and ADD: Go's `filepath.Match`, one component at a time (D071).
 
 use crate::copy::CopyError;
+use crate::path::{inside, join};
 
 /// A name in a folder, and whether it is a folder itself.
 pub(crate) type Name = (Vec<u8>, bool);
+
+/// Lists a folder.
+pub(crate) type NamesIn<'f> = &'f dyn Fn(&[u8]) -> Result<Vec<Name>, CopyError>;
 
 /// Whether a source word needs matching.
 pub(crate) fn has_wildcard(word: &str) -> bool {
@@ -12,12 +16,9 @@ pub(crate) fn has_wildcard(word: &str) -> bool {
 
 /// Source paths that a pattern may stand for, sorted; `names_in` lists a folder. Behind a wildcard the rest of the
 /// path need not exist.
-pub(crate) fn expand(
-    pattern: &str,
-    names_in: &dyn Fn(&[u8]) -> Result<Vec<Name>, CopyError>,
-) -> Result<Vec<Vec<u8>>, CopyError> {
+pub(crate) fn expand(pattern: &str, names_in: NamesIn<'_>) -> Result<Vec<Vec<u8>>, CopyError> {
     let mut paths = vec![Vec::new()];
-    let normal = String::from_utf8(crate::plan::inside("/", pattern)).unwrap_or_default();
+    let normal = String::from_utf8(inside("/", pattern)).unwrap_or_default();
     let mut components = normal.split('/').filter(|part| !part.is_empty()).peekable();
     while let Some(component) = components.next() {
         let is_last = components.peek().is_none();
@@ -40,6 +41,5 @@ pub(crate) fn expand(
     Ok(paths)
 }
 
-fn join(folder: &[u8], name: &[u8]) -> Vec<u8> {
-    if folder.is_empty() { name.to_vec() } else { [folder, b"/", name].concat() }
-}
+#[cfg(test)]
+mod tests;

@@ -8,8 +8,6 @@ mod go;
 mod metadata;
 mod steps;
 
-pub(crate) use steps::inside;
-
 use dockerfile::{
     Diagnostic, Dockerfile, Expander, Instruction, InstructionKind, Lookup, Span, Stage, StageReference, Word,
 };

@@ -3,6 +3,7 @@
 use layer::{EntryKind, Metadata, Node, Tree};
 use oci::Digest;
 
+use crate::path::join;
 use crate::stat_index::Stamp;
 
 /// One file of a selection.
@@ -50,10 +51,6 @@ impl Selection {
 
     /// An entry's path in the context.
     pub(crate) fn path_of(&self, entry: &SourceEntry) -> Vec<u8> {
-        match (self.root.as_slice(), entry.path.as_slice()) {
-            (root, b"") => root.to_vec(),
-            (b"", path) => path.to_vec(),
-            (root, path) => [root, b"/", path].concat(),
-        }
+        join(&self.root, &entry.path)
     }
 }

@@ -12,6 +12,7 @@ use crate::StepOutcome;
 use crate::build::{BuildError, bytes};
 use crate::context::{Context, ContextError};
 use crate::copy::{self, CopyError};
+use crate::path::inside;
 use crate::pattern;
 use crate::plan::{CopyFrom, CopyOp, CopySource, Op, Plan, Problem};
 use crate::report::Reporter;
@@ -143,7 +144,7 @@ impl Found<'_> {
     /// Sources are taken from the context's root, however they are written (D073).
     fn select_all(&mut self, word: &str) -> Result<Vec<Arc<Selection>>, CopyError> {
         if !pattern::has_wildcard(word) {
-            return Ok(vec![self.select(crate::plan::inside("/", word))?]);
+            return Ok(vec![self.select(inside("/", word))?]);
         }
         let names_in = |folder: &[u8]| self.context.names_in(folder).map_err(CopyError::from);
         let paths = pattern::expand(word, &names_in)?;
@@ -173,7 +174,7 @@ impl Found<'_> {
 
 /// Says where was looked, as far as that is not where the path seems to lead.
 fn not_found(context: &Context, source: &CopySource, problem: Problem) -> Problem {
-    let path = crate::plan::inside("/", &source.word);
+    let path = inside("/", &source.word);
     let place = String::from_utf8_lossy(&path).into_owned();
     if source.word.split('/').any(|part| part == "..") {
         return problem.with_label("nothing outside of the context can be reached").with_help(format!(

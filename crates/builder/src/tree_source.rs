@@ -6,13 +6,14 @@ use layer::{Entry, EntryKind, Node, Tree, TreeError};
 use oci::{Digest, Hasher};
 
 use crate::copy::CopyError;
+use crate::path::{inside, join, lossy, name};
 use crate::pattern::{self, Name};
 use crate::source::{Content, Selection, SourceEntry};
 
 /// All that a source word stands for, without digests. `origin` is where it is looked for, as shown.
 pub(crate) fn select_all(tree: &Tree, word: &str, origin: &str) -> Result<Vec<Selection>, CopyError> {
     if !pattern::has_wildcard(word) {
-        return Ok(vec![select(tree, &crate::plan::inside("/", word), origin)?]);
+        return Ok(vec![select(tree, &inside("/", word), origin)?]);
     }
     let paths = pattern::expand(word, &|folder| names_in(tree, folder))?;
     let selected = paths.iter().map(|path| select(tree, path, origin));
@@ -21,14 +22,13 @@ pub(crate) fn select_all(tree: &Tree, word: &str, origin: &str) -> Result<Vec<Se
 
 /// The files of a stage or an image below a path, with their digests left out.
 pub(crate) fn select(tree: &Tree, path: &[u8], origin: &str) -> Result<Selection, CopyError> {
-    let missing =
-        || CopyError::NotFound { path: format!("/{}", String::from_utf8_lossy(path)), origin: origin.to_owned() };
+    let missing = || CopyError::NotFound { path: format!("/{}", lossy(path)), origin: origin.to_owned() };
     let node = match tree.resolve(path, true) {
         Ok(found) => found.node.ok_or_else(missing)?,
         Err(TreeError::NotDirectory { .. }) => return Err(missing()),
         Err(error) => return Err(error.into()),
     };
-    let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default().to_vec();
+    let name = name(path).to_vec();
     let mut entries = Vec::new();
     collect(tree, Vec::new(), &node, &mut entries)?;
     Ok(Selection { name, root: Vec::new(), is_unpacked: false, entries })
@@ -83,10 +83,8 @@ pub(crate) fn digest(entries: &mut [SourceEntry]) -> Result<(), CopyError> {
         let mut reader = tree.open(node)?;
         let mut hasher = Hasher::new();
         loop {
-            let count = std::io::Read::read(&mut reader, &mut buffer).map_err(|source| layer::WriteError::Read {
-                path: String::from_utf8_lossy(&entry.path).into_owned(),
-                source,
-            })?;
+            let count = std::io::Read::read(&mut reader, &mut buffer)
+                .map_err(|source| layer::WriteError::Read { path: lossy(&entry.path), source })?;
             if count == 0 {
                 break;
             }
@@ -99,8 +97,4 @@ pub(crate) fn digest(entries: &mut [SourceEntry]) -> Result<(), CopyError> {
         }
     }
     Ok(())
-}
-
-fn join(folder: &[u8], name: &[u8]) -> Vec<u8> {
-    if folder.is_empty() { name.to_vec() } else { [folder, b"/", name].concat() }
 }

@@ -115,3 +115,6 @@ impl Scope {
         env
     }
 }
+
+#[cfg(test)]
+mod tests;

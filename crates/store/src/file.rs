@@ -19,7 +19,8 @@ const LIMIT: u64 = 64 << 20;
 /// Reads a whole file; `None` where there is none.
 pub(crate) fn read(store: &Store, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
     let Some(file) = open(store, name)? else { return Ok(None) };
-    let mut content = Vec::new();
+    // Most fit into this: one system call for the content, one for its end.
+    let mut content = Vec::with_capacity(4096);
     let path = || full(store, name);
     file.take(LIMIT + 1).read_to_end(&mut content).map_err(|error| StoreError::io("read", path(), error))?;
     if content.len() as u64 > LIMIT {

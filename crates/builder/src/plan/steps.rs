@@ -11,6 +11,7 @@ use super::{
     expansion_problem,
 };
 use crate::RunNetwork;
+use crate::path::inside;
 use crate::variables::{Arguments, Scope};
 
 /// Walks one stage.
@@ -401,18 +402,4 @@ struct Files<'i> {
     destination: &'i Word,
     chown: Option<&'i Word>,
     chmod: Option<&'i Word>,
-}
-
-/// A path of the image in normal form, taken from the working directory; `..` stops at the root.
-pub(crate) fn inside(working_dir: &str, path: &str) -> Vec<u8> {
-    let mut parts: Vec<&str> = Vec::new();
-    let start = if path.starts_with('/') { "" } else { working_dir };
-    for part in start.split('/').chain(path.split('/')) {
-        match part {
-            "" | "." => {}
-            ".." => drop(parts.pop()),
-            part => parts.push(part),
-        }
-    }
-    parts.join("/").into_bytes()
 }

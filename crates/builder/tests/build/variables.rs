@@ -3,8 +3,10 @@
 use crate::kitchen::{Kitchen, Outcome};
 
 /// Build arguments, Dockerfile, what was run.
+type Case<'c> = (&'c [(&'c str, &'c str)], &'c str, &'c str);
+
 #[track_caller]
-fn check(cases: &[(&[(&str, &str)], &str, &str)]) {
+fn check(cases: &[Case<'_>]) {
     for (arguments, dockerfile, expected) in cases {
         let kitchen = Kitchen::new();
         assert_eq!(build(&kitchen, arguments, dockerfile).calls(), *expected, "for\n{dockerfile}");
