@@ -176,7 +176,7 @@ impl<'s, 'a> StageRun<'s, 'a> {
         }
         if record.boot != self.solver.boot()? {
             // Written before the host went down, perhaps without being synced.
-            if !store.is_listed(record.layer)? && !restore(store, record.layer)? {
+            if !store.is_durable(record.layer)? && !restore(store, record.layer)? {
                 return Ok(None);
             }
             self.solver.boot()?.clone_into(&mut record.boot);

@@ -4,8 +4,9 @@
 //! its digest is known, and the index, which makes the layer count as present, follows last.
 //!
 //! A layer is not synced when it appears but when an image that needs it is published, all of an image's layers at
-//! once. What power loss may have torn is thus never listed; a build step's record that names such a layer is trusted
-//! in the boot that wrote it, and after that only when the layer belongs to an image or has been hashed again.
+//! once; its files are read-only from then on. What power loss may have torn is thus never listed; a build step's record
+//! that names such a layer is trusted in the boot that wrote it, and after that only when the layer was synced or has been
+//! hashed again.
 
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -124,10 +125,7 @@ impl Store {
     /// When the file cannot be written.
     pub fn add_index(&self, layer: DiffId, index: &[u8], below: Option<ChainId>) -> Result<(), StoreError> {
         let name = index_path(layer, below);
-        if file::exists(self, &name)? && self.is_listed(layer)? {
-            return Ok(());
-        }
-        file::replace_lazily(self, &name, index)
+        if self.is_durable_file(&name)? { Ok(()) } else { file::replace_lazily(self, &name, index) }
     }
 
     fn link(&self, layer: DiffId, sink: &LayerSink) -> Result<(), StoreError> {
@@ -145,7 +143,7 @@ impl Store {
             },
         };
         let temporary = linked.map_err(failed)?;
-        if file::exists(self, &name)? && self.is_listed(layer)? {
+        if self.is_durable_file(&name)? {
             return file::remove(self, &temporary).map(|_| ());
         }
         // One of an earlier boot may be torn; this one is whole.
@@ -157,25 +155,28 @@ impl Store {
         rustix::fs::linkat(rustix::fs::CWD, own, &self.root, name, AtFlags::SYMLINK_FOLLOW)
     }
 
-    /// Whether an image has the layer; it is durable then.
+    /// Whether a layer's tar has been synced: its file is read-only from then on.
     ///
     /// # Errors
-    /// When an image cannot be read.
-    pub fn is_listed(&self, layer: DiffId) -> Result<bool, StoreError> {
-        for id in self.image_ids()? {
-            if self.image(id)?.rootfs.diff_ids.contains(&layer) {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+    /// When the folder cannot be read.
+    pub fn is_durable(&self, layer: DiffId) -> Result<bool, StoreError> {
+        self.is_durable_file(&tar_path(layer))
     }
 
-    /// Whether a layer that was written in an earlier boot is whole: an image has it, or its tar has the right digest.
+    fn is_durable_file(&self, name: &str) -> Result<bool, StoreError> {
+        match rustix::fs::statat(&self.root, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => Ok(is_sealed(&stat)),
+            Err(Errno::NOENT) => Ok(false),
+            Err(errno) => Err(StoreError::io("look for", file::full(self, name), errno)),
+        }
+    }
+
+    /// Whether a layer that was written in an earlier boot is whole: it was synced, or its tar has the right digest.
     ///
     /// # Errors
     /// When a file cannot be read.
     pub fn survived(&self, layer: DiffId) -> Result<bool, StoreError> {
-        if self.is_listed(layer)? {
+        if self.is_durable(layer)? {
             return Ok(true);
         }
         let Some(mut tar) = self.layer_tar(layer)? else { return Ok(false) };
@@ -191,15 +192,30 @@ impl Store {
         }
     }
 
-    /// Makes layers durable: content first, then the names. `below` is the chain under the first of them.
+    /// Makes layers durable: content first, then the names; what has been synced is marked by being read-only, so that
+    /// it is not synced again. `below` is the chain under each of them.
     pub(crate) fn sync_layers(&self, layers: &[(DiffId, Option<ChainId>)]) -> Result<(), StoreError> {
+        let mut synced = Vec::new();
         for (layer, below) in layers {
             let files = self.layer(*layer, *below)?.ok_or(StoreError::LayerMissing(*layer))?;
+            let failed = |error: std::io::Error| StoreError::io("sync", file::full(self, &tar_path(*layer)), error);
             for file in [files.tar, files.index] {
-                file.sync_data().map_err(|error| StoreError::io("sync", file::full(self, &tar_path(*layer)), error))?;
+                let stat = rustix::fs::fstat(&file).map_err(|errno| failed(errno.into()))?;
+                if !is_sealed(&stat) {
+                    file.sync_data().map_err(failed)?;
+                    synced.push(file);
+                }
             }
         }
-        if layers.is_empty() { Ok(()) } else { file::sync_folder_of(self, "layers/") }
+        if synced.is_empty() {
+            return Ok(());
+        }
+        file::sync_folder_of(self, "layers/")?;
+        for file in synced {
+            rustix::fs::fchmod(&file, Mode::RUSR)
+                .map_err(|errno| StoreError::io("seal a layer in", file::full(self, "layers"), errno))?;
+        }
+        Ok(())
     }
 
     /// A layer as a folder of files, where one was made; `below` is the chain of the layers under it.
@@ -249,6 +265,11 @@ impl Store {
         }
         Ok(())
     }
+}
+
+/// Synced files are read-only.
+fn is_sealed(stat: &rustix::fs::Stat) -> bool {
+    Mode::from_raw_mode(stat.st_mode) & Mode::WUSR == Mode::empty()
 }
 
 fn tar_path(layer: DiffId) -> String {

@@ -181,3 +181,23 @@ fn many_threads_publish_and_remove_without_loss() {
     });
     assert!(store.image_ids().unwrap().is_empty());
 }
+
+/// Published layers are synced once: their files are read-only afterwards, and stay when the same layer comes again.
+#[test]
+fn published_layers_are_sealed_and_stay() {
+    use std::os::unix::fs::MetadataExt;
+    let (_home, store) = store();
+    let layer = add_layer(&store, b"tar");
+    assert!(!store.is_durable(layer).unwrap());
+    publish(&store, &[layer]);
+    assert!(store.is_durable(layer).unwrap());
+    let tar = store.path().join(format!("layers/{}.tar", layer.0.hex()));
+    let index = tar.with_extension("erofs");
+    let inodes = || [&tar, &index].map(|path| std::fs::metadata(path).unwrap().ino());
+    let before = inodes();
+    add_layer(&store, b"tar");
+    assert_eq!(inodes(), before);
+    for path in [&tar, &index] {
+        assert_eq!(std::fs::metadata(path).unwrap().mode() & 0o777, 0o400);
+    }
+}
