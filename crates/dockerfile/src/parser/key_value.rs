@@ -53,11 +53,16 @@ pub(super) fn pairs(keyword: Keyword, arguments: Text<'_>, context: &mut Context
                     value: word.slice(at + 1, word.as_str().len()).to_word(),
                 };
                 context.check_expansion(&pair.key);
-                context.check_expansion(&pair.value);
+                // `A=${B?two words}` lacks quotes, not the brace.
+                if !valueless(&words[index + 1..]).iter().any(|word| word.as_str().contains('}')) {
+                    context.check_expansion(&pair.value);
+                }
                 pairs.push(pair);
             }
+            // Several such words in a row are one mistake.
+            None if index > 0 && !words[index - 1].as_str().contains('=') => {}
             None => {
-                context.push(no_value(keyword, &words[..index], word));
+                context.push(no_value(keyword, &words[..index], valueless(&words[index..])));
                 good = false;
             }
         }
@@ -65,17 +70,26 @@ pub(super) fn pairs(keyword: Keyword, arguments: Text<'_>, context: &mut Context
     good.then_some(pairs)
 }
 
-/// A word without `=` among others that have one: mostly a value with a blank and no quotes.
-fn no_value(keyword: Keyword, before: &[Text<'_>], word: &Text<'_>) -> Diagnostic {
-    let message = format!("`{}` is not of the form `key=value`", word.as_str());
-    let error = Diagnostic::error(Code::MissingArgument, word.span(), message);
+/// The words at the beginning that have no `=`.
+fn valueless<'w, 'l>(words: &'w [Text<'l>]) -> &'w [Text<'l>] {
+    let end = words.iter().position(|word| word.as_str().contains('=')).unwrap_or(words.len());
+    &words[..end]
+}
+
+/// Words without `=` among others that have one: mostly a value with blanks and no quotes.
+fn no_value(keyword: Keyword, before: &[Text<'_>], words: &[Text<'_>]) -> Diagnostic {
+    let text = words.iter().map(Text::as_str).collect::<Vec<_>>().join(" ");
+    let start = words.first().map_or(0, |word| word.span().start);
+    let end = words.last().map_or(start, |word| word.span().end);
+    let message = format!("`{text}` is not of the form `key=value`");
+    let error = Diagnostic::error(Code::MissingArgument, Span::new(start, end), message);
     match before.last().and_then(|last| last.as_str().split_once('=')) {
-        Some((_, "")) => error.with_help("remove the blank behind `=`"),
+        Some((_, "")) if words.len() == 1 => error.with_help("remove the blank behind `=`"),
         Some((key, value)) => {
-            let joined = format!("{} {}", value.trim_matches(['"', '\'']), word.as_str());
-            error.with_help(format!("quote values with blanks: `{key}={}`", quoted(&joined)))
+            let joined = format!("{} {text}", value.trim_matches(['"', '\'']));
+            error.with_help(format!("quote values with blanks: `{key}={}`", quoted(joined.trim_start())))
         }
-        None => error.with_help(format!("write `{} {}=value`", keyword.as_str(), word.as_str())),
+        None => error.with_help(format!("write `{} {text}=value`", keyword.as_str())),
     }
 }
 

@@ -32,7 +32,7 @@ fn say(dockerfiles: &[&str]) -> String {
 
 #[test]
 fn instructions_and_their_words() {
-    insta::assert_snapshot!(say(&[
+    let said = say(&[
         "FORM busybox\n",
         "FROM busybox\nRUM echo hi\nCOPPY app.js .\nfoo bar\n",
         "FROM busybox\nCOPY --form=build app.js .\n",
@@ -47,36 +47,39 @@ fn instructions_and_their_words() {
         "FROM busybox\nARG\nARG =1\nARG 1x=2\n",
         "# escape=x\nFROM busybox\n",
         "FROM busybox\nRUN echo \\\n  one \\\n  && COPPY\n\nCMDD [\"x\"]\n",
-    ]));
+    ]);
+    insta::assert_snapshot!(said);
 }
 
 #[test]
 fn the_json_form() {
-    insta::assert_snapshot!(say(&[
+    let said = say(&[
         "FROM busybox\nSHELL /bin/bash -c\n",
         "FROM busybox\nSHELL [\"/bin/sh\" \"-c\"]\n",
         "FROM busybox\nCOPY [\"app.js\", 'x']\n",
         "FROM busybox\nCOPY [\"app.js\"]\n",
         "FROM busybox\nCOPY [\"app.js\", \"/x\"\n",
         "FROM busybox\nCMD []\nRUN []\nSHELL []\nVOLUME [\"\"]\nCOPY [1, 2]\n",
-    ]));
+    ]);
+    insta::assert_snapshot!(said);
 }
 
 #[test]
 fn variables() {
-    insta::assert_snapshot!(say(&[
+    let said = say(&[
         "FROM busybox\nENV A=${B\n",
         "FROM busybox\nENV A=${B?the port is missing}\n",
         "ARG BASE\nFROM $BASE\n",
         "ARG BASE=busybox\nFROM busybox\nCOPY ${} /\n",
         "FROM busybox\nCOPY ${A!x} /\n",
         "FROM busybox\nENV SRC=missing.js\nCOPY $SRC /\n",
-    ]));
+    ]);
+    insta::assert_snapshot!(said);
 }
 
 #[test]
 fn s141_bases_and_stages() {
-    insta::assert_snapshot!(say(&[
+    let said = say(&[
         "",
         "# nothing but\n# comments\n",
         "ARG BASE=busybox\n",
@@ -102,12 +105,13 @@ fn s141_bases_and_stages() {
         "FROM --platform=linux/arm64 busybox\n",
         "FROM --platform=plan9 busybox\n",
         "FROM --platfrom=linux/amd64 busybox\n",
-    ]));
+    ]);
+    insta::assert_snapshot!(said);
 }
 
 #[test]
 fn s157_files_of_the_context() {
-    insta::assert_snapshot!(say(&[
+    let said = say(&[
         "FROM busybox\nCOPY ap.js /\n",
         "FROM busybox\nCOPY src/main.cc /\n",
         "FROM busybox\nCOPY entirely-else /\n",
@@ -124,13 +128,14 @@ fn s157_files_of_the_context() {
         "FROM busybox\nCOPY --chmod=u+x app.js /\nCOPY --chmod=999 app.js /\n",
         "FROM busybox AS build\nFROM busybox\nCOPY --from=build /app/target/myapp.jar /app/myapp.jar\n",
         "FROM busybox\nCOPY --from=busybox /bin/*.exe /\n",
-    ]));
+    ]);
+    insta::assert_snapshot!(said);
 }
 
 /// What comes with a later version is refused by name, never skipped.
 #[test]
 fn what_is_not_there_yet() {
-    insta::assert_snapshot!(say(&[
+    let said = say(&[
         "FROM busybox\nRUN <<EOF\necho hi\nEOF\n",
         "FROM busybox\nCOPY <<EOF /x\nhi\nEOF\n",
         "FROM busybox\nRUN <<EOF\necho never closed\n",
@@ -141,7 +146,8 @@ fn what_is_not_there_yet() {
         "FROM busybox\nCOPY --link app.js /\nCOPY --parents src/main.c /\nCOPY --exclude=*.md . /\n",
         "FROM busybox\nADD --checksum=sha256:1234 app.js /\n",
         "FROM busybox\nRUN --security=insecure echo hi\n",
-    ]));
+    ]);
+    insta::assert_snapshot!(said);
 }
 
 /// The command line, with a Dockerfile that is right.

@@ -13,6 +13,11 @@ const DOCKERFILES: &[(&str, &str, &str)] = &[
     ),
     ("FROM busybox\nCOPY app.js\n", "write `COPY app.js .`", "FROM busybox\nCOPY app.js .\n"),
     ("FROM busybox\nENV NAME\n", "write `ENV NAME=value`", "FROM busybox\nENV NAME=value\n"),
+    (
+        "FROM busybox\nENV A=1 B=two or three words C=4\n",
+        "quote values with blanks: `B=\"two or three words\"`",
+        "FROM busybox\nENV A=1 B=\"two or three words\" C=4\n",
+    ),
     ("FROM busybox\nEXPOSE 90-80\n", "write `80-90`", "FROM busybox\nEXPOSE 80-90\n"),
     ("FROM busybox\nSTOPSIGNAL SIGTEM\n", "did you mean `SIGTERM`?", "FROM busybox\nSTOPSIGNAL SIGTERM\n"),
     (

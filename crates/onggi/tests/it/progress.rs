@@ -312,9 +312,7 @@ fn warnings_stand_at_the_end_and_name_their_line() {
     let project = Project::with("from busybox as Build\nMAINTAINER somebody\nCMD echo hi\n");
     let built = project.build(&["-t", "app"]).run().success();
     let warnings: Vec<&str> = built.stderr.lines().filter(|line| line.starts_with("warning: ")).collect();
-    insta::assert_snapshot!(warnings.join("\n"), @r#"
-    warning: MAINTAINER is deprecated (line 2)
-    "#);
+    insta::assert_snapshot!(warnings.join("\n"), @"warning: MAINTAINER is deprecated (line 2)");
     assert_eq!(project.build(&["-q"]).run().success().stderr, "", "-q is quiet about warnings too");
 }
 
