@@ -11,7 +11,9 @@ mod debian_store;
 #[path = "../it/build_project.rs"]
 mod project;
 
+mod apache;
 mod hello_name;
+mod peers;
 mod simple_express;
 mod stages;
 mod web_ping;
