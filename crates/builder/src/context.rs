@@ -153,15 +153,10 @@ impl Context {
         if verdict == Verdict::Skipped || verdict == Verdict::Ignored && !is_folder {
             return Err(ContextError::Ignored { path: lossy(path) });
         }
-        let root = found.path.clone();
+        let root = found.path;
         let mut entries = vec![entry(Vec::new(), &found.stat, None)];
         if is_folder {
-            let folder = self.open_below(&found.path, OFlags::DIRECTORY)?;
-            let prefix = if root.is_empty() { 0 } else { root.len() + 1 };
-            let mut walk = Walk { context: self, path: found.path, prefix, entries };
-            let matched = self.matched(&walk.path);
-            walk.folder(&folder, &matched)?;
-            entries = walk.entries;
+            Walk::below(self, &root, self.matched(&root), &mut entries)?;
             if verdict == Verdict::Ignored && entries.len() == 1 {
                 return Err(ContextError::Ignored { path: lossy(path) });
             }

@@ -12,7 +12,7 @@ use oci::{Digest, Hasher};
 use rustix::fs::FileType;
 use rustix::io::Errno;
 
-use super::walk::{kind_of, metadata, stamp_of};
+use super::walk::{kind_of, metadata, parallelism, stamp_of};
 use super::{Context, ContextError, read_error};
 use crate::path::lossy;
 use crate::source::{Content, Selection, SourceEntry};
@@ -158,8 +158,4 @@ fn now() -> i64 {
 
 fn size_of(kind: &EntryKind) -> u64 {
     if let EntryKind::File { size } = kind { *size } else { 0 }
-}
-
-fn parallelism() -> usize {
-    std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(8)
 }

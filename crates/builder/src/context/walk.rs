@@ -1,82 +1,195 @@
 //! Finds the files below a folder of the context, and what `stat` says of them.
 
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use dockerfile::Verdict;
 use layer::{EntryKind, Metadata, Timestamp};
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
+use rustix::fs::{AtFlags, FileType, OFlags, Stat};
 use rustix::io::Errno;
 
 use super::{Context, ContextError, read_error};
+use crate::path::join;
 use crate::source::{Content, SourceEntry};
 use crate::stat_index::Stamp;
 
-/// One walk of a folder, depth first, names sorted.
-pub(super) struct Walk<'context> {
-    pub(super) context: &'context Context,
-    /// Path of the folder being read, below the context.
-    pub(super) path: Vec<u8>,
-    /// How much of it belongs to the selected folder.
-    pub(super) prefix: usize,
-    pub(super) entries: Vec<SourceEntry>,
+/// With so many folders waiting, threads are worth their start.
+const ENOUGH_FOLDERS: usize = 8;
+
+/// A folder that has to be read.
+struct Task {
+    /// Path below the context.
+    path: Vec<u8>,
+    matched: dockerfile::Folder,
+    /// Where its listing is to be put.
+    listing: usize,
 }
 
-impl Walk<'_> {
-    pub(super) fn folder(&mut self, folder: &OwnedFd, matched: &dockerfile::Folder) -> Result<(), ContextError> {
-        let names = list(folder).map_err(|errno| read_error(&self.path, errno.into()))?;
-        let length = self.path.len();
-        for (name, kind) in names {
-            if !self.path.is_empty() {
-                self.path.push(b'/');
-            }
-            self.path.extend_from_slice(&name);
-            self.name(folder, &name, kind, matched)?;
-            self.path.truncate(length);
+/// What is in one folder, sorted.
+type Listing = Vec<Item>;
+
+enum Item {
+    Other(SourceEntry),
+    Folder {
+        entry: SourceEntry,
+        listing: usize,
+        /// The ignore file takes it out, but perhaps not all that is below.
+        is_ignored: bool,
+    },
+}
+
+/// Folders still to be read, and what was found in the others.
+#[derive(Default)]
+struct Queue {
+    tasks: Vec<Task>,
+    listings: Vec<Listing>,
+    /// Folders being read now, which may bring further ones.
+    busy: usize,
+    error: Option<ContextError>,
+}
+
+/// One walk of a folder; several threads where there are enough folders.
+pub(super) struct Walk<'context> {
+    context: &'context Context,
+    /// How much of a path belongs to the selected folder.
+    prefix: usize,
+    queue: Mutex<Queue>,
+    changed: Condvar,
+}
+
+impl<'context> Walk<'context> {
+    /// Adds all that is below a folder, depth first, names sorted.
+    pub(super) fn below(
+        context: &'context Context,
+        path: &[u8],
+        matched: dockerfile::Folder,
+        entries: &mut Vec<SourceEntry>,
+    ) -> Result<(), ContextError> {
+        let first = Task { path: path.to_vec(), matched, listing: 0 };
+        let queue = Queue { tasks: vec![first], listings: vec![Listing::new()], ..Queue::default() };
+        let prefix = if path.is_empty() { 0 } else { path.len() + 1 };
+        let walk = Self { context, prefix, queue: Mutex::new(queue), changed: Condvar::new() };
+        walk.work(|queue| (1..ENOUGH_FOLDERS).contains(&queue.tasks.len()));
+        if !walk.lock().tasks.is_empty() {
+            std::thread::scope(|scope| {
+                for _ in 1..parallelism() {
+                    scope.spawn(|| walk.work(|_| true));
+                }
+                walk.work(|_| true);
+            });
         }
-        Ok(())
+        let mut queue = walk.queue.into_inner().unwrap_or_else(PoisonError::into_inner);
+        match queue.error.take() {
+            Some(error) => Err(error),
+            None => {
+                gather(&mut queue.listings, 0, entries);
+                Ok(())
+            }
+        }
     }
 
-    fn name(
-        &mut self,
-        folder: &OwnedFd,
-        name: &[u8],
-        kind: FileType,
-        matched: &dockerfile::Folder,
-    ) -> Result<(), ContextError> {
-        let is_folder = kind == FileType::Directory;
-        let verdict = self.context.ignore.check(matched, &self.path, is_folder);
-        let ignored = verdict != Verdict::Included;
-        if kind == FileType::Socket || verdict == Verdict::Skipped || ignored && !is_folder {
-            return Ok(());
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads folders until there are no more, or `go_on` says otherwise.
+    fn work(&self, go_on: impl Fn(&Queue) -> bool) {
+        let mut queue = self.lock();
+        loop {
+            if queue.error.is_some() || !go_on(&queue) {
+                return;
+            }
+            let Some(task) = queue.tasks.pop() else {
+                if queue.busy == 0 {
+                    return;
+                }
+                queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            };
+            queue.busy += 1;
+            drop(queue);
+            let found = self.folder(&task);
+            queue = self.lock();
+            queue.busy -= 1;
+            match found {
+                Ok((listing, folders)) => queue.add(&task, listing, folders),
+                Err(error) => queue.error = Some(error),
+            }
+            self.changed.notify_all();
         }
-        let failed = |path: &[u8], errno: Errno| read_error(path, errno.into());
+    }
+
+    /// What is in one folder, and which folders are to be read next; the listing counts those from 0.
+    fn folder(&self, task: &Task) -> Result<(Listing, Vec<Task>), ContextError> {
+        let folder = self.context.open_below(&task.path, OFlags::DIRECTORY)?;
+        let names = list(&folder).map_err(|errno| read_error(&task.path, errno.into()))?;
+        let mut listing = Listing::with_capacity(names.len());
+        let mut folders = Vec::new();
+        for (name, kind) in names {
+            let path = join(&task.path, &name);
+            let is_folder = kind == FileType::Directory;
+            let verdict = self.context.ignore.check(&task.matched, &path, is_folder);
+            let is_ignored = verdict != Verdict::Included;
+            if kind == FileType::Socket || verdict == Verdict::Skipped || is_ignored && !is_folder {
+                continue;
+            }
+            let Some(entry) = self.entry(&folder, &name, &path)? else { continue };
+            if entry.kind == EntryKind::Directory {
+                listing.push(Item::Folder { entry, listing: folders.len(), is_ignored });
+                let matched = self.context.ignore.enter(&task.matched, &path);
+                folders.push(Task { path, matched, listing: 0 });
+            } else {
+                listing.push(Item::Other(entry));
+            }
+        }
+        Ok((listing, folders))
+    }
+
+    /// What has a name; `None` if it is gone since the name was read: as if it had never been there.
+    fn entry(&self, folder: &OwnedFd, name: &[u8], path: &[u8]) -> Result<Option<SourceEntry>, ContextError> {
+        let failed = |errno: Errno| read_error(path, errno.into());
         let stat = match rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => stat,
-            // Gone since its name was read: as if it had never been there.
-            Err(Errno::NOENT) => return Ok(()),
-            Err(errno) => return Err(failed(&self.path, errno)),
+            Err(Errno::NOENT) => return Ok(None),
+            Err(errno) => return Err(failed(errno)),
         };
         let target = match kind_of(&stat) {
-            FileType::Symlink => {
-                let target = rustix::fs::readlinkat(folder, name, Vec::new());
-                Some(target.map_err(|errno| failed(&self.path, errno))?.into_bytes())
-            }
+            FileType::Symlink => Some(rustix::fs::readlinkat(folder, name, Vec::new()).map_err(failed)?.into_bytes()),
             _ => None,
         };
-        let own = self.entries.len();
-        self.entries.push(entry(self.path[self.prefix..].to_vec(), &stat, target));
-        if kind_of(&stat) == FileType::Directory {
-            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-            let opened =
-                rustix::fs::openat(folder, name, flags, Mode::empty()).map_err(|errno| failed(&self.path, errno))?;
-            let matched = self.context.ignore.enter(matched, &self.path);
-            self.folder(&opened, &matched)?;
-            if ignored && self.entries.len() == own + 1 {
-                // Ignored, and no exception below it.
-                self.entries.pop();
+        Ok(Some(entry(path[self.prefix..].to_vec(), &stat, target)))
+    }
+}
+
+impl Queue {
+    fn add(&mut self, task: &Task, mut listing: Listing, folders: Vec<Task>) {
+        let first = self.listings.len();
+        for item in &mut listing {
+            if let Item::Folder { listing, .. } = item {
+                *listing += first;
             }
         }
-        Ok(())
+        self.listings[task.listing] = listing;
+        self.listings.resize_with(first + folders.len(), Listing::new);
+        self.tasks
+            .extend(folders.into_iter().enumerate().map(|(number, task)| Task { listing: first + number, ..task }));
+    }
+}
+
+/// Puts listings into each other. An ignored folder counts only for what was found below it.
+fn gather(listings: &mut [Listing], number: usize, entries: &mut Vec<SourceEntry>) {
+    for item in std::mem::take(&mut listings[number]) {
+        match item {
+            Item::Other(entry) => entries.push(entry),
+            Item::Folder { entry, listing, is_ignored } => {
+                entries.push(entry);
+                let own = entries.len();
+                gather(listings, listing, entries);
+                if is_ignored && entries.len() == own {
+                    entries.pop();
+                }
+            }
+        }
     }
 }
 
@@ -146,4 +259,8 @@ pub(super) fn stamp_of(stat: &Stat) -> Stamp {
 
 pub(super) fn kind_of(stat: &Stat) -> FileType {
     FileType::from_raw_mode(stat.st_mode)
+}
+
+pub(super) fn parallelism() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(8)
 }
