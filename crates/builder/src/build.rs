@@ -147,14 +147,13 @@ pub fn build(request: &BuildRequest, tools: &BuildTools<'_>) -> Result<Built, Bu
         Err(error) if error.is_lost_layer() => run(Holding::FromTheStart),
         exported => exported,
     };
-    // What was learnt of the context holds even if a step failed.
-    sources.remember(tools.store)?;
+    // What was learnt of the context holds even if a step failed. That it cannot be kept only costs time.
+    sources.remember(tools.store).ok();
     Ok(Built { image: exported? })
 }
 
 fn read_dockerfile(request: &BuildRequest, reporter: &Reporter<'_>) -> Result<Dockerfile, BuildError> {
-    let step = reporter
-        .start("[internal] load build definition from Dockerfile".replace("Dockerfile", &request.dockerfile_name));
+    let step = reporter.start(format!("[internal] load build definition from {}", request.dockerfile_name));
     step.status(format!("transferring dockerfile: {}", bytes(request.dockerfile.len() as u64)));
     let parsed = dockerfile::parse(&request.dockerfile);
     step.finish(StepOutcome::Done);
@@ -172,6 +171,10 @@ fn read_dockerfile(request: &BuildRequest, reporter: &Reporter<'_>) -> Result<Do
 fn read_ignore_file(request: &BuildRequest, reporter: &Reporter<'_>) -> Result<IgnoreFile, BuildError> {
     const NAME: &str = ".dockerignore";
     let step = reporter.start("[internal] load .dockerignore");
+    let failed = |error: BuildError| {
+        step.finish(StepOutcome::Failed(error.to_string()));
+        error
+    };
     let content = match request.context.as_ref().map(|context| std::fs::read(context.join(NAME))) {
         None => Vec::new(),
         Some(Ok(content)) => content,
@@ -180,12 +183,12 @@ fn read_ignore_file(request: &BuildRequest, reporter: &Reporter<'_>) -> Result<I
         {
             Vec::new()
         }
-        Some(Err(source)) => return Err(ContextError::Read { path: NAME.to_owned(), source }.into()),
+        Some(Err(source)) => return Err(failed(ContextError::Read { path: NAME.to_owned(), source }.into())),
     };
     step.status(format!("transferring context: {}", bytes(content.len() as u64)));
     let ignore = IgnoreFile::parse(&content).map_err(|problems| {
         let problems = problems.into_iter().map(Problem::from).collect();
-        BuildError::IgnoreFile { file: NAME.to_owned(), text: content.clone(), problems }
+        failed(BuildError::IgnoreFile { file: NAME.to_owned(), text: content.clone(), problems })
     })?;
     step.finish(StepOutcome::Done);
     Ok(ignore)
@@ -217,6 +220,9 @@ fn plan(
     for warning in &plan.warnings {
         let line = dockerfile::SourceMap::new(&request.dockerfile).line_column(warning.span.start).line;
         reporter.warning(warning.message.clone(), u32::try_from(line).ok());
+    }
+    for name in &plan.unused_arguments {
+        reporter.warning(format!("build argument `{name}` was given, but no ARG takes it"), None);
     }
     Ok(plan)
 }

@@ -18,6 +18,9 @@ pub(crate) fn copy_problem(span: dockerfile::Span, error: &CopyError) -> BuildEr
         CopyError::IsFolder { .. } => {
             problem.with_help("give the file another name, or remove the folder with RUN first")
         }
+        CopyError::Write(layer::WriteError::Reserved { .. }) => {
+            problem.with_help("rename the file, or leave it out with a line in .dockerignore")
+        }
         CopyError::TooManyLinks { .. } => problem.with_help("take another path, or remove the link with RUN first"),
         CopyError::User(image::users::UserError::Unknown { kind, .. }) => {
             problem.with_help(format!("use a number, or add the {kind} with RUN first"))

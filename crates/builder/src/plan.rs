@@ -86,6 +86,8 @@ pub(crate) struct Plan {
     pub(crate) stages: Vec<Option<StagePlan>>,
     pub(crate) target: usize,
     pub(crate) warnings: Vec<Problem>,
+    /// Names of build arguments that were given in vain (D033).
+    pub(crate) unused_arguments: Vec<String>,
 }
 
 impl Plan {
@@ -215,7 +217,7 @@ impl Planner<'_> {
         let mut problems = Vec::new();
         let mut arguments = Arguments::new(self.build_args, self.platform);
         self.global_arguments(&mut arguments, &mut problems);
-        let mut plan = Plan { stages: Vec::new(), target, warnings: Vec::new() };
+        let mut plan = Plan { stages: Vec::new(), target, warnings: Vec::new(), unused_arguments: Vec::new() };
         let lookup = |name: &str| arguments.global.get(name).map(String::as_str);
         let expand_base = |index: usize| {
             let stage: &Stage = self.dockerfile.stages.get(index)?;
@@ -238,7 +240,25 @@ impl Planner<'_> {
             metadata::add_labels(&mut stage.config, self.labels);
         }
         plan.warnings = warnings;
+        plan.unused_arguments = self.unused_arguments(&plan, &arguments);
         Ok(plan)
+    }
+
+    /// Arguments that were given, but that nothing takes: most likely a slip of the keys.
+    fn unused_arguments(&self, plan: &Plan, arguments: &Arguments) -> Vec<String> {
+        let declares = |instruction: &Instruction, name: &str| {
+            matches!(&instruction.kind, InstructionKind::Arg(declarations)
+                if declarations.iter().any(|declaration| declaration.name.text == name))
+        };
+        let is_declared = |name: &str| {
+            let global = self.dockerfile.global_args.iter().any(|instruction| declares(instruction, name));
+            let stages = plan.stages.iter().flatten();
+            global || stages.into_iter().any(|stage| stage.scope.args.iter().any(|(known, _)| known == name))
+        };
+        // What begins with BUILDKIT_ asks the builder itself for something, in every Dockerfile.
+        let is_in_vain =
+            |name: &&String| !is_declared(name) && !Arguments::is_predefined(name) && !name.starts_with("BUILDKIT_");
+        arguments.given.keys().filter(is_in_vain).cloned().collect()
     }
 
     /// ARG before the first FROM: each may use the ones before it.

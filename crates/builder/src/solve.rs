@@ -77,6 +77,7 @@ pub(crate) struct Solver<'a> {
     pub(crate) sources: &'a Sources,
     slots: Vec<Slot>,
     lease: OnceLock<Lease<'a>>,
+    taking_lease: Mutex<()>,
     boot: OnceLock<String>,
     /// Keys of the build before this one, for naming what changed.
     previous: OnceLock<Vec<CacheKey>>,
@@ -106,6 +107,7 @@ impl<'a> Solver<'a> {
             sources,
             slots,
             lease: OnceLock::new(),
+            taking_lease: Mutex::default(),
             boot: OnceLock::new(),
             previous: OnceLock::new(),
             keys: Mutex::default(),
@@ -132,7 +134,8 @@ impl<'a> Solver<'a> {
         });
         let error = lock(&self.first_error).take();
         if self.missed.load(Ordering::Relaxed) {
-            self.keep_keys(error.is_none())?;
+            // They only serve to explain.
+            self.keep_keys(error.is_none()).ok();
         }
         error.map_or_else(|| self.wait_for(self.plan.target), Err)
     }
@@ -170,6 +173,8 @@ impl<'a> Solver<'a> {
 
     /// What this process uses, from the first step that is not cached.
     pub(crate) fn lease(&self) -> Result<&Lease<'a>, BuildError> {
+        // One stage takes it and sweeps what dead processes left, the others wait.
+        let _first = lock(&self.taking_lease);
         if let Some(lease) = self.lease.get() {
             return Ok(lease);
         }

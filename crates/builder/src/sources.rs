@@ -74,7 +74,7 @@ impl Sources {
             return Ok(sources);
         }
         step.finish(StepOutcome::Failed(problems[0].message.clone()));
-        sources.remember(store)?;
+        sources.remember(store).ok();
         Err(BuildError::Dockerfile(problems))
     }
 

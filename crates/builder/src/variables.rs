@@ -45,10 +45,18 @@ impl Arguments {
         Self { given: given.iter().cloned().collect(), global }
     }
 
+    /// Whether it needs no declaration.
+    pub(crate) fn is_predefined(name: &str) -> bool {
+        PREDEFINED.contains(&name)
+    }
+
     /// Proxy settings that were given: they reach RUN without being declared.
     pub(crate) fn predefined(&self) -> Vec<(String, String)> {
-        let is_predefined = |(name, _): &(&String, &String)| PREDEFINED.contains(&name.as_str());
-        self.given.iter().filter(is_predefined).map(|(name, value)| (name.clone(), value.clone())).collect()
+        self.given
+            .iter()
+            .filter(|(name, _)| Self::is_predefined(name))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect()
     }
 }
 

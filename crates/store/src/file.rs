@@ -132,7 +132,11 @@ fn remove_tree_at(parent: &rustix::fd::OwnedFd, name: &std::ffi::OsStr) -> rusti
         Err(errno) => return Err(errno),
     }
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-    let folder = rustix::fs::openat(parent, name, flags, Mode::empty())?;
+    let folder = match rustix::fs::openat(parent, name, flags, Mode::empty()) {
+        // Somebody else sweeps at the same time.
+        Err(Errno::NOENT) => return Ok(true),
+        folder => folder?,
+    };
     let mut names = Vec::new();
     for entry in rustix::fs::Dir::read_from(&folder)? {
         let entry = entry?;

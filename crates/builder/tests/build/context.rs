@@ -128,6 +128,48 @@ fn a_file_that_cannot_be_read() {
 }
 
 #[test]
+fn a_file_that_changes_during_the_build_is_not_copied() {
+    let kitchen = Kitchen::with("a=1 b=2");
+    let request = kitchen.request("FROM base\nRUN nothing\nCOPY . /x/");
+    let outcome = kitchen.run_watched(&request, &|event| {
+        if matches!(event, builder::Event::StepQueued { name, .. } if name.contains("COPY")) {
+            kitchen.files("b=3");
+        }
+    });
+    assert_eq!(
+        outcome.error(),
+        "line 3: `b` changed while it was read\n  help: build again; if something keeps writing to the file, leave it \
+         out with a line in .dockerignore"
+    );
+    // Nothing of it stays.
+    assert_eq!(
+        kitchen.build("FROM base\nRUN nothing\nCOPY . /x/").changes(),
+        "/x/ 755\n/x/a 644 \"1\"\n/x/b 644 \"3\""
+    );
+}
+
+#[test]
+fn names_that_mean_something_in_a_layer_are_refused() {
+    let kitchen = Kitchen::with("d/.wh.a=1");
+    assert_eq!(
+        kitchen.build("FROM base\nCOPY d /x").error(),
+        "line 2: `x/.wh.a` has a name that means a whiteout in a layer\n  help: rename the file, or leave it out with a \
+         line in .dockerignore"
+    );
+}
+
+#[test]
+fn names_need_not_be_text() {
+    use std::os::unix::ffi::OsStrExt;
+    let kitchen = Kitchen::new();
+    let name = std::ffi::OsStr::from_bytes(b"d\xff");
+    std::fs::write(kitchen.context().join(name), "1").unwrap();
+    let layers = kitchen.build("FROM base\nCOPY . /x/").layers();
+    let tree = image::Stack::open(&kitchen.store, &layers).unwrap().tree();
+    assert!(tree.lookup(b"x/d\xff").unwrap().is_some());
+}
+
+#[test]
 fn many_files_are_hashed_by_several_threads_with_the_same_result() {
     let words: Vec<String> = (0..300).map(|number| format!("d{}/f{number}={number}", number % 7)).collect();
     let many = Kitchen::with(&words.join(" "));

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use builder::BuildError;
+use builder::{BuildError, Event};
 
 use crate::kitchen::Kitchen;
 
@@ -118,6 +118,33 @@ fn d038_stages_run_at_the_same_time() {
          FROM base\nRUN meet 3\nCOPY --from=one /1 /\nCOPY --from=two /2 /",
     );
     assert_eq!(outcome.changes(), "/1 644 \"x\"\n/2 644 \"x\"");
+}
+
+#[test]
+fn copy_from_waits_for_the_stage() {
+    let kitchen = Kitchen::new();
+    let outcome = kitchen
+        .build("FROM base AS one\nRUN meet 2 && write /a b\nFROM base\nRUN meet 2\nCOPY --from=one /a /\nRUN nothing");
+    let place = |wanted: &dyn Fn(&Event) -> Option<bool>| {
+        outcome.events.iter().position(|event| wanted(event) == Some(true)).unwrap()
+    };
+    let step = |name: &str| {
+        let queued = outcome.events.iter().find_map(|event| match event {
+            Event::StepQueued { step, name: known, .. } if known.contains(name) => Some(*step),
+            _ => None,
+        });
+        queued.unwrap()
+    };
+    let (made, copied) = (step("write /a b"), step("COPY"));
+    let finished = place(&|event| match event {
+        Event::StepFinished { step, .. } => Some(*step == made),
+        _ => None,
+    });
+    let started = place(&|event| match event {
+        Event::StepStarted { step, .. } => Some(*step == copied),
+        _ => None,
+    });
+    assert!(finished < started);
 }
 
 #[test]

@@ -81,6 +81,20 @@ fn d032_platform_arguments() {
 }
 
 #[test]
+fn d033_an_argument_that_nothing_takes_is_warned_about() {
+    let warnings = |arguments: &[(&str, &str)], dockerfile: &str| {
+        let kitchen = Kitchen::new();
+        let text = build(&kitchen, arguments, dockerfile).text();
+        text.lines().filter(|line| line.starts_with("warning")).map(str::to_owned).collect::<Vec<_>>().join("\n")
+    };
+    assert_eq!(
+        warnings(&[("VERSOIN", "1"), ("VERSION", "2")], "FROM base\nARG VERSION"),
+        "warning: build argument `VERSOIN` was given, but no ARG takes it, line 0"
+    );
+    assert_eq!(warnings(&[("A", "1"), ("http_proxy", "x"), ("BUILDKIT_X", "1")], "ARG A\nFROM base"), "");
+}
+
+#[test]
 fn d034_arguments_show_in_history() {
     let kitchen = Kitchen::new();
     let outcome = build(&kitchen, &[("B", "2")], "FROM base\nARG A=1\nARG B\nARG C\nENV A=env\nRUN nothing");
