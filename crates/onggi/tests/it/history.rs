@@ -1,0 +1,93 @@
+//! `history`: exact layout and words (S210 to S219).
+
+use serde_json::json;
+
+use crate::build_project::Project;
+use crate::forge::forge;
+
+#[test]
+fn s210_s211_s213_s214_rows_newest_first() {
+    let project =
+        Project::with("FROM busybox\nWORKDIR /\nENV NAME=dojin\nCOPY app.js .\nCMD [\"node\",\"./app.js\"]\n");
+    project.file("app.js", vec![b'x'; 42]).build_app();
+    let id = project.ask(&["images", "-q", "app"]);
+    for words in [["image", "history", "app"], ["history", "--no-trunc=false", "app"]] {
+        let output = project.onggi(words).run().success();
+        let lines: Vec<Vec<&str>> = output
+            .stdout
+            .lines()
+            .map(|line| line.split("   ").map(str::trim).filter(|cell| !cell.is_empty()).collect())
+            .collect();
+        assert_eq!(lines[0], ["IMAGE", "CREATED", "CREATED BY", "SIZE", "COMMENT"]);
+        let cells: Vec<_> = lines[1..].iter().map(|row| (row[0], row[2], row[3], row[4])).collect();
+        let comment = "buildkit.dockerfile.v0";
+        assert_eq!(
+            cells[..5],
+            [
+                (id.trim_end(), "CMD [\"node\" \"./app.js\"]", "0B", comment),
+                ("<missing>", "COPY app.js . # buildkit", "42B", comment),
+                ("<missing>", "ENV NAME=dojin", "0B", comment),
+                ("<missing>", "WORKDIR /", "0B", comment),
+                ("<missing>", "CMD [\"sh\"]", "0B", comment),
+            ]
+        );
+        assert!(
+            output.stdout.lines().all(|line| line.trim_end().len() == line.len()) || output.stdout.contains("IMAGE ")
+        );
+    }
+}
+
+#[test]
+#[ignore = "requires root"]
+fn s214_s219_run_makes_a_layer_even_if_empty_requires_root() {
+    let project = Project::with("FROM busybox\nRUN rm -rf /var/lib/apt/lists/*\nRUN echo x > /x\n");
+    project.build_app();
+    assert_eq!(
+        project.history("app"),
+        ["RUN /bin/sh -c rm -rf /var/lib/apt/lists/* # buildkit", "RUN /bin/sh -c echo x > /x # buildkit"]
+    );
+    let sizes = project.ask(&["history", "--format", "{{.Size}}", "app"]);
+    assert_eq!(sizes.lines().take(2).collect::<Vec<_>>(), ["2B", "0B"]);
+    let image = project.image("app");
+    assert_eq!(image.diff_ids.len(), project.image("busybox").diff_ids.len() + 2);
+}
+
+/// A foreign image's rows are shown as they are stored, made harmless and cut at 45 characters.
+#[test]
+fn s215_s216_s217_foreign_rows() {
+    let project = Project::without_base();
+    let history = json!([
+        {"created": "2020-01-01T00:00:00Z", "created_by": "/bin/sh -c #(nop) ADD file:4d192565a7220e13d5c2ff54a3a1e7e6d8b2e3c5 in / "},
+        {"created": "2020-01-01T00:00:00Z", "created_by": "/bin/sh -c #(nop)  CMD [\"node\"]", "empty_layer": true},
+        {"created": "2020-01-01T00:00:00Z", "created_by": "/bin/sh -c groupadd --gid 1000 node   && useradd\t--uid 1000", "empty_layer": true},
+        {"created": "2020-01-01T00:00:00Z", "created_by": "a\tb", "comment": "\u{1b}[31mred\u{202e}", "empty_layer": true},
+    ]);
+    let archive = forge(&project, "foreign:v1", &[("file", &[b'x'; 8940])], &json!({"history": history}));
+    project.ask(&["load", "-i", &archive]);
+    let shown = project.ask(&["history", "--format", "{{.CreatedBy}}|{{.Size}}", "foreign:v1"]);
+    assert_eq!(
+        shown.lines().collect::<Vec<_>>(),
+        [
+            "a b|0B",
+            "/bin/sh -c groupadd --gid 1000 node   && use…|0B",
+            "/bin/sh -c #(nop)  CMD [\"node\"]|0B",
+            "/bin/sh -c #(nop) ADD file:4d192565a7220e13d…|8.94kB",
+        ]
+    );
+    let full = project.ask(&["history", "--no-trunc", "--format", "{{.CreatedBy}}", "foreign:v1"]);
+    assert!(full.contains("groupadd --gid 1000 node   && useradd --uid 1000"), "{full}");
+    let table = project.ask(&["history", "foreign:v1"]);
+    assert!(!table.contains('\u{1b}') && !table.contains('\u{202e}'), "{table:?}");
+}
+
+#[test]
+fn s211_the_image_by_name_id_and_quietly() {
+    let project = Project::with("FROM busybox\nCMD [\"x\"]\n");
+    project.build_app();
+    let id = project.ask(&["images", "-q", "app"]);
+    let rows = |name: &str| project.ask(&["history", "--format", "{{.ID}} {{.CreatedBy}} {{.Size}}", name]);
+    assert_eq!(rows("app"), rows(id.trim_end()));
+    let quiet = project.ask(&["history", "-q", "app"]);
+    assert_eq!(quiet.lines().next(), Some(id.trim_end()));
+    assert!(quiet.lines().skip(1).all(|line| line == "<missing>"), "{quiet}");
+}

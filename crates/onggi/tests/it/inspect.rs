@@ -1,0 +1,69 @@
+//! `inspect`: what is found by a name, and in which shape it is shown (S230 to S234).
+
+use serde_json::{Value, json};
+
+use crate::build_project::Project;
+
+#[test]
+#[ignore = "requires root"]
+fn s230_one_word_for_containers_and_images_requires_root() {
+    let project = Project::new();
+    project.ask(&["tag", "busybox", "nginx:latest"]);
+    let image: Value = serde_json::from_str(&project.ask(&["inspect", "nginx:latest"])).unwrap();
+    assert!(image[0]["RootFS"].is_object());
+    project.onggi(["run", "--name", "nginx", "-e", "A=1", "-w", "/tmp", "busybox", "echo", "hi"]).run().success();
+    let container: Value = serde_json::from_str(&project.ask(&["inspect", "nginx"])).unwrap();
+    let container = &container[0];
+    assert_eq!(container["Name"], "/nginx");
+    assert_eq!(container["Image"], image[0]["Id"]);
+    assert_eq!((&container["Path"], &container["Args"]), (&json!("echo"), &json!(["hi"])));
+    assert_eq!(container["State"]["ExitCode"], 0);
+    assert_eq!(container["Config"]["WorkingDir"], "/tmp");
+    assert!(container["Config"]["Env"].as_array().unwrap().contains(&json!("A=1")));
+    // Both at once, in the order asked for; the name of both is the container's.
+    let both: Value = serde_json::from_str(&project.ask(&["inspect", "nginx:latest", "nginx"])).unwrap();
+    assert!(both[0]["RootFS"].is_object() && both[1]["State"].is_object());
+    assert!(project.ask(&["inspect", "--type", "image", "-f", "{{.RootFS.Type}}", "nginx"]) == "layers\n");
+    project.ask(&["rm", "nginx"]);
+}
+
+#[test]
+fn s231_images_only_as_a_list_with_four_spaces() {
+    let project = Project::new();
+    let text = project.ask(&["image", "inspect", "busybox"]);
+    let id = project.inspect("busybox")["Id"].as_str().unwrap().to_owned();
+    assert!(text.starts_with(&format!("[\n    {{\n        \"Id\": \"{id}\",\n")), "{text}");
+    assert!(text.ends_with("\n    }\n]\n"), "{text}");
+    let missing = project.onggi(["image", "inspect", "nope", "busybox"]).run().exits(1);
+    assert!(missing.stdout.starts_with("[\n    {") && missing.stderr.starts_with("error: no such image: nope"));
+}
+
+#[test]
+fn s232_layers_bottom_first() {
+    let project = Project::with("FROM busybox\nCOPY a /a\nENV X=1\nCOPY b /b\n");
+    project.file("a", "1").file("b", "2").build_app();
+    let (base, image) = (project.image("busybox"), project.image("app"));
+    let rootfs = project.inspect("app")["RootFS"].clone();
+    assert_eq!(rootfs, json!({"Type": "layers", "Layers": image.diff_ids}));
+    assert_eq!(image.diff_ids.len(), base.diff_ids.len() + 2);
+    assert_eq!(image.diff_ids[..base.diff_ids.len()], base.diff_ids);
+    assert_eq!(image.chain_ids[..base.chain_ids.len()], base.chain_ids);
+}
+
+/// S233 without `commit`, which is not there yet: one more step is one more layer on the same ones.
+#[test]
+fn s233_one_layer_more_on_the_same_first_ones() {
+    let project = Project::with("FROM busybox\nCOPY a /a\n");
+    project.file("a", "1").build(&["-q", "-t", "my_ubuntu:v1"]).run().success();
+    let (base, more) = (project.image("busybox"), project.image("my_ubuntu:v1"));
+    assert_eq!(more.diff_ids[..base.diff_ids.len()], base.diff_ids);
+    assert_eq!(more.diff_ids.len(), base.diff_ids.len() + 1);
+}
+
+#[test]
+fn s234_a_wrong_word_gets_the_right_one() {
+    let project = Project::new();
+    let wrong = project.onggi(["images", "inspect", "busybox"]).run().exits(1);
+    assert!(wrong.stderr.contains("hint: use `onggi image inspect busybox`"), "{}", wrong.stderr);
+    assert_eq!(wrong.stdout, "");
+}
