@@ -4,7 +4,8 @@
 //! mistake. That the hints work is tested in `broken_hints`.
 
 use std::fmt::Write;
-use std::os::unix::fs::symlink;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
 
 use crate::build_project::Project;
 
@@ -207,6 +208,25 @@ fn commands() {
         writeln!(text, "===\nonggi {}\n{}", words.join(" "), failed.snapshot()).unwrap();
     }
     insta::assert_snapshot!(text);
+}
+
+/// Nobody is kept from reading anything as root, so there the command runs as somebody else.
+#[test]
+fn a_dockerfile_that_may_not_be_read() {
+    let project = Project::without_base();
+    let path = project.sandbox.write("Dockerfile", "FROM scratch\nCMD x\n");
+    fs::set_permissions(project.sandbox.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0)).unwrap();
+    let mut command = project.build(&["-q"]);
+    if rustix::process::geteuid().is_root() {
+        command = command.wrapped("setpriv", ["--reuid=65534", "--regid=65534", "--clear-groups"]);
+    }
+    let failed = command.run().exits(1);
+    assert_eq!(
+        failed.stderr,
+        "error: cannot read the Dockerfile ./Dockerfile\ncaused by: Permission denied (os error 13)\n\n\
+         hint: make it readable: `chmod a+r ./Dockerfile`\n"
+    );
 }
 
 #[test]

@@ -68,9 +68,9 @@ fn s085_s086_a_dockerfile_from_standard_input_with_a_local_context() {
     let text = "FROM busybox\nCMD [\"cat\", \"app.txt\"]\nENV NAME=dojin\nCOPY app.txt .\n";
     let project = Project::new();
     project.file("app.txt", "hello");
-    for (number, file) in [["-f-", "-q"], ["-f=-", "-q"], ["--file=-", "-q"]].iter().enumerate() {
+    for (number, file) in [&["-f-"][..], &["-f", "-"], &["-f=-"], &["--file=-"]].iter().enumerate() {
         let tag = format!("myimage-helloname:v{number}");
-        project.build(&["-t", &tag, file[0], file[1]]).stdin(text).run().success();
+        project.build(&[&["-q", "-t", &tag], *file].concat()).stdin(text).run().success();
         assert_eq!(project.config(&tag)["Cmd"], serde_json::json!(["cat", "app.txt"]));
         assert_eq!(project.image(&tag).tree["app.txt"].kind, file_digest("hello"));
     }
