@@ -73,8 +73,7 @@ fn unreadable_file(path: &Path, context: Option<&Path>, error: &std::io::Error) 
     if error.kind() != NotFound {
         return unreadable(path, error);
     }
-    let made =
-        Error::new(ErrorKind::NotFound, format!("cannot read the Dockerfile {}", path.display())).because(error);
+    let made = Error::new(ErrorKind::NotFound, format!("cannot read the Dockerfile {}", path.display())).because(error);
     let in_context = context.map(|context| context.join(path)).filter(|inside| inside.is_file());
     match in_context.as_deref() {
         Some(inside) => made.with_hint(format!(

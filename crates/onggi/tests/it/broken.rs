@@ -216,7 +216,7 @@ fn a_dockerfile_that_may_not_be_read() {
     let project = Project::without_base();
     let path = project.sandbox.write("Dockerfile", "FROM scratch\nCMD x\n");
     fs::set_permissions(project.sandbox.path(), fs::Permissions::from_mode(0o777)).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o0)).unwrap();
     let mut command = project.build(&["-q"]);
     if rustix::process::geteuid().is_root() {
         command = command.wrapped("setpriv", ["--reuid=65534", "--regid=65534", "--clear-groups"]);

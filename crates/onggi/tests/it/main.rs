@@ -7,9 +7,9 @@
 
 mod build_project;
 
+mod archive;
 mod broken;
 mod broken_hints;
-mod archive;
 mod build_command;
 mod cache;
 mod containers;
@@ -20,10 +20,12 @@ mod history;
 mod images;
 mod inspect;
 mod instructions;
+mod instructions_files;
 mod layers;
 mod names;
 mod noop;
 mod progress;
 mod run;
 mod run_crash;
+mod run_hostile;
 mod run_terminal;
