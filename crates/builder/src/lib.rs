@@ -2,8 +2,8 @@
 //!
 //! Reading order: `build` is one build from top to bottom; `plan` turns instructions into steps with every value
 //! final; `sources` finds the files of the context; `solve` runs the stages, `stage_run` the steps of one, each from the
-//! cache or made (`copy`, `run`); `key` says what identifies a result; `export` publishes the image. This crate starts no process (it takes a
-//! [`StepExecutor`]) and speaks no HTTP.
+//! cache or made (`copy`, `run`); `key` says what identifies a result, `miss` why there is none; `export` publishes the
+//! image. This crate starts no process (it takes a [`StepExecutor`]) and speaks no HTTP.
 
 mod build;
 mod context;
@@ -12,6 +12,7 @@ mod executor;
 mod export;
 mod failure;
 mod key;
+mod miss;
 mod new_layer;
 mod order;
 mod path;
@@ -33,6 +34,7 @@ pub use build::{BuildError, BuildRequest, BuildTools, Built, build, layers_of_re
 pub use context::ContextError;
 pub use copy::CopyError;
 pub use executor::{ExecutorError, RunNetwork, RunRequest, StepExecutor};
-pub use key::{CacheKey, CacheMiss, Field};
+pub use key::{CacheKey, Field};
+pub use miss::CacheMiss;
 pub use plan::{BaseImage, FindImage, Problem};
 pub use progress::{Event, StepId, StepOutcome, Stream};

@@ -9,7 +9,8 @@ use store::{Lease, RecordKind};
 
 use crate::StepOutcome;
 use crate::build::{BuildError, BuildRequest, BuildTools};
-use crate::key::{self, CacheKey, CacheMiss};
+use crate::key::CacheKey;
+use crate::miss::{self, CacheMiss};
 use crate::plan::{BaseImage, Plan, StagePlan};
 use crate::report::Reporter;
 use crate::sources::Sources;
@@ -240,7 +241,7 @@ impl<'a> Solver<'a> {
             return CacheMiss::Disabled;
         }
         let planned: Vec<&StagePlan> = self.plan.stages.iter().flatten().collect();
-        key::reason(key, self.previous_keys(), &subjects(&planned))
+        miss::reason(key, self.previous_keys(), &subjects(&planned))
     }
 }
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::variables::DEFAULT_PATH;
 
 /// Plans for a made-up platform, with the images `base` and `parent` (which has triggers).
 fn plan(text: &str, target: Option<&str>) -> Result<Plan, Vec<Problem>> {

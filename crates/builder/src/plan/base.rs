@@ -1,0 +1,147 @@
+//! What a stage begins with: an image of the store, an earlier stage, nothing; and the triggers that come with it.
+
+use dockerfile::{Instruction, Lookup, Span, Stage, StageReference, Word};
+use oci::{ImageConfig, Platform, Reference};
+
+use super::{Base, BaseImage, Planner, Problem, expansion_problem};
+use crate::variables::{Arguments, DEFAULT_PATH};
+
+impl Planner<'_> {
+    /// What `FROM scratch` begins with: nothing but what every image has.
+    pub(super) fn scratch(&self) -> ImageConfig {
+        let mut config = inherit(&ImageConfig::scratch(self.platform));
+        "/".clone_into(&mut config.config.working_dir);
+        config
+    }
+
+    /// Resolves FROM; gives the base and the text of its step.
+    pub(super) fn base(
+        &self,
+        index: usize,
+        stage: &Stage,
+        arguments: &Arguments,
+        problems: &mut Vec<Problem>,
+    ) -> Option<(Base, String)> {
+        let expander = self.expander();
+        let lookup = |name: &str| arguments.global.get(name).map(String::as_str);
+        let expanded = match expander.expand(&stage.base.text, &lookup) {
+            Ok(expanded) => expanded,
+            Err(error) => {
+                problems.push(expansion_problem(&stage.base, &error));
+                return None;
+            }
+        };
+        let word = expanded.text;
+        if word.is_empty() {
+            let unset = expanded.unset.first().map_or_else(String::new, |name| format!(": `{name}` has no value"));
+            let name = expanded.unset.first().map_or("NAME", String::as_str);
+            let problem = Problem::error(stage.base.span, format!("the base image is empty{unset}"));
+            problems
+                .push(problem.with_help(format!("give it with `--build-arg {name}=…` or a default: `ARG {name}=…`")));
+            return None;
+        }
+        if let Some(platform) = &stage.platform
+            && let Some(problem) = self.platform_problem(platform, &lookup)
+        {
+            problems.push(problem);
+        }
+        if word == "scratch" {
+            return Some((Base::Scratch, "FROM scratch".to_owned()));
+        }
+        if let StageReference::Stage(parent) = self.dockerfile.base(index, &word) {
+            return Some((Base::Stage(parent), format!("FROM {word}")));
+        }
+        let (image, name) = self.image(&word, stage.base.span, problems)?;
+        let shown = format!("FROM {}", image.with_digest(&name));
+        Some((Base::Image { image: Box::new(image), name }, shown))
+    }
+
+    fn platform_problem(&self, word: &Word, lookup: Lookup<'_, '_>) -> Option<Problem> {
+        let text = match self.expander().expand(&word.text, lookup) {
+            Ok(expanded) => expanded.text,
+            Err(error) => return Some(expansion_problem(word, &error)),
+        };
+        match text.parse::<Platform>() {
+            Ok(platform) if platform.os == self.platform.os && platform.architecture == self.platform.architecture => {
+                None
+            }
+            Ok(platform) => Some(
+                Problem::error(word.span, format!("building for {platform} on {} is not supported yet", self.platform))
+                    .with_help(format!("leave `--platform` out, or use `--platform={}`", self.platform)),
+            ),
+            Err(error) => {
+                let problem = Problem::error(word.span, error.to_string());
+                Some(problem.with_help(format!("write for example `--platform={}`", self.platform)))
+            }
+        }
+    }
+
+    /// An image of the store by name or ID; with its name as shown in steps: canonical, the tag as typed (S113).
+    pub(super) fn image(&self, word: &str, span: Span, problems: &mut Vec<Problem>) -> Option<(BaseImage, String)> {
+        let name = match word.parse::<Reference>() {
+            Ok(reference) => reference.to_string(),
+            Err(oci::ReferenceError::LooksLikeId(_)) => word.to_owned(),
+            Err(error) => {
+                problems.push(Problem { help: error.hint(), ..Problem::error(span, error.to_string()) });
+                return None;
+            }
+        };
+        match (self.find_image)(word) {
+            Ok(Some(image)) => Some((image, name)),
+            Ok(None) => {
+                let problem = Problem::error(span, format!("image `{name}` is not in the store"))
+                    .with_label("not found locally, and pulling from registries is not there yet");
+                let similar = self.dockerfile.target(Some(word)).err().and_then(|unknown| unknown.suggestion);
+                problems.push(match (similar, (self.similar_image)(word)) {
+                    (Some(stage), _) => problem.with_help(format!("a stage has a similar name: `{stage}`")),
+                    (None, Some(image)) => problem.with_help(format!("an image has a similar name: `{image}`")),
+                    (None, None) => problem.with_help(format!(
+                        "bring it in with `onggi load -i IMAGE.tar`, or make it from a root file system with \
+                         `onggi import ROOTFS.tar {word}`"
+                    )),
+                });
+                None
+            }
+            Err(reason) => {
+                problems.push(Problem::error(span, reason));
+                None
+            }
+        }
+    }
+
+    /// ONBUILD instructions of the base, which run first and are not handed on (D138).
+    pub(super) fn triggers(
+        &self,
+        stage: &Stage,
+        config: &ImageConfig,
+        problems: &mut Vec<Problem>,
+    ) -> Vec<Instruction> {
+        let mut triggers = Vec::new();
+        for text in &config.config.on_build {
+            match dockerfile::parse_trigger(text) {
+                Ok(mut instruction) => {
+                    instruction.span = stage.span;
+                    instruction.first_line = stage.first_line;
+                    triggers.push(instruction);
+                }
+                Err(found) => problems.extend(found.into_iter().map(|diagnostic| {
+                    let mut problem = Problem::from(diagnostic);
+                    problem.span = stage.span;
+                    problem.message =
+                        format!("the base image has an ONBUILD that cannot be used, `{text}`: {}", problem.message);
+                    problem
+                })),
+            }
+        }
+        triggers
+    }
+}
+
+/// A base image's config as a starting point: its history and layers are kept, its triggers were taken out by then.
+pub(super) fn inherit(config: &ImageConfig) -> ImageConfig {
+    let mut config = config.clone();
+    if !config.config.env.iter().any(|pair| pair.starts_with("PATH=")) {
+        config.config.env.push(format!("PATH={DEFAULT_PATH}"));
+    }
+    config
+}
