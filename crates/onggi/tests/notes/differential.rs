@@ -204,13 +204,15 @@ fn ask(command: &mut Command) {
 fn only_image(archive: &Path) -> CheckedImage {
     let mut images = checker::check_archive(archive).unwrap();
     assert_eq!(images.len(), 1);
-    fs::remove_file(archive).unwrap();
     images.remove(0)
 }
 
+const NAME: &str = "localhost/case:v1";
+
 struct Tools {
-    project: Project,
+    // Ends before the folder goes in which it works.
     daemon: Dockerd,
+    project: Project,
 }
 
 impl Tools {
@@ -233,21 +235,39 @@ impl Tools {
         peers::buildah(&self.project.sandbox.path().join("buildah")).unwrap()
     }
 
-    /// The image that each tool makes of this context.
+    /// The image that each tool makes of this context, all at the same time: one waits more than it works.
     fn build(&self, context: &Path) -> [CheckedImage; 3] {
-        let path = |name: &str| self.project.sandbox.path().join(name);
-        let (name, onggi, docker, buildah) = ("localhost/case:v1", path("1.tar"), path("2.tar"), path("3.tar"));
-        self.project.onggi(["build", "-t", name, context.to_str().unwrap()]).run().success();
-        self.project.ask(&["save", "-o", onggi.to_str().unwrap(), name]);
+        std::thread::scope(|scope| {
+            let tools = [Self::by_onggi, Self::by_buildkit, Self::by_buildah];
+            let running = tools.map(|build| {
+                scope.spawn(move || {
+                    let archive =
+                        tempfile::NamedTempFile::new_in(self.project.sandbox.path()).unwrap().into_temp_path();
+                    fs::remove_file(&archive).unwrap();
+                    build(self, context, &archive);
+                    only_image(&archive)
+                })
+            });
+            running.map(|thread| thread.join().unwrap())
+        })
+    }
+
+    fn by_onggi(&self, context: &Path, archive: &Path) {
+        self.project.onggi(["build", "-t", NAME, context.to_str().unwrap()]).run().success();
+        self.project.ask(&["save", "-o", archive.to_str().unwrap(), NAME]);
+    }
+
+    fn by_buildkit(&self, context: &Path, archive: &Path) {
         let mut build = self.daemon.docker();
-        build.env("DOCKER_BUILDKIT", "1").args(["build", "-t", name]).arg(context);
-        ask(&mut build);
-        ask(self.daemon.docker().args(["save", "-o"]).arg(&docker).arg(name));
+        ask(build.env("DOCKER_BUILDKIT", "1").args(["build", "-t", NAME]).arg(context));
+        ask(self.daemon.docker().args(["save", "-o"]).arg(archive).arg(NAME));
+    }
+
+    fn by_buildah(&self, context: &Path, archive: &Path) {
         let mut build = self.buildah();
-        build.args(["build", "--layers", "--format", "docker", "--pull-never", "-t", name]).args(LIMITS);
+        build.args(["build", "--layers", "--format", "docker", "--pull-never", "-t", NAME]).args(LIMITS);
         ask(build.args(peers::external_runtime()).arg(context));
-        ask(self.buildah().args(["push", "-q", name]).arg(format!("docker-archive:{}:{name}", buildah.display())));
-        [only_image(&onggi), only_image(&docker), only_image(&buildah)]
+        ask(self.buildah().args(["push", "-q", NAME]).arg(format!("docker-archive:{}:{NAME}", archive.display())));
     }
 }
 
