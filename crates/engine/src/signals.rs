@@ -15,8 +15,10 @@ pub(crate) struct Forwarder {
 
 impl Forwarder {
     pub(crate) fn install() -> std::io::Result<Self> {
-        let signals = Signals::new([SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH])?;
-        Ok(Self { signals })
+        let ignored = ignored_signals();
+        let is_wanted = |signal: &i32| *signal == SIGWINCH || ignored & (1 << (signal - 1)) == 0;
+        let all = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH];
+        Ok(Self { signals: Signals::new(all.into_iter().filter(is_wanted))? })
     }
 
     /// Does `work` while another thread hands signals to the process.
@@ -45,6 +47,13 @@ impl Forwarder {
             result
         })
     }
+}
+
+/// What whoever started us wants us to ignore (`nohup`, `&` in a script), as bits (proc(5), `SigIgn`).
+fn ignored_signals() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    line.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default()
 }
 
 /// The kernel keeps signals from a first process that has no handler for them, all but the last.

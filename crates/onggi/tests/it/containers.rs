@@ -101,16 +101,12 @@ fn c222_ps_lists_what_runs_requires_root() {
     let rows = rows(&all);
     assert_eq!(rows.len(), 4, "{}", all.stdout);
     for (row, parts) in rows.iter().zip([
-        &["CONTAINER ID   IMAGE     COMMAND        CREATED", "STATUS", "PORTS     NAMES"][..],
-        &["   busybox   \"sleep 1000\"   ", "Up ", "running"],
-        &["   busybox   \"nope\"         ", "Created", "never"],
-        &["   busybox   \"sh -c 'exit 3'\"", "Exited (3) ", "ended"],
+        ["CONTAINER ID   IMAGE     COMMAND          CREATED", "   STATUS", "PORTS     NAMES"],
+        ["   busybox   \"sleep 1000\"     ", "   Up ", "running"],
+        ["   busybox   \"nope\"           ", "   Created ", "never"],
+        ["   busybox   \"sh -c exit 3\"   ", "   Exited (3) ", "ended"],
     ]) {
-        for part in parts {
-            let part = part.replace("\"sh -c 'exit 3'\"", "\"sh -c exit 3\"");
-            let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
-            assert!(words(row).contains(&words(&part)), "{part:?} in {row:?}");
-        }
+        assert!(parts.iter().all(|part| row.contains(part)), "{parts:?} in {row:?}");
     }
     project.onggi(["rm", "-f", "running", "never", "ended"]).run().success();
 }

@@ -6,11 +6,7 @@ use testkit::{TarWriter, checker};
 use crate::build_project::Project;
 
 /// An archive of one image with one layer, as `docker save` writes it; its path. `overrides` are keys of its config.
-pub(crate) fn forge(project: &Project, name: &str, files: &[(&str, &[u8])], overrides: &Value) -> String {
-    let mut layer = TarWriter::default();
-    for (path, content) in files {
-        layer.file(path, 0o644, content);
-    }
+pub(crate) fn forge(project: &Project, name: &str, layer: TarWriter, overrides: &Value) -> String {
     let layer = layer.finish();
     let mut config = json!({
         "architecture": if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" },

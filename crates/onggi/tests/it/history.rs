@@ -1,6 +1,7 @@
 //! `history`: exact layout and words (S210 to S219).
 
 use serde_json::json;
+use testkit::TarWriter;
 
 use crate::build_project::Project;
 use crate::forge::forge;
@@ -62,7 +63,9 @@ fn s215_s216_s217_foreign_rows() {
         {"created": "2020-01-01T00:00:00Z", "created_by": "/bin/sh -c groupadd --gid 1000 node   && useradd\t--uid 1000", "empty_layer": true},
         {"created": "2020-01-01T00:00:00Z", "created_by": "a\tb", "comment": "\u{1b}[31mred\u{202e}", "empty_layer": true},
     ]);
-    let archive = forge(&project, "foreign:v1", &[("file", &[b'x'; 8940])], &json!({"history": history}));
+    let mut layer = TarWriter::default();
+    layer.file("file", 0o644, &[b'x'; 8940]);
+    let archive = forge(&project, "foreign:v1", layer, &json!({"history": history}));
     project.ask(&["load", "-i", &archive]);
     let shown = project.ask(&["history", "--format", "{{.CreatedBy}}|{{.Size}}", "foreign:v1"]);
     assert_eq!(

@@ -91,7 +91,7 @@ fn s203_ages_of_images() {
         let date =
             std::process::Command::new("date").args(["-u", "+%FT%TZ", "-d", &format!("@{}", now - seconds)]).output();
         let created = String::from_utf8(date.unwrap().stdout).unwrap().trim().to_owned();
-        project.ask(&["load", "-i", &forge(&project, "app", &[], &json!({"created": created}))]);
+        project.ask(&["load", "-i", &forge(&project, "app", TarWriter::default(), &json!({"created": created}))]);
         let shown_now = project.ask(&["images", "--format", "{{.CreatedSince}}", "app"]);
         assert_eq!(shown_now.trim_end(), shown, "{seconds}");
     }
@@ -107,13 +107,10 @@ fn s204_s205_sizes_are_logical_with_three_digits() {
         (1000, "1kB"),
         (8940, "8.94kB"),
         (8944, "8.94kB"),
-        (351_499_999, "351MB"),
         (6_890_000, "6.89MB"),
     ] {
-        if size < 10_000_000 {
-            project.import(size, "sized");
-            assert_eq!(project.ask(&["images", "--format", "{{.Size}}", "sized"]).trim_end(), shown, "{size}");
-        }
+        project.import(size, "sized");
+        assert_eq!(project.ask(&["images", "--format", "{{.Size}}", "sized"]).trim_end(), shown, "{size}");
     }
     // A layer that two images share counts in both rows.
     project.import(5_000_000, "base");

@@ -111,3 +111,21 @@ fn signals_to_the_client_reach_the_container_requires_root() {
     }
     project.has_no_containers();
 }
+
+/// `nohup` is for us: what we were told to ignore, the container does not get either.
+#[test]
+#[ignore = "requires root"]
+fn ignored_signals_stay_ignored_requires_root() {
+    let project = Project::new();
+    let inside = "trap 'exit 9' HUP; touch /tmp/ready; while :; do sleep 0.05; test -e /tmp/end && exit 4; done";
+    let script = format!("trap '' HUP; exec '{}' run --rm --name it busybox sh -c \"$0\"", testkit::binary().display());
+    let client = project.sandbox.command("bash").arguments(["-c", &script, inside]).spawn();
+    let root = || {
+        let pid = project.onggi(["inspect", "-f", "{{.State.Pid}}", "it"]).run().stdout;
+        format!("/proc/{}/root/tmp", pid.trim_end())
+    };
+    wait_until("its handler is there", || fs::exists(format!("{}/ready", root())).unwrap());
+    kill(client.id(), "-HUP");
+    fs::write(format!("{}/end", root()), "").unwrap();
+    assert_eq!(client.wait_with_output().unwrap().status.code(), Some(4));
+}
