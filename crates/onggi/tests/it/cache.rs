@@ -137,10 +137,8 @@ fn another_context_with_the_same_files_is_cached() {
 fn no_cache_runs_every_step_again() {
     let project = node_app();
     project.build_app();
-    let first = project.inspect("app");
     let again = project.build(&["--no-cache", "-t", "app"]).run().success();
     assert_eq!(outcomes(&again), [CACHED, DONE, DONE, DONE, DONE, DONE], "the base is not a step");
-    assert_eq!(project.inspect("app")["RootFS"]["Layers"][2], first["RootFS"]["Layers"][2], "same files, same layer");
     assert_eq!(outcomes(&project.build_app()), [CACHED; 6], "and its results are kept");
 }
 
