@@ -28,7 +28,7 @@ pub struct RunOptions {
     pub rm: bool,
     /// Its name; a random one otherwise.
     pub name: Option<String>,
-    /// `KEY=VALUE`, resolved; later ones win.
+    /// `KEY=VALUE`, or `KEY` to take a variable of the image away; later ones win.
     pub env: Vec<String>,
     /// Replaces WORKDIR.
     pub working_dir: Option<String>,
@@ -215,24 +215,28 @@ fn command_line(config: &ContainerConfig, options: &RunOptions) -> Result<(Vec<S
 /// The image's variables, then ours, then the user's; nothing of the host's (S047).
 fn environment(config: &ContainerConfig, options: &RunOptions, hostname: &str) -> Vec<String> {
     let mut env = Vec::new();
-    let mut set = |pair: &str| {
+    let set = |env: &mut Vec<String>, pair: &str| {
         let name = pair.split('=').next().unwrap_or_default();
         match env.iter().position(|known: &String| known.split('=').next() == Some(name)) {
             Some(place) => pair.clone_into(&mut env[place]),
             None => env.push(pair.to_owned()),
         }
     };
-    set("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
-    set(&format!("HOSTNAME={hostname}"));
+    set(&mut env, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+    set(&mut env, &format!("HOSTNAME={hostname}"));
     if options.tty {
-        set("TERM=xterm");
+        set(&mut env, "TERM=xterm");
     }
     // An image's entry without `=` names no value; it must not become one of the host's (CVE-2026-57231).
     for pair in config.env.iter().filter(|pair| pair.find('=').is_some_and(|place| place > 0)) {
-        set(pair);
+        set(&mut env, pair);
     }
     for pair in &options.env {
-        set(pair);
+        if pair.contains('=') {
+            set(&mut env, pair);
+        } else {
+            env.retain(|known| known.split('=').next() != Some(pair));
+        }
     }
     env
 }

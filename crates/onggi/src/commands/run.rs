@@ -51,13 +51,17 @@ fn environment(args: &RunArgs, lookup: &dyn Fn(&str) -> Option<String>) -> Resul
             let problem = Problem::error(format!("cannot read the variables in {}", path.display()));
             Failure::new(Problem { causes: vec![error.to_string()], ..problem })
         })?;
-        variables.extend(env_list::file(path, &bytes, lookup).map_err(wrong)?);
+        let lines = env_list::file(path, &bytes, lookup).map_err(wrong)?;
+        variables.extend(lines.into_iter().map(|(name, value)| format!("{name}={value}")));
     }
     for text in &args.env {
-        let variable = env_list::variable(text, lookup).map_err(wrong)?;
-        variables.extend(variable);
+        match env_list::variable(text, lookup).map_err(wrong)? {
+            Some((name, value)) => variables.push(format!("{name}={value}")),
+            // Not set here: the container does not get the image's either.
+            None => variables.push(text.clone()),
+        }
     }
-    Ok(variables.into_iter().map(|(name, value)| format!("{name}={value}")).collect())
+    Ok(variables)
 }
 
 #[cfg(test)]

@@ -95,6 +95,9 @@ fn s047_host_environment_never_leaks_in_requires_root() {
     // A name alone asks for the host's value, and one that the host does not have for nothing.
     assert_eq!(run(&["-e", "CANARY", "-e", "NOT_SET"])[0], "CANARY=leaked");
     assert_eq!(run(&["-e", "HOME=/x"])[0], "HOME=/x");
+    // One that is set in the image and not on the host goes, as with Docker.
+    let gone = project.onggi(["run", "--rm", "-e", "MINE", "app", "env"]).run().success();
+    assert!(!gone.stdout.contains("MINE"), "{}", gone.stdout);
 }
 
 #[test]
