@@ -30,6 +30,9 @@ pub enum ContainerLookup {
     Ambiguous,
 }
 
+/// Lock for changing which container a name belongs to.
+const NAMES: &str = "names";
+
 impl Store {
     /// Makes a container of an image: takes its name and makes its folder with `upper/` and `work/` in it.
     ///
@@ -40,30 +43,37 @@ impl Store {
         if !self.has_image(image)? {
             return Err(StoreError::ImageMissing(image));
         }
-        self.take_name(name, id)?;
-        let made = self.make_container_folder(id, image);
-        if made.is_err() {
-            file::remove(self, &format!("names/{name}"))?;
+        let staged = file::temporary_name()?;
+        let made = self.stage_container_folder(&staged, image).and_then(|()| {
+            // Held from taking the name until its container is there: to others, a name without one is up for grabs.
+            let _names = Lock::exclusive(self, NAMES)?;
+            self.take_name(name, id)?;
+            let renamed = rustix::fs::renameat(&self.root, &staged, &self.root, format!("containers/{id}"));
+            if renamed.is_err() {
+                file::remove(self, &format!("names/{name}"))?;
+            }
+            renamed.map_err(|errno| StoreError::io("create folder", file::full(self, "containers"), errno))
+        });
+        if let Err(error) = made {
+            file::remove_tree(self, &staged).ok();
+            return Err(error);
         }
-        made
+        self.container(id)?.ok_or_else(|| StoreError::io("open", file::full(self, "containers"), Errno::NOENT))
     }
 
-    fn make_container_folder(&self, id: &str, image: ImageId) -> Result<ContainerFolder, StoreError> {
-        let folder = format!("containers/{id}");
-        let failed = |errno| StoreError::io("create folder", file::full(self, &folder), errno);
-        rustix::fs::mkdirat(&self.root, &folder, Mode::RWXU).map_err(failed)?;
+    fn stage_container_folder(&self, folder: &str, image: ImageId) -> Result<(), StoreError> {
+        let failed = |errno| StoreError::io("create folder", file::full(self, folder), errno);
+        rustix::fs::mkdirat(&self.root, folder, Mode::RWXU).map_err(failed)?;
         for inner in ["upper", "work"] {
             rustix::fs::mkdirat(&self.root, format!("{folder}/{inner}"), Mode::RWXU).map_err(failed)?;
         }
-        file::replace_lazily(self, &format!("{folder}/image"), image.to_string().as_bytes())?;
-        self.container(id)?.ok_or_else(|| failed(Errno::NOENT))
+        file::replace_lazily(self, &format!("{folder}/image"), image.to_string().as_bytes())
     }
 
-    /// A name is a file made with its content in one step, by linking: two processes cannot both have it.
+    /// A name is a file made with its content in one step, by linking. The caller holds the lock of names.
     fn take_name(&self, name: &str, id: &str) -> Result<(), StoreError> {
         let target = format!("names/{name}");
-        let temporary = file::temporary_name()?;
-        file::replace_lazily(self, &temporary, id.as_bytes())?;
+        let temporary = file::stage(self, &target, id.as_bytes(), false)?;
         let linked = rustix::fs::linkat(&self.root, &temporary, &self.root, &target, AtFlags::empty());
         file::remove(self, &temporary)?;
         match linked {
@@ -140,12 +150,16 @@ impl Store {
     pub fn remove_container(&self, id: &str, name: &str) -> Result<(), StoreError> {
         // Out of sight first, so that nobody sees half a container.
         let hidden = file::temporary_name()?;
+        let names = Lock::exclusive(self, NAMES)?;
         match rustix::fs::renameat(&self.root, format!("containers/{id}"), &self.root, &hidden) {
             Ok(()) => {}
             Err(Errno::NOENT) => return Ok(()),
             Err(errno) => return Err(StoreError::io("remove", file::full(self, &format!("containers/{id}")), errno)),
         }
-        file::remove(self, &format!("names/{name}"))?;
+        if self.named(name)?.as_deref() == Some(id) {
+            file::remove(self, &format!("names/{name}"))?;
+        }
+        drop(names);
         file::remove_tree(self, &hidden)?;
         Ok(())
     }

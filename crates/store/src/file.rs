@@ -58,28 +58,34 @@ pub(crate) fn replace_lazily(store: &Store, name: &str, content: &[u8]) -> Resul
 }
 
 fn write(store: &Store, name: &str, content: &[u8], durable: bool) -> Result<(), StoreError> {
-    let temporary = temporary_name()?;
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-    let failed = |action, error: std::io::Error| StoreError::io(action, full(store, name), error);
-    let file = rustix::fs::openat(&store.root, &temporary, flags, Mode::RUSR | Mode::WUSR)
-        .map_err(|errno| failed("create", errno.into()))?;
-    let written = {
-        let mut file = std::fs::File::from(file);
-        file.write_all(content).and_then(|()| if durable { file.sync_data() } else { Ok(()) })
-    };
-    let renamed = written
-        .map_err(|error| failed("write", error))
-        .and_then(|()| rename(store, &temporary, name).map_err(|errno| failed("rename", errno.into())));
-    if renamed.is_err() {
-        // The first error is what counts; a file left here is swept with its process.
-        rustix::fs::unlinkat(&store.root, &temporary, AtFlags::empty()).ok();
-    }
-    renamed?;
+    let temporary = stage(store, name, content, durable)?;
+    place(store, &temporary, name)?;
     if durable { sync_folder_of(store, name) } else { Ok(()) }
 }
 
-fn rename(store: &Store, from: &str, to: &str) -> rustix::io::Result<()> {
-    rustix::fs::renameat(&store.root, from, &store.root, to)
+/// Writes what is to become `name` under a temporary name, which is returned.
+pub(crate) fn stage(store: &Store, name: &str, content: &[u8], durable: bool) -> Result<String, StoreError> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+    let failed = |action, error: std::io::Error| StoreError::io(action, full(store, name), error);
+    let temporary = temporary_name()?;
+    let file = rustix::fs::openat(&store.root, &temporary, flags, Mode::RUSR | Mode::WUSR)
+        .map_err(|errno| failed("create", errno.into()))?;
+    let mut file = std::fs::File::from(file);
+    let written = file.write_all(content).and_then(|()| if durable { file.sync_data() } else { Ok(()) });
+    if let Err(error) = written {
+        // The first error is what counts; a file left here is swept with its process.
+        remove(store, &temporary).ok();
+        return Err(failed("write", error));
+    }
+    Ok(temporary)
+}
+
+/// Gives what has been staged its name, in place of an older file.
+pub(crate) fn place(store: &Store, temporary: &str, name: &str) -> Result<(), StoreError> {
+    rustix::fs::renameat(&store.root, temporary, &store.root, name).map_err(|errno| {
+        remove(store, temporary).ok();
+        StoreError::io("rename", full(store, name), errno)
+    })
 }
 
 /// Makes a name durable that has just appeared in its folder.
@@ -121,15 +127,42 @@ pub(crate) fn list(store: &Store, folder: &str) -> Result<Vec<String>, StoreErro
 
 /// Removes a folder and all that is in it, by descriptors; whether it was there.
 pub(crate) fn remove_tree(store: &Store, name: &str) -> Result<bool, StoreError> {
-    remove_tree_at(&store.root, name.as_ref()).map_err(|errno| StoreError::io("remove", full(store, name), errno))
+    let failed = |errno| StoreError::io("remove", full(store, name), errno);
+    let mut deep = Vec::new();
+    let found = remove_tree_at(store, &store.root, name.as_ref(), 0, &mut deep).map_err(failed)?;
+    while let Some(name) = deep.pop() {
+        remove_tree_at(store, &store.root, name.as_ref(), 0, &mut deep).map_err(failed)?;
+    }
+    Ok(found)
 }
 
-fn remove_tree_at(parent: &rustix::fd::OwnedFd, name: &std::ffi::OsStr) -> rustix::io::Result<bool> {
+/// A container can make folders as deep as it likes, each of which takes a descriptor and a stack frame here. What is
+/// deeper than this is moved up first, and left in `deep`.
+const DEEPEST: usize = 64;
+
+fn remove_tree_at(
+    store: &Store,
+    parent: &rustix::fd::OwnedFd,
+    name: &std::ffi::OsStr,
+    depth: usize,
+    deep: &mut Vec<String>,
+) -> rustix::io::Result<bool> {
     match rustix::fs::unlinkat(parent, name, AtFlags::empty()) {
         Ok(()) => return Ok(true),
         Err(Errno::NOENT) => return Ok(false),
         Err(Errno::ISDIR | Errno::PERM) => {}
         Err(errno) => return Err(errno),
+    }
+    if depth == DEEPEST {
+        let moved = temporary_name().map_err(|_| Errno::IO)?;
+        return match rustix::fs::renameat(parent, name, &store.root, &moved) {
+            Ok(()) => {
+                deep.push(moved);
+                Ok(true)
+            }
+            Err(Errno::NOENT) => Ok(true),
+            Err(errno) => Err(errno),
+        };
     }
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
     let folder = match rustix::fs::openat(parent, name, flags, Mode::empty()) {
@@ -147,7 +180,7 @@ fn remove_tree_at(parent: &rustix::fd::OwnedFd, name: &std::ffi::OsStr) -> rusti
     }
     for name in names {
         let name: std::ffi::OsString = name;
-        remove_tree_at(&folder, &name)?;
+        remove_tree_at(store, &folder, &name, depth + 1, deep)?;
     }
     match rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR) {
         Ok(()) | Err(Errno::NOENT) => Ok(true),

@@ -20,7 +20,10 @@ pub struct Removed {
 }
 
 impl Store {
-    /// Removes an image that has no name, then the layers that were only its own.
+    /// Removes an image that has no name, then the layers that were only its own. One that was given a name the moment
+    /// before stays, and nothing is removed.
+    ///
+    /// An image whose file is damaged can be removed; which layers were its own is not known then.
     ///
     /// `step_layers` reads the layers that a step record names; the store does not know what records say.
     ///
@@ -28,12 +31,20 @@ impl Store {
     /// When the image is not there, or a file cannot be removed.
     pub fn remove_image(&self, id: ImageId, step_layers: &dyn Fn(&[u8]) -> Vec<DiffId>) -> Result<Removed, StoreError> {
         let _exclusive = Lock::exclusive(self, "gc")?;
-        let config = self.image(id)?;
+        let own = match self.image(id) {
+            Ok(config) => config.rootfs.diff_ids,
+            Err(StoreError::Corrupt { .. }) => Vec::new(),
+            Err(error) => return Err(error),
+        };
+        if self.references()?.iter().any(|(_, named)| *named == id) {
+            return Ok(Removed::default());
+        }
+        // Everything is read before anything is removed, so that what cannot be read stops it while all is whole.
+        let needed = self.needed_layers(id, step_layers)?;
         file::remove(self, &format!("images/{}", id.0.hex()))?;
         file::remove(self, &format!("parents/{}", id.0.hex()))?;
-        let needed = self.needed_layers(step_layers)?;
         let mut removed = Removed { images: vec![id], layers: Vec::new() };
-        for layer in config.rootfs.diff_ids.iter().rev() {
+        for layer in own.iter().rev() {
             if !needed.contains(layer) && !removed.layers.contains(layer) {
                 self.remove_layer(*layer)?;
                 removed.layers.push(*layer);
@@ -42,9 +53,14 @@ impl Store {
         Ok(removed)
     }
 
-    fn needed_layers(&self, step_layers: &dyn Fn(&[u8]) -> Vec<DiffId>) -> Result<HashSet<DiffId>, StoreError> {
+    /// Layers that something other than the image `without` needs.
+    fn needed_layers(
+        &self,
+        without: ImageId,
+        step_layers: &dyn Fn(&[u8]) -> Vec<DiffId>,
+    ) -> Result<HashSet<DiffId>, StoreError> {
         let mut needed: HashSet<DiffId> = self.leased()?.iter().filter_map(|text| text.parse().ok()).collect();
-        for id in self.image_ids()? {
+        for id in self.image_ids()?.into_iter().filter(|id| *id != without) {
             needed.extend(self.image(id)?.rootfs.diff_ids);
         }
         for (_, record) in self.records(RecordKind::Step)? {

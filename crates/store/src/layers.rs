@@ -15,6 +15,7 @@ use oci::{ChainId, DiffId};
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 
+use crate::lock::Lock;
 use crate::{Store, StoreError, WorkFolder, file};
 
 /// The two files of a layer, open for reading. They stay readable when the layer is removed meanwhile.
@@ -24,6 +25,7 @@ pub struct LayerFiles {
     pub tar: File,
     /// The index into it.
     pub index: File,
+    index_name: String,
 }
 
 /// A tar being written.
@@ -51,16 +53,15 @@ impl Store {
     /// When a file cannot be opened, or an index has lost its tar.
     pub fn layer(&self, layer: DiffId, below: Option<ChainId>) -> Result<Option<LayerFiles>, StoreError> {
         // The index made for these lower layers, where there is one: the same tar may also be at the bottom elsewhere.
-        let mut index = None;
-        if below.is_some() {
-            index = file::open(self, &index_path(layer, below))?;
-        }
-        if index.is_none() {
-            index = file::open(self, &index_path(layer, None))?;
+        let mut index_name = index_path(layer, below);
+        let mut index = file::open(self, &index_name)?;
+        if index.is_none() && below.is_some() {
+            index_name = index_path(layer, None);
+            index = file::open(self, &index_name)?;
         }
         let Some(index) = index else { return Ok(None) };
         let tar = file::open(self, &tar_path(layer))?.ok_or(StoreError::LayerMissing(layer))?;
-        Ok(Some(LayerFiles { tar, index }))
+        Ok(Some(LayerFiles { tar, index, index_name }))
     }
 
     /// Whether a layer is there.
@@ -125,7 +126,21 @@ impl Store {
     /// When the file cannot be written.
     pub fn add_index(&self, layer: DiffId, index: &[u8], below: Option<ChainId>) -> Result<(), StoreError> {
         let name = index_path(layer, below);
-        if self.is_durable_file(&name)? { Ok(()) } else { file::replace_lazily(self, &name, index) }
+        if self.is_durable_file(&name)? {
+            return Ok(());
+        }
+        let staged = file::stage(self, &name, index, false)?;
+        self.place_unless_sealed(&staged, &name)
+    }
+
+    /// A file that was sealed meanwhile stays: an image counts on it. One that is not may be torn by an earlier end of
+    /// the host, and the staged one is whole.
+    fn place_unless_sealed(&self, staged: &str, name: &str) -> Result<(), StoreError> {
+        let _lock = Lock::exclusive(self, SEAL)?;
+        if self.is_durable_file(name)? {
+            return file::remove(self, staged).map(|_| ());
+        }
+        file::place(self, staged, name)
     }
 
     fn link(&self, layer: DiffId, sink: &LayerSink) -> Result<(), StoreError> {
@@ -142,12 +157,7 @@ impl Store {
                 Err(errno) => Err(errno),
             },
         };
-        let temporary = linked.map_err(failed)?;
-        if self.is_durable_file(&name)? {
-            return file::remove(self, &temporary).map(|_| ());
-        }
-        // One of an earlier boot may be torn; this one is whole.
-        rustix::fs::renameat(&self.root, &temporary, &self.root, &name).map_err(failed)
+        self.place_unless_sealed(&linked.map_err(failed)?, &name)
     }
 
     fn link_unnamed(&self, sink: &LayerSink, name: &str) -> rustix::io::Result<()> {
@@ -195,27 +205,54 @@ impl Store {
     /// Makes layers durable: content first, then the names; what has been synced is marked by being read-only, so that
     /// it is not synced again. `below` is the chain under each of them.
     pub(crate) fn sync_layers(&self, layers: &[(DiffId, Option<ChainId>)]) -> Result<(), StoreError> {
-        let mut synced = Vec::new();
-        for (layer, below) in layers {
-            let files = self.layer(*layer, *below)?.ok_or(StoreError::LayerMissing(*layer))?;
-            let failed = |error: std::io::Error| StoreError::io("sync", file::full(self, &tar_path(*layer)), error);
-            for file in [files.tar, files.index] {
-                let stat = rustix::fs::fstat(&file).map_err(|errno| failed(errno.into()))?;
-                if !is_sealed(&stat) {
-                    file.sync_data().map_err(failed)?;
-                    synced.push(file);
-                }
+        loop {
+            let mut synced = Vec::new();
+            for (layer, below) in layers {
+                self.sync_layer(*layer, *below, &mut synced)?;
+            }
+            if synced.is_empty() {
+                return Ok(());
+            }
+            file::sync_folder_of(self, "layers/")?;
+            // Another process may have put its own file, which is not synced, in the place of one of these.
+            if self.seal(&synced)? {
+                return Ok(());
             }
         }
-        if synced.is_empty() {
-            return Ok(());
-        }
-        file::sync_folder_of(self, "layers/")?;
-        for file in synced {
-            rustix::fs::fchmod(&file, Mode::RUSR)
-                .map_err(|errno| StoreError::io("seal a layer in", file::full(self, "layers"), errno))?;
+    }
+
+    fn sync_layer(
+        &self,
+        layer: DiffId,
+        below: Option<ChainId>,
+        synced: &mut Vec<(String, File)>,
+    ) -> Result<(), StoreError> {
+        let files = self.layer(layer, below)?.ok_or(StoreError::LayerMissing(layer))?;
+        for (name, file) in [(tar_path(layer), files.tar), (files.index_name, files.index)] {
+            let failed = |error: std::io::Error| StoreError::io("sync", file::full(self, &name), error);
+            let stat = rustix::fs::fstat(&file).map_err(|errno| failed(errno.into()))?;
+            if !is_sealed(&stat) {
+                file.sync_data().map_err(failed)?;
+                synced.push((name, file));
+            }
         }
         Ok(())
+    }
+
+    /// Marks files as synced; whether all of them still have their names.
+    fn seal(&self, files: &[(String, File)]) -> Result<bool, StoreError> {
+        let _lock = Lock::exclusive(self, SEAL)?;
+        let mut all = true;
+        for (name, file) in files {
+            let failed = |errno| StoreError::io("seal", file::full(self, name), errno);
+            let own = rustix::fs::fstat(file).map_err(failed)?;
+            match rustix::fs::statat(&self.root, name, AtFlags::SYMLINK_NOFOLLOW) {
+                Ok(named) if named.st_ino == own.st_ino => rustix::fs::fchmod(file, Mode::RUSR).map_err(failed)?,
+                Ok(_) | Err(Errno::NOENT) => all = false,
+                Err(errno) => return Err(failed(errno)),
+            }
+        }
+        Ok(all)
     }
 
     /// A layer as a folder of files, where one was made; `below` is the chain of the layers under it.
@@ -266,6 +303,9 @@ impl Store {
         Ok(())
     }
 }
+
+/// Lock for looking whether a layer's file is sealed together with acting on the answer.
+const SEAL: &str = "seal";
 
 /// Synced files are read-only.
 fn is_sealed(stat: &rustix::fs::Stat) -> bool {

@@ -31,10 +31,10 @@ impl ProcessIdentity {
         if let Some(own) = OWN.get().filter(|own| own.pid == pid) {
             return Ok(*own);
         }
-        let start = start_time(pid).ok_or_else(|| {
-            let cause = std::io::Error::other("no start time of this process in /proc");
-            StoreError::io("read", "/proc/self/stat", cause)
-        })?;
+        let missing = || std::io::Error::other("no start time of this process in /proc");
+        let start = start_time(pid)
+            .and_then(|start| start.ok_or_else(missing))
+            .map_err(|error| StoreError::io("read", format!("/proc/{pid}/stat"), error))?;
         let own = Self { pid, start };
         // A second thread may have been faster with the same value.
         OWN.set(own).ok();
@@ -43,12 +43,13 @@ impl ProcessIdentity {
 
     /// The identity of a running process.
     pub fn of(pid: u32) -> Option<Self> {
-        start_time(pid).map(|start| Self { pid, start })
+        start_time(pid).ok().flatten().map(|start| Self { pid, start })
     }
 
-    /// Whether the process still runs.
+    /// Whether the process still runs. One that cannot be looked at, as when we are out of descriptors, counts as
+    /// alive: what it uses would be removed otherwise.
     pub fn is_alive(self) -> bool {
-        start_time(self.pid) == Some(self.start)
+        start_time(self.pid).map_or(true, |start| start == Some(self.start))
     }
 
     pub(crate) fn file_name(self) -> String {
@@ -64,9 +65,21 @@ impl ProcessIdentity {
     }
 }
 
+/// `None` where no such process is.
+fn start_time(pid: u32) -> std::io::Result<Option<u64>> {
+    match std::fs::read(format!("/proc/{pid}/stat")) {
+        Ok(stat) => Ok(parse_start_time(&stat)),
+        // It may end between opening and reading.
+        Err(error) if matches!(error.raw_os_error(), Some(NO_ENTRY | NO_PROCESS)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+const NO_ENTRY: i32 = rustix::io::Errno::NOENT.raw_os_error();
+const NO_PROCESS: i32 = rustix::io::Errno::SRCH.raw_os_error();
+
 /// Field 22, counted behind the last `)`: the command before it may hold anything.
-fn start_time(pid: u32) -> Option<u64> {
-    let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+fn parse_start_time(stat: &[u8]) -> Option<u64> {
     let end = stat.iter().rposition(|byte| *byte == b')')?;
     let rest = std::str::from_utf8(&stat[end + 1..]).ok()?;
     rest.split_ascii_whitespace().nth(19)?.parse().ok()
@@ -119,12 +132,13 @@ impl Store {
         Ok(held)
     }
 
-    /// Removes leases and working folders of processes that are gone.
+    /// Removes leases and working folders of processes that are gone. What cannot be removed keeps nobody from
+    /// working; the next process tries again.
     fn sweep(&self) -> Result<(), StoreError> {
         for folder in ["leases", "ingest"] {
             for name in file::list(self, folder)? {
                 if ProcessIdentity::from_file_name(&name).is_some_and(|owner| !owner.is_alive()) {
-                    file::remove_tree(self, &format!("{folder}/{name}"))?;
+                    file::remove_tree(self, &format!("{folder}/{name}")).ok();
                 }
             }
         }

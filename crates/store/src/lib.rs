@@ -136,6 +136,11 @@ impl Store {
                 Ok(()) | Err(rustix::io::Errno::EXIST) => {}
                 Err(errno) => return Err(StoreError::io("create folder", self.path.join(folder), errno)),
             }
+            // Whatever our umask is: in an image that has no such folder, all users see this one.
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            rustix::fs::openat(&self.root, folder, flags, Mode::empty())
+                .and_then(|opened| rustix::fs::fchmod(opened, visible))
+                .map_err(|errno| StoreError::io("create folder", self.path.join(folder), errno))?;
         }
         for name in ["stubs/etc/hosts", "stubs/etc/hostname", "stubs/etc/resolv.conf"] {
             let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::CLOEXEC;

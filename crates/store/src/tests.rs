@@ -201,3 +201,189 @@ fn published_layers_are_sealed_and_stay() {
         assert_eq!(std::fs::metadata(path).unwrap().mode() & 0o777, 0o400);
     }
 }
+
+/// Runs the test `name` again in a process of its own, with `ONGGI_STORE_TEST` set to `argument`.
+fn in_a_process(name: &str, argument: &str) -> std::process::Child {
+    std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", &format!("tests::{name}"), "--nocapture"])
+        .env("ONGGI_STORE_TEST", argument)
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+#[expect(clippy::disallowed_methods, reason = "tells this process of the test from the first")]
+fn argument() -> Option<String> {
+    std::env::var("ONGGI_STORE_TEST").ok()
+}
+
+/// Out of descriptors, nobody can be looked up; that must not make the living dead.
+#[test]
+fn who_cannot_be_looked_at_is_alive() {
+    if argument().is_none() {
+        assert!(in_a_process("who_cannot_be_looked_at_is_alive", "1").wait().unwrap().success());
+        return;
+    }
+    let own = ProcessIdentity::own().unwrap();
+    assert!(own.is_alive());
+    assert!(!ProcessIdentity { pid: own.pid, start: own.start + 1 }.is_alive());
+    let mut hoard = Vec::new();
+    while let Ok(file) = std::fs::File::open("/dev/null") {
+        hoard.push(file);
+    }
+    let is_alive = own.is_alive();
+    drop(hoard);
+    assert!(is_alive);
+}
+
+/// Users in a container look into `/etc` of an image that has none.
+#[test]
+fn stubs_are_visible_whatever_the_umask_is() {
+    use std::os::unix::fs::PermissionsExt;
+    if argument().is_none() {
+        assert!(in_a_process("stubs_are_visible_whatever_the_umask_is", "1").wait().unwrap().success());
+        return;
+    }
+    rustix::process::umask(Mode::from_raw_mode(0o077));
+    let (_home, store) = store();
+    let mode = std::fs::metadata(store.path().join("stubs/etc")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o755);
+}
+
+/// A name never belongs to two containers, nor does a removal take it from its new owner.
+#[test]
+fn names_are_exclusive_in_a_race() {
+    let (_home, store) = store();
+    let image = publish(&store, &[]);
+    std::thread::scope(|scope| {
+        for worker in 0..4_u32 {
+            let store = &store;
+            scope.spawn(move || {
+                for round in 0..100_u32 {
+                    let id = format!("{worker:032x}{round:032x}");
+                    match store.create_container(&id, "web", image) {
+                        Ok(_) => {
+                            assert_eq!(store.find_container("web").unwrap(), ContainerLookup::Found(id.clone()));
+                            store.remove_container(&id, "web").unwrap();
+                        }
+                        Err(StoreError::NameTaken { .. }) => {}
+                        Err(error) => panic!("{error:?}"),
+                    }
+                }
+            });
+        }
+    });
+    assert!(store.container_ids().unwrap().is_empty());
+    assert_eq!(store.find_container("web").unwrap(), ContainerLookup::NotFound);
+}
+
+/// Whoever adds a layer again while it is published: what is listed has been synced.
+#[test]
+fn a_published_layer_is_sealed_in_a_race() {
+    let (_home, store) = store();
+    for round in 0..50_u8 {
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                let store = &store;
+                scope.spawn(move || {
+                    let layer = add_layer(store, &[round]);
+                    publish(store, &[layer]);
+                    assert!(store.is_durable(layer).unwrap());
+                    add_layer(store, &[round]);
+                    assert!(store.is_durable(layer).unwrap());
+                });
+            }
+        });
+    }
+}
+
+#[test]
+fn a_name_given_in_the_last_moment_keeps_its_image() {
+    let (_home, store) = store();
+    let id = publish(&store, &[add_layer(&store, b"tar")]);
+    store.set_reference(&"a:1".parse().unwrap(), id).unwrap();
+    assert_eq!(store.remove_image(id, &|_| Vec::new()).unwrap(), Removed::default());
+    assert!(store.has_image(id).unwrap());
+}
+
+#[test]
+fn a_damaged_image_can_be_removed_and_stops_other_removals_early() {
+    let (_home, store) = store();
+    let (good, bad) = (publish(&store, &[add_layer(&store, b"one")]), publish(&store, &[add_layer(&store, b"two")]));
+    std::fs::write(store.path().join(format!("images/{}", bad.0.hex())), "{").unwrap();
+    let refused = store.remove_image(good, &|_| Vec::new());
+    assert!(matches!(refused, Err(StoreError::Corrupt { .. })), "{refused:?}");
+    assert!(store.has_image(good).unwrap());
+    store.remove_image(bad, &|_| Vec::new()).unwrap();
+    assert_eq!(store.remove_image(good, &|_| Vec::new()).unwrap().layers.len(), 1);
+}
+
+/// A container can nest folders deeper than there are descriptors.
+#[test]
+fn deep_folders_are_removed() {
+    let (_home, store) = store();
+    let work = store.work_folder().unwrap();
+    let mut folder = rustix::io::dup(&work).unwrap();
+    for _ in 0..3000 {
+        rustix::fs::mkdirat(&folder, "d", Mode::RWXU).unwrap();
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        folder = rustix::fs::openat(&folder, "d", flags, Mode::empty()).unwrap();
+    }
+    drop(folder);
+    drop(work);
+    assert!(std::fs::read_dir(store.path().join("ingest")).unwrap().next().is_none());
+}
+
+/// Processes make one store at once, publish, remove and are killed at any moment; what is listed is always whole.
+#[test]
+fn killed_processes_lose_no_listed_layer() {
+    if let Some(path) = argument() {
+        let store = Store::open(std::path::Path::new(&path)).unwrap();
+        for round in 0..=u32::MAX {
+            let lease = store.lease().unwrap();
+            let (shared, own) = (b"shared".to_vec(), format!("{}-{round}", std::process::id()).into_bytes());
+            for content in [&shared, &own] {
+                lease.hold(Digest::of(content)).unwrap();
+            }
+            let id = publish(&store, &[add_layer(&store, &shared), add_layer(&store, &own)]);
+            for layer in store.image(id).unwrap().rootfs.diff_ids {
+                assert!(store.layer(layer, None).unwrap().is_some());
+            }
+            drop(lease);
+            if round % 4 != 0 {
+                store.remove_image(id, &|_| Vec::new()).unwrap();
+            }
+        }
+    }
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("store");
+    let mut children = Vec::new();
+    for round in 0..12 {
+        children.push(in_a_process("killed_processes_lose_no_listed_layer", path.to_str().unwrap()));
+        std::thread::sleep(std::time::Duration::from_millis(120 + round * 7));
+        if children.len() == 3 {
+            let mut child = children.remove(0);
+            assert!(child.try_wait().unwrap().is_none(), "a process ended by itself");
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+    for mut child in children {
+        assert!(child.try_wait().unwrap().is_none(), "a process ended by itself");
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    let store = Store::open(&path).unwrap();
+    drop(store.lease().unwrap());
+    let images = store.image_ids().unwrap();
+    assert!(!images.is_empty());
+    for id in images {
+        for layer in store.image(id).unwrap().rootfs.diff_ids {
+            assert!(store.layer(layer, None).unwrap().is_some());
+            assert!(store.is_durable(layer).unwrap());
+        }
+    }
+    for folder in ["ingest", "leases"] {
+        assert!(std::fs::read_dir(path.join(folder)).unwrap().next().is_none(), "{folder} is swept");
+    }
+}
