@@ -147,6 +147,8 @@ fn attempt(plan: &Plan, cgroup: Option<&OwnedFd>) -> Result<(Pid, OwnedFd), Ende
     if matches!(plan.network, NetworkNamespace::New) {
         flags = flags.with(CloneFlags::NEW_NETWORK_NAMESPACE);
     }
+    // Where our own parent ignores the ends of its children, so do we, and the kernel would not keep them for `waitid`.
+    sys::heed_children().map_err(|errno| Ended::Here("heed child processes", errno))?;
     // The child must not run a handler of ours, nor die before it has reset what it inherits.
     let mask = sys::set_signal_mask(u64::MAX).map_err(|errno| Ended::Here("block signals", errno))?;
     let forked = sys::clone_process(flags, cgroup.map(AsFd::as_fd));
@@ -160,6 +162,10 @@ fn attempt(plan: &Plan, cgroup: Option<&OwnedFd>) -> Result<(Pid, OwnedFd), Ende
         Ok(Forked::Parent { pid, pidfd }) => {
             restored.map_err(|errno| Ended::Here("unblock signals", errno))?;
             let arrived = if plan.traced { await_stop(pid, &pidfd, &read) } else { await_exec(pid, &pidfd, &read) };
+            if arrived.is_err() {
+                // Nothing is left behind, neither a process nor a zombie; one that has been waited for is not found.
+                kill(&pidfd);
+            }
             arrived.map(|()| (pid, pidfd))
         }
         Ok(Forked::Child) => Err(Ended::Silently),
@@ -182,13 +188,9 @@ fn await_stop(pid: Pid, pidfd: &OwnedFd, pipe: &OwnedFd) -> Result<(), Ended> {
         }
     }
     if is_own_executable(pid) {
-        kill(pidfd);
         return Err(Ended::HostExecutable);
     }
-    sys::trace_detach(pid).map_err(|errno| {
-        kill(pidfd);
-        Ended::Here("let the container go", errno)
-    })
+    sys::trace_detach(pid).map_err(|errno| Ended::Here("let the container go", errno))
 }
 
 /// Waits until the pipe closes, which `execve` does. The check of the program comes a moment late here.
@@ -198,7 +200,6 @@ fn await_exec(pid: Pid, pidfd: &OwnedFd, pipe: &OwnedFd) -> Result<(), Ended> {
         return Err(Ended::Failed(failure));
     }
     if is_own_executable(pid) {
-        kill(pidfd);
         return Err(Ended::HostExecutable);
     }
     Ok(())

@@ -147,6 +147,20 @@ pub(crate) fn reset_signals() -> Result<(), Errno> {
     set_signal_mask(0).map(drop)
 }
 
+/// Gives `SIGCHLD` its default disposition if it is ignored, which `execve` passes on from a parent that ignores it.
+pub(crate) fn heed_children() -> Result<(), Errno> {
+    // SAFETY: an action of zeros is valid, and is filled in by the call; all arguments live across both calls.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        check(libc::sigaction(libc::SIGCHLD, std::ptr::null(), &raw mut action).into())?;
+        if action.sa_sigaction == libc::SIG_IGN {
+            let default: libc::sigaction = std::mem::zeroed();
+            check(libc::sigaction(libc::SIGCHLD, &raw const default, std::ptr::null_mut()).into())?;
+        }
+    }
+    Ok(())
+}
+
 /// Replaces the calling thread's mask of blocked signals and returns the old one.
 pub(crate) fn set_signal_mask(mask: u64) -> Result<u64, Errno> {
     let mut old = 0_u64;

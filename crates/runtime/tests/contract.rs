@@ -10,6 +10,7 @@ mod contract {
     mod files;
     pub(super) mod harness;
     mod lifecycle;
+    mod parents;
     mod races;
     mod system_calls;
     mod terminal;

@@ -10,6 +10,7 @@ mod mounts;
 use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd};
 
+use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{AtFlags, CWD, FileType, Mode};
 use rustix::io::Errno;
 use rustix::mount::{MoveMountFlags, UnmountFlags};
@@ -29,6 +30,8 @@ const PIPE: i32 = 3;
 /// Becomes the container's program, or returns what went wrong.
 pub(super) fn run(plan: &Plan, pipe: BorrowedFd<'_>) -> Failure {
     match prepare(plan).and_then(|()| keep_only(pipe)) {
+        // The parent may have died before its death could be heeded; then nobody reads, nor waits for us.
+        Ok(pipe) if plan.die_with_parent && is_abandoned(pipe) => Failure::new(Step::Trace, Errno::SRCH),
         Ok(pipe) => report(pipe, execute(plan)),
         Err(failure) => report(pipe, failure),
     }
@@ -40,6 +43,13 @@ fn keep_only(pipe: BorrowedFd<'_>) -> Result<BorrowedFd<'static>, Failure> {
     sys::duplicate_onto(pipe, PIPE).at(Step::Descriptors)?;
     sys::close_all_from(PIPE.cast_unsigned() + 1).at(Step::Descriptors)?;
     Ok(sys::borrow_number(PIPE))
+}
+
+/// Whether the other end of the pipe is closed (poll(2), `POLLERR`). Only the parent has it by now.
+fn is_abandoned(pipe: BorrowedFd<'_>) -> bool {
+    let mut polled = [PollFd::from_borrowed_fd(pipe, PollFlags::empty())];
+    rustix::event::poll(&mut polled, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_ok()
+        && polled.iter().any(|end| end.revents().contains(PollFlags::ERR))
 }
 
 /// Tells the parent; if even that fails, the parent sees an empty pipe.
