@@ -146,7 +146,8 @@ const STATE: &str = "state.json";
 
 impl Container {
     pub(crate) fn create(engine: &Engine, record: ContainerRecord) -> Result<Self, Error> {
-        let create = || engine.store().create_container(&record.id, &record.name, record.image);
+        let description = json(&record);
+        let create = || engine.store().create_container(&record.id, &record.name, record.image, &description);
         let folder = match create() {
             Err(store::StoreError::NameTaken { id, .. }) if Self::remove_if_lost(engine, &id)? => create(),
             other => other,
@@ -160,7 +161,6 @@ impl Container {
                 error
             }
         })?;
-        folder.write(RECORD, &json(&record))?;
         Ok(Self { record, folder })
     }
 

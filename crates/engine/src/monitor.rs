@@ -32,7 +32,7 @@ pub(crate) fn start(engine: &Engine, container: &Container) -> Result<(), Error>
     let mut monitor = Command::new("/proc/self/exe")
         .arg0("onggi")
         .arg("--root")
-        .arg(engine.store().path())
+        .arg(std::path::absolute(engine.store().path()).map_err(broken)?)
         .args([COMMAND, &container.record.id])
         .current_dir("/")
         .stdin(ProcessStdio::null())

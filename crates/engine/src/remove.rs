@@ -167,7 +167,8 @@ impl Remover<'_> {
         let store = self.engine.store();
         let stack = store.image(id)?.rootfs.diff_ids;
         let removed = store.remove_image(id, &builder::layers_of_record)?;
-        self.removals.push(Removal::Deleted(id.to_string()));
+        // It may have been named again, or removed, a moment before.
+        self.removals.extend(removed.images.iter().map(|id| Removal::Deleted(id.to_string())));
         for height in (1..=stack.len()).rev() {
             if removed.layers.contains(&stack[height - 1]) {
                 let chain = ChainId::of(&stack[..height]);

@@ -34,17 +34,24 @@ pub enum ContainerLookup {
 const NAMES: &str = "names";
 
 impl Store {
-    /// Makes a container of an image: takes its name and makes its folder with `upper/` and `work/` in it.
+    /// Makes a container of an image: takes its name and makes its folder with `upper/`, `work/` and `config.json`, which
+    /// holds `record`, in it. All of it appears at once.
     ///
     /// # Errors
     /// When the name is taken, the image is gone, or a file cannot be made.
-    pub fn create_container(&self, id: &str, name: &str, image: ImageId) -> Result<ContainerFolder, StoreError> {
+    pub fn create_container(
+        &self,
+        id: &str,
+        name: &str,
+        image: ImageId,
+        record: &[u8],
+    ) -> Result<ContainerFolder, StoreError> {
         let _shared = Lock::shared(self, "gc")?;
         if !self.has_image(image)? {
             return Err(StoreError::ImageMissing(image));
         }
         let staged = file::temporary_name()?;
-        let made = self.stage_container_folder(&staged, image).and_then(|()| {
+        let made = self.stage_container_folder(&staged, image, record).and_then(|()| {
             // Held from taking the name until its container is there: to others, a name without one is up for grabs.
             let _names = Lock::exclusive(self, NAMES)?;
             self.take_name(name, id)?;
@@ -61,13 +68,14 @@ impl Store {
         self.container(id)?.ok_or_else(|| StoreError::io("open", file::full(self, "containers"), Errno::NOENT))
     }
 
-    fn stage_container_folder(&self, folder: &str, image: ImageId) -> Result<(), StoreError> {
+    fn stage_container_folder(&self, folder: &str, image: ImageId, record: &[u8]) -> Result<(), StoreError> {
         let failed = |errno| StoreError::io("create folder", file::full(self, folder), errno);
         rustix::fs::mkdirat(&self.root, folder, Mode::RWXU).map_err(failed)?;
         for inner in ["upper", "work"] {
             rustix::fs::mkdirat(&self.root, format!("{folder}/{inner}"), Mode::RWXU).map_err(failed)?;
         }
-        file::replace_lazily(self, &format!("{folder}/image"), image.to_string().as_bytes())
+        file::replace_lazily(self, &format!("{folder}/image"), image.to_string().as_bytes())?;
+        file::replace_lazily(self, &format!("{folder}/config.json"), record)
     }
 
     /// A name is a file made with its content in one step, by linking. The caller holds the lock of names.

@@ -19,7 +19,6 @@
 //!   contexts/HEX                   stat index of a build context
 //!   containers/ID/                 a container: image (its image ID), config.json, state files, upper/, work/
 //!   names/NAME                     container ID; made exclusively, so that a name is taken once
-//!   networks/NAME/                 addresses in use, one file each
 //!   leases/PID-START               what a live process uses, a digest a line
 //!   ingest/PID-START-N             folders being worked in; swept when their process is gone
 //!   locks/NAME                     empty files for flock
@@ -63,7 +62,7 @@ pub struct Store {
 }
 
 const VERSION: &[u8] = b"onggi store 1\n";
-const FOLDERS: [&str; 15] = [
+const FOLDERS: [&str; 14] = [
     "images",
     "parents",
     "references",
@@ -74,7 +73,6 @@ const FOLDERS: [&str; 15] = [
     "contexts",
     "containers",
     "names",
-    "networks",
     "leases",
     "ingest",
     "locks",

@@ -148,16 +148,16 @@ fn container_names_are_taken_once() {
     let (_home, store) = store();
     let image = publish(&store, &[]);
     let (one, two) = ("1".repeat(64), "12".repeat(32));
-    store.create_container(&one, "web", image).unwrap();
-    let taken = store.create_container(&two, "web", image);
+    store.create_container(&one, "web", image, b"{}").unwrap();
+    let taken = store.create_container(&two, "web", image, b"{}");
     assert!(matches!(taken, Err(StoreError::NameTaken { ref id, .. }) if *id == one), "{taken:?}");
-    store.create_container(&two, "db", image).unwrap();
+    store.create_container(&two, "db", image, b"{}").unwrap();
     assert_eq!(store.find_container("web").unwrap(), ContainerLookup::Found(one.clone()));
     assert_eq!(store.find_container("11").unwrap(), ContainerLookup::Found(one.clone()));
     assert_eq!(store.find_container("1").unwrap(), ContainerLookup::Ambiguous);
     store.remove_container(&one, "web").unwrap();
     assert_eq!(store.find_container("web").unwrap(), ContainerLookup::NotFound);
-    store.create_container(&one, "web", image).unwrap();
+    store.create_container(&one, "web", image, b"{}").unwrap();
 }
 
 #[test]
@@ -261,7 +261,7 @@ fn names_are_exclusive_in_a_race() {
             scope.spawn(move || {
                 for round in 0..100_u32 {
                     let id = format!("{worker:032x}{round:032x}");
-                    match store.create_container(&id, "web", image) {
+                    match store.create_container(&id, "web", image, b"{}") {
                         Ok(_) => {
                             assert_eq!(store.find_container("web").unwrap(), ContainerLookup::Found(id.clone()));
                             store.remove_container(&id, "web").unwrap();

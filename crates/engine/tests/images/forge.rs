@@ -97,10 +97,9 @@ pub(crate) fn family(engine: &Engine) -> [ImageId; 3] {
 pub(crate) fn container(engine: &Engine, image: ImageId, digit: char, is_running: bool) -> String {
     let id: String = std::iter::repeat_n(digit, 64).collect();
     let name = format!("container-{digit}");
-    let folder = engine.store().create_container(&id, &name, image).unwrap();
     let record = ContainerRecord {
         id: id.clone(),
-        name,
+        name: name.clone(),
         created: "2026-11-21T06:30:00Z".to_owned(),
         image,
         image_name: "any".to_owned(),
@@ -119,7 +118,8 @@ pub(crate) fn container(engine: &Engine, image: ImageId, digit: char, is_running
         stop_signal: None,
         labels: Map::new(),
     };
-    folder.write("config.json", &serde_json::to_vec(&record).unwrap()).unwrap();
+    let record = serde_json::to_vec(&record).unwrap();
+    let folder = engine.store().create_container(&id, &name, image, &record).unwrap();
     let own = ProcessIdentity::own().unwrap();
     let state = ContainerState {
         started: "2026-11-21T06:30:01Z".to_owned(),

@@ -53,8 +53,8 @@ fn s062_ctrl_c_goes_to_the_process_on_the_terminal_requires_root() {
     terminal.wait_for("^C\r\nready> ", LIMIT);
     terminal.write("echo code $?; cat /tmp/file\n");
     terminal.wait_for("code 130", LIMIT);
-    // Job control works: the shell has a controlling terminal.
-    terminal.write("echo sleep''ing; sleep 1000\n");
+    // Job control works: the shell has a controlling terminal. What says that it sleeps is the job itself.
+    terminal.write("sh -c \"echo sleep''ing; exec sleep 1000\"\n");
     terminal.wait_for("sleeping", LIMIT);
     terminal.write("\u{1a}");
     terminal.wait_for("Stopped", LIMIT);
