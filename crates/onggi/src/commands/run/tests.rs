@@ -27,7 +27,11 @@ fn options_are_those_that_were_typed() {
     .unwrap();
     assert_eq!((options.image.as_str(), options.command), ("img", vec!["--version".to_owned(), "-d".to_owned()]));
     assert!(options.detach && options.rm && options.interactive && options.tty);
-    assert_eq!(options.env, ["FILE=1", "A=file", "A=1", "HOME=/root"], "files first, then flags; nothing else");
+    assert_eq!(
+        options.env,
+        ["FILE=1", "A=file", "A=1", "HOME=/root", "UNSET"],
+        "files first, then flags; a name alone takes a variable away"
+    );
     assert_eq!((options.name.as_deref(), options.hostname.as_deref()), (Some("web"), Some("host")));
     assert_eq!((options.working_dir.as_deref(), options.user.as_deref()), (Some("/src"), Some("1:2")));
     assert_eq!((options.entrypoint.as_deref(), options.runtime.as_deref()), (Some("sh"), Some("runc")));
