@@ -38,8 +38,9 @@ fn rows_have_sizes_of_their_layers() {
     assert_eq!(history(&engine, "nothing").unwrap_err().kind, ErrorKind::NotFound);
 }
 
+/// S212: a local parent, as commit records it, keeps the IDs of the images below visible.
 #[test]
-fn parents_give_their_ids_while_they_are_here() {
+fn s212_parents_give_their_ids_while_they_are_here() {
     let (_folder, engine) = engine();
     let [base, middle, top] = family(&engine);
     let ids = |name: &str| history(&engine, name).unwrap().into_iter().map(|row| row.id).collect::<Vec<_>>();
@@ -47,4 +48,28 @@ fn parents_give_their_ids_while_they_are_here() {
     assert_eq!(history(&engine, "top:v1").unwrap()[2].names, ["base:v1"]);
     engine.store().remove_image(middle, &|_| Vec::new()).unwrap();
     assert_eq!(ids("top:v1"), [Some(top), None, None]);
+}
+
+/// S218: the row of a commit shows the container's command, the layer's size and the message; its base keeps its ID.
+#[test]
+fn s218_the_row_of_a_commit() {
+    let (_folder, engine) = engine();
+    let base_layer = layer("base", 1000);
+    let base_row = json!({ "created": "2026-11-01T00:00:00Z", "created_by": "ADD rootfs" });
+    let base =
+        Image { layers: &[base_layer.clone()], history: json!([base_row]), names: &["base"], ..Image::default() };
+    let base = base.put(&engine);
+    let commit = json!({ "created": "2026-11-02T00:00:00Z", "created_by": "/bin/bash", "comment": "install apache2" });
+    let committed = Image {
+        layers: &[base_layer, layer("own", 120)],
+        history: json!([base_row, commit]),
+        parent: Some(base),
+        names: &["ubuntu_apache"],
+        ..Image::default()
+    };
+    let committed = committed.put(&engine);
+    let rows = history(&engine, "ubuntu_apache").unwrap();
+    let shown: Vec<_> =
+        rows.iter().map(|row| (row.id, row.created_by.as_str(), row.size, row.comment.as_str())).collect();
+    assert_eq!(shown, [(Some(committed), "/bin/bash", 120, "install apache2"), (Some(base), "ADD rootfs", 1000, "")]);
 }

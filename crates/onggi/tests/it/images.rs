@@ -119,6 +119,17 @@ fn s204_s205_sizes_are_logical_with_three_digits() {
     assert_eq!(project.ask(&["images", "--format", "{{.Repository}} {{.Size}}", "base"]), "base 5MB\n");
 }
 
+/// S308: the size of a result is that of its base and of what was added; a smaller base is only other data.
+#[test]
+fn s308_a_smaller_base_makes_a_smaller_image() {
+    let project = Project::without_base();
+    for (base, size, shown) in [("full", 9_900_000, "10MB"), ("alpine", 900_000, "1MB")] {
+        project.import(size, base);
+        project.dockerfile(&format!("FROM {base}\nCOPY app.js .\n")).file("app.js", vec![b'x'; 100_000]).build_app();
+        assert_eq!(project.ask(&["images", "--format", "{{.Size}}", "app"]), format!("{shown}\n"), "{base}");
+    }
+}
+
 #[test]
 fn s207_an_image_without_a_name() {
     let project = Project::with("FROM busybox\nCMD [\"old\"]\n");
