@@ -56,8 +56,12 @@ fn s218_the_row_of_a_commit() {
     let (_folder, engine) = engine();
     let base_layer = layer("base", 1000);
     let base_row = json!({ "created": "2026-11-01T00:00:00Z", "created_by": "ADD rootfs" });
-    let base =
-        Image { layers: &[base_layer.clone()], history: json!([base_row]), names: &["base"], ..Image::default() };
+    let base = Image {
+        layers: std::slice::from_ref(&base_layer),
+        history: json!([base_row]),
+        names: &["base"],
+        ..Image::default()
+    };
     let base = base.put(&engine);
     let commit = json!({ "created": "2026-11-02T00:00:00Z", "created_by": "/bin/bash", "comment": "install apache2" });
     let committed = Image {
