@@ -49,6 +49,7 @@ impl<'a> BuildExecutor<'a> {
     }
 
     fn spec(&self, request: &RunRequest<'_>) -> Result<ContainerSpec, ExecutorError> {
+        crate::Runtime::check_rights()?;
         image::prepare_upper(request.stack, request.upper)?;
         let writable = Writable { upper: request.upper, work: request.work, volatile: true };
         let rootfs = image::mount_rootfs(self.store, request.stack, writable)?;

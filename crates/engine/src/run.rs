@@ -125,6 +125,7 @@ fn create(engine: &Engine, options: &RunOptions) -> Result<Container, Error> {
         )));
     };
     let config = engine.store().image(image)?.config;
+    crate::Runtime::check_rights()?;
     let id = random_id()?;
     let (entrypoint, cmd) = command_line(&config, options)?;
     let hostname = match (options.network, &options.hostname) {
