@@ -44,8 +44,8 @@ fn s049_a_shell_with_window_size_resize_and_exit_code_requires_root() {
 fn s062_ctrl_c_goes_to_the_process_on_the_terminal_requires_root() {
     let project = Project::new();
     let mut terminal = shell(&project, &[]);
-    // The shell reads the keys itself until it has started something.
-    terminal.write("echo wri''ting; cat > /tmp/file\n");
+    // The shell reads the keys itself until it has started something: what says that it writes is the job itself.
+    terminal.write("sh -c \"echo wri''ting; exec cat > /tmp/file\"\n");
     terminal.wait_for("writing", LIMIT);
     terminal.write("a line\n");
     terminal.write("\u{3}");
