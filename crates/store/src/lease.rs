@@ -1,7 +1,7 @@
 //! Leases: what a live process uses is not removed.
 //!
 //! A lease is a file named by process ID and start time, so a crashed process pins nothing: the pair never comes
-//! back within one boot, and nothing of another boot is alive. Taking a lease and looking at all leases exclude each
+//! back within one boot. Should it come back after a reboot, something is kept for a while longer. Taking a lease and looking at all leases exclude each
 //! other by the `gc` lock, held for the moment of writing a line.
 
 use std::io::Write;

@@ -1,8 +1,8 @@
 //! Bytes on disk that many processes share: images, references, layers, records of build steps, containers.
 //!
 //! The files are the database (decision 0002). An object is one small file or folder found by its name; it appears
-//! by one rename or link, whole, and never changes afterwards, except for references, which are replaced by rename.
-//! Readers never lock. Only removal locks, and what is in use is named by a lease.
+//! by one rename or link, whole, and is never written to afterwards; references, records and states are replaced by
+//! rename. Readers never lock, and what is in use is named by a lease.
 //!
 //! ```text
 //! ROOT/
@@ -19,7 +19,7 @@
 //!   contexts/HEX                   stat index of a build context
 //!   containers/ID/                 a container: image (its image ID), config.json, state files, upper/, work/
 //!   names/NAME                     container ID; made exclusively, so that a name is taken once
-//!   leases/PID-START               what a live process uses, a digest a line
+//!   leases/PID-START-N             what a live process uses, a digest a line
 //!   ingest/PID-START-N             folders being worked in; swept when their process is gone
 //!   locks/NAME                     empty files for flock
 //!   stubs/                         empty etc/hosts, proc/ …: lowest layer of every container, to be mounted over
