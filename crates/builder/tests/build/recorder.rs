@@ -112,6 +112,7 @@ impl StepExecutor for Recorder {
                 return Ok(code);
             }
         }
+        set_times(Path::new(&format!("/proc/self/fd/{}/.", request.upper.as_raw_fd())))?;
         Ok(0)
     }
 }
@@ -134,6 +135,26 @@ fn describe(request: &RunRequest<'_>) -> String {
         RunNetwork::Host => text += " network=host",
     }
     text
+}
+
+/// Gives all that was written the same time, so that a command that runs twice writes the same layer twice,
+/// whatever second it is.
+fn set_times(path: &Path) -> std::io::Result<()> {
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            set_times(&entry.path())?;
+        } else {
+            set_time(&entry.path())?;
+        }
+    }
+    set_time(path)
+}
+
+fn set_time(path: &Path) -> std::io::Result<()> {
+    let time = rustix::fs::Timespec { tv_sec: 1_767_225_600, tv_nsec: 0 };
+    let times = rustix::fs::Timestamps { last_access: time, last_modification: time };
+    Ok(rustix::fs::utimensat(rustix::fs::CWD, path, &times, rustix::fs::AtFlags::SYMLINK_NOFOLLOW)?)
 }
 
 fn write(path: &Path, text: &str) -> std::io::Result<()> {
