@@ -11,8 +11,8 @@ use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use dockerfile::{IgnoreFile, Verdict};
 use oci::Digest;
@@ -107,12 +107,12 @@ impl Context {
     }
 
     /// Keeps what was hashed for the next build. Writes nothing when nothing was.
-    pub(crate) fn remember(self, store: &Store) -> Result<(), store::StoreError> {
-        let fresh = self.fresh.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    pub(crate) fn remember(&self, store: &Store) -> Result<(), store::StoreError> {
+        let fresh = std::mem::take(&mut *self.fresh.lock().unwrap_or_else(PoisonError::into_inner));
         if fresh.is_empty() {
             return Ok(());
         }
-        let mut index = self.index;
+        let mut index = self.index.clone();
         index.update(fresh.into_iter().collect());
         // Rows of files that are gone would stay for ever.
         let root = &self.root;
@@ -142,7 +142,7 @@ impl Context {
     }
 
     /// All files that a source path stands for, without their digests. `path` is in normal form.
-    pub(crate) fn select(&self, path: &[u8]) -> Result<Selection, ContextError> {
+    pub(crate) fn select(self: &Arc<Self>, path: &[u8]) -> Result<Selection, ContextError> {
         let found = self.resolve(path, path)?;
         let name = name(path).to_vec();
         let is_folder = kind_of(&found.stat) == FileType::Directory;
@@ -161,7 +161,7 @@ impl Context {
                 return Err(ContextError::Ignored { path: lossy(path) });
             }
         }
-        Ok(Selection { name, root, is_unpacked: false, entries })
+        Ok(Selection { context: Some(Arc::clone(self)), name, root, is_unpacked: false, entries })
     }
 
     /// What the ignore rules know of a folder and those above it.

@@ -154,7 +154,6 @@ pub(crate) fn write(
     selections: &[Arc<Selection>],
     placement: &Placement,
     base: &Tree,
-    context: Option<&Context>,
     writer: &mut LayerWriter,
 ) -> Result<(), CopyError> {
     let mut layout = Layout { base, placement, placed: Vec::new(), in_base: HashSet::new() };
@@ -179,8 +178,9 @@ pub(crate) fn write(
         match &source.content {
             Content::None => writer.append(&entry, &mut std::io::empty())?,
             Content::Context(stamp) => {
-                let context = context.expect("files of the context come with the context");
-                let path = selections[number].path_of(source);
+                let selection = &selections[number];
+                let context = selection.context.as_ref().expect("files of a context come with it");
+                let path = selection.path_of(source);
                 let file = context.open_file(&path)?;
                 writer.append_file(&entry, &file)?;
                 Context::check_unchanged(&file, &path, *stamp)?;

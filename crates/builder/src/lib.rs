@@ -26,6 +26,7 @@ mod source;
 mod sources;
 mod stage_run;
 mod stat_index;
+mod step_key;
 mod tree_source;
 mod unpack;
 mod variables;

@@ -5,8 +5,10 @@
 //! value final.
 
 mod base;
+mod files;
 mod go;
 mod metadata;
+mod run;
 mod steps;
 
 use dockerfile::{Diagnostic, Dockerfile, Expander, Instruction, InstructionKind, Span, Stage, Word};

@@ -14,7 +14,8 @@ use crate::miss::{self, CacheMiss};
 use crate::plan::{BaseImage, Plan, StagePlan};
 use crate::report::Reporter;
 use crate::sources::Sources;
-use crate::stage_run::{StageRun, subjects};
+use crate::stage_run::StageRun;
+use crate::step_key::subjects;
 
 /// A stage whose steps all have results.
 #[derive(Debug, Clone)]

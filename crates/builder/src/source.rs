@@ -1,8 +1,11 @@
 //! Files that a step copies, wherever they come from: the context, another stage, an image, an archive.
 
+use std::sync::Arc;
+
 use layer::{EntryKind, Metadata, Node, Tree};
 use oci::Digest;
 
+use crate::context::Context;
 use crate::path::join;
 use crate::stat_index::Stamp;
 
@@ -25,7 +28,7 @@ pub(crate) struct SourceEntry {
 pub(crate) enum Content {
     /// It is no regular file.
     None,
-    /// In the context, at the selection's path and the entry's; as it was when it was looked at.
+    /// In the selection's context, at the selection's path and the entry's; as it was when it was looked at.
     Context(Stamp),
     /// In the layers of a stage or image, or in an archive.
     Tree { tree: Tree, node: Node },
@@ -34,6 +37,8 @@ pub(crate) enum Content {
 /// What one source word of COPY or ADD stands for.
 #[derive(Debug)]
 pub(crate) struct Selection {
+    /// Where files with [`Content::Context`] are read.
+    pub(crate) context: Option<Arc<Context>>,
     /// Last component of the source's path, which a file keeps when it is copied into a folder.
     pub(crate) name: Vec<u8>,
     /// Where it is in the context, links resolved.

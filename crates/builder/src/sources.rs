@@ -29,7 +29,7 @@ pub(crate) struct Prepared {
 /// The context, and what each step takes of it.
 #[derive(Debug)]
 pub(crate) struct Sources {
-    context: Option<Context>,
+    context: Option<Arc<Context>>,
     /// By stage and step.
     prepared: HashMap<(usize, usize), Prepared>,
 }
@@ -51,7 +51,7 @@ impl Sources {
         let Some(folder) = folder else { return Err(BuildError::Dockerfile(without_context(&wanted))) };
         let step = reporter.start("[internal] load build context");
         let context = match Context::open(store, folder, ignore) {
-            Ok(context) => context,
+            Ok(context) => Arc::new(context),
             Err(error) => {
                 step.finish(StepOutcome::Failed(error.to_string()));
                 return Err(error.into());
@@ -79,7 +79,7 @@ impl Sources {
     }
 
     pub(crate) fn context(&self) -> Option<&Context> {
-        self.context.as_ref()
+        self.context.as_deref()
     }
 
     /// What a step takes of the context.
@@ -88,8 +88,8 @@ impl Sources {
     }
 
     /// Keeps what was hashed for the next build.
-    pub(crate) fn remember(self, store: &Store) -> Result<(), store::StoreError> {
-        self.context.map_or(Ok(()), |context| context.remember(store))
+    pub(crate) fn remember(&self, store: &Store) -> Result<(), store::StoreError> {
+        self.context.as_ref().map_or(Ok(()), |context| context.remember(store))
     }
 }
 
@@ -115,7 +115,7 @@ fn without_context(wanted: &[(Place, &CopyOp)]) -> Vec<Problem> {
 
 /// What was found so far: several steps may copy the same folder, which is looked at once.
 struct Found<'c> {
-    context: &'c Context,
+    context: &'c Arc<Context>,
     by_path: HashMap<Vec<u8>, Arc<Selection>>,
 }
 

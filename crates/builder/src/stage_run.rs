@@ -1,6 +1,5 @@
 //! The steps of one stage, in order: each from the cache, or made.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,10 +16,11 @@ use crate::failure::{copy_problem, internal};
 use crate::key::{CacheKey, Field};
 use crate::miss::CacheMiss;
 use crate::new_layer::NewLayer;
-use crate::plan::{Base, CopyFrom, CopyOp, Op, PlannedStep, RunOp, StagePlan, WorkdirOp};
+use crate::plan::{Base, CopyFrom, CopyOp, Op, PlannedStep, StagePlan, WorkdirOp};
 use crate::report::Step;
 use crate::solve::{SolvedStage, Solver};
 use crate::source::Selection;
+use crate::step_key::{copy_key, run_key, workdir_key};
 use crate::{run, tree_source, unpack};
 
 /// What is kept of a step that ran.
@@ -325,12 +325,11 @@ impl StageRun<'_, '_> {
             mode: op.chmod,
             now: self.now(),
         };
-        let context = self.solver.sources.context();
         if op.unpack {
-            let unpacked = unpack::unpack_archives(&work.selections, context, self.solver.tools.store)?;
-            return copy::write(&unpacked, &placement, &base, context, writer);
+            let unpacked = unpack::unpack_archives(&work.selections, self.solver.tools.store)?;
+            return copy::write(&unpacked, &placement, &base, writer);
         }
-        copy::write(&work.selections, &placement, &base, context, writer)
+        copy::write(&work.selections, &placement, &base, writer)
     }
 
     fn write_folder(&self, op: &WorkdirOp, stack: &Stack, writer: &mut LayerWriter) -> Result<(), CopyError> {
@@ -358,54 +357,6 @@ fn restore(store: &Store, layer: DiffId) -> Result<bool, BuildError> {
         store.add_layer(layer, sink, &found.index, None)?;
     }
     Ok(found.diff_id == layer)
-}
-
-/// What all steps of a plan are about, whatever they stand on.
-pub(crate) fn subjects(stages: &[&StagePlan]) -> HashSet<Vec<String>> {
-    let nothing = oci::Digest::of(b"");
-    let steps = stages.iter().flat_map(|stage| &stage.steps);
-    let key = |planned: &PlannedStep| match &planned.op {
-        Op::Run(op) => run_key(op, None),
-        Op::Workdir(op) => workdir_key(op, None),
-        Op::Copy(op) => copy_key(op, nothing, None),
-    };
-    steps.map(|planned| key(planned).subject()).collect()
-}
-
-fn run_key(op: &RunOp, chain: Option<ChainId>) -> CacheKey {
-    let mut key = CacheKey::new("run", chain);
-    for word in &op.command {
-        key = key.with(Field::Command, word);
-    }
-    for pair in &op.keyed_env {
-        key = key.with(Field::Env, pair);
-    }
-    key.with(Field::User, &op.user)
-        .with(Field::WorkingDirectory, &op.working_dir)
-        .with(Field::Network, op.network.name())
-}
-
-fn workdir_key(op: &WorkdirOp, chain: Option<ChainId>) -> CacheKey {
-    CacheKey::new("workdir", chain)
-        .with(Field::Destination, String::from_utf8_lossy(&op.path))
-        .with(Field::User, op.user.as_str())
-}
-
-fn copy_key(op: &CopyOp, files: oci::Digest, chain: Option<ChainId>) -> CacheKey {
-    let mut key = CacheKey::new(if op.unpack { "add" } else { "copy" }, chain);
-    for source in &op.sources {
-        key = key.with(Field::Sources, &source.word);
-    }
-    let slash = if op.into_folder { "/" } else { "" };
-    key = key.with(Field::Destination, format!("/{}{slash}", String::from_utf8_lossy(&op.destination)));
-    key = key.with(Field::Files, files.to_string());
-    if let Some(owner) = &op.chown {
-        key = key.with(Field::Owner, owner);
-    }
-    if let Some(mode) = op.chmod {
-        key = key.with(Field::Mode, format!("{mode:o}"));
-    }
-    key
 }
 
 /// A layer that is gone is told apart: the plan may be run again.

@@ -48,7 +48,7 @@ pub(crate) struct Remembered {
 }
 
 /// Files by path, in the order of [`crate::order::compare`].
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct StatIndex {
     rows: Vec<(Vec<u8>, Remembered)>,
 }

@@ -31,7 +31,7 @@ pub(crate) fn select(tree: &Tree, path: &[u8], origin: &str) -> Result<Selection
     let name = name(path).to_vec();
     let mut entries = Vec::new();
     collect(tree, Vec::new(), &node, &mut entries)?;
-    Ok(Selection { name, root: Vec::new(), is_unpacked: false, entries })
+    Ok(Selection { context: None, name, root: Vec::new(), is_unpacked: false, entries })
 }
 
 fn collect(tree: &Tree, path: Vec<u8>, node: &Node, entries: &mut Vec<SourceEntry>) -> Result<(), TreeError> {

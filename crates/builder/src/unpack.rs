@@ -12,21 +12,16 @@ use crate::source::{Content, Selection};
 use crate::tree_source;
 
 /// Puts the content of archives in the place of the archives. Other files stay as they are.
-pub(crate) fn unpack_archives(
-    selections: &[Arc<Selection>],
-    context: Option<&Context>,
-    store: &Store,
-) -> Result<Vec<Arc<Selection>>, CopyError> {
-    let Some(context) = context else { return Ok(selections.to_vec()) };
+pub(crate) fn unpack_archives(selections: &[Arc<Selection>], store: &Store) -> Result<Vec<Arc<Selection>>, CopyError> {
     let unpacked = selections
         .iter()
-        .map(|selection| Ok(unpack(selection, context, store)?.map_or_else(|| Arc::clone(selection), Arc::new)));
+        .map(|selection| Ok(unpack(selection, store)?.map_or_else(|| Arc::clone(selection), Arc::new)));
     unpacked.collect()
 }
 
 /// What is in an archive; `None` for what is none.
-fn unpack(selection: &Selection, context: &Context, store: &Store) -> Result<Option<Selection>, CopyError> {
-    let Some(entry) = selection.entries.first() else { return Ok(None) };
+fn unpack(selection: &Selection, store: &Store) -> Result<Option<Selection>, CopyError> {
+    let (Some(entry), Some(context)) = (selection.entries.first(), &selection.context) else { return Ok(None) };
     let Content::Context(stamp) = entry.content else { return Ok(None) };
     let path = selection.path_of(entry);
     let name = String::from_utf8_lossy(&path).into_owned();

@@ -1,0 +1,123 @@
+//! COPY and ADD: sources, destination, and what the files become.
+
+use dockerfile::{AddInstruction, CopyInstruction, Instruction, StageReference, Word};
+
+use super::steps::StagePlanner;
+use super::{CopyFrom, CopyOp, CopySource, Op, Problem};
+use crate::path::inside;
+
+/// What COPY and ADD have in common.
+struct Files<'i> {
+    sources: &'i [Word],
+    destination: &'i Word,
+    chown: Option<&'i Word>,
+    chmod: Option<&'i Word>,
+}
+
+impl StagePlanner<'_, '_> {
+    pub(super) fn copy(&mut self, instruction: &Instruction, copy: &CopyInstruction) {
+        let span = instruction.span;
+        let refused = self.refuse_heredocs(&copy.heredocs)
+            | self.refuse(copy.link.then_some(span), "COPY --link")
+            | self.refuse(copy.parents.then_some(span), "COPY --parents")
+            | self.refuse(copy.excludes.first().map(|word| word.span), "COPY --exclude");
+        if refused {
+            return;
+        }
+        let from = match &copy.from {
+            None => Some(CopyFrom::Context),
+            Some(word) => self.copy_from(word),
+        };
+        let files = Files {
+            sources: &copy.sources,
+            destination: &copy.destination,
+            chown: copy.chown.as_ref(),
+            chmod: copy.chmod.as_ref(),
+        };
+        if let Some(from) = from {
+            self.files(instruction, "COPY", &files, from, false);
+        }
+    }
+
+    pub(super) fn add(&mut self, instruction: &Instruction, add: &AddInstruction) {
+        let span = instruction.span;
+        let mut refused = self.refuse_heredocs(&add.heredocs)
+            | self.refuse(add.link.then_some(span), "ADD --link")
+            | self.refuse(add.excludes.first().map(|word| word.span), "ADD --exclude")
+            | self.refuse(add.checksum.as_ref().map(|word| word.span), "ADD --checksum")
+            | self.refuse(add.keep_git_dir.map(|_| span), "ADD --keep-git-dir")
+            | self.refuse(add.unpack.map(|_| span), "ADD --unpack");
+        for source in &add.sources {
+            let remote = ["http://", "https://", "git://", "git@", "ssh://"].iter().any(|s| source.text.starts_with(s));
+            refused |= self.refuse(remote.then_some(source.span), "ADD from a remote source");
+        }
+        let files = Files {
+            sources: &add.sources,
+            destination: &add.destination,
+            chown: add.chown.as_ref(),
+            chmod: add.chmod.as_ref(),
+        };
+        if !refused {
+            self.files(instruction, "ADD", &files, CopyFrom::Context, true);
+        }
+    }
+
+    fn copy_from(&mut self, word: &Word) -> Option<CopyFrom> {
+        match self.planner.dockerfile.from(self.index, &word.text) {
+            StageReference::Stage(stage) => {
+                // A stage with mistakes of its own was reported there.
+                self.earlier.get(stage)?.as_ref().map(|_| CopyFrom::Stage(stage))
+            }
+            StageReference::Other(name) => {
+                let (image, name) = self.planner.image(name, word.span, self.problems)?;
+                Some(CopyFrom::Image { image: Box::new(image), name })
+            }
+        }
+    }
+
+    fn files(&mut self, instruction: &Instruction, verb: &str, files: &Files<'_>, from: CopyFrom, unpack: bool) {
+        let sources: Option<Vec<String>> = files.sources.iter().map(|word| self.expand(word)).collect();
+        let destination = self.expand(files.destination);
+        let chown = files.chown.map(|word| self.expand(word));
+        let chmod = files.chmod.map(|word| self.chmod(word));
+        let (Some(sources), Some(destination)) = (sources, destination) else { return };
+        let (chown, chmod) = match (chown, chmod) {
+            (Some(None), _) | (_, Some(None)) => return,
+            (chown, chmod) => (chown.flatten(), chmod.flatten()),
+        };
+        let mut created_by = vec![verb.to_owned()];
+        created_by.extend(chown.iter().map(|owner| format!("--chown={owner}")));
+        created_by.extend(chmod.iter().map(|(text, _)| format!("--chmod={text}")));
+        created_by.extend(sources.iter().cloned());
+        created_by.push(destination.clone());
+        created_by.push("# buildkit".to_owned());
+        let is_folder = destination.ends_with('/') || destination == "." || destination.ends_with("/.");
+        let op = CopyOp {
+            into_folder: is_folder || sources.len() > 1,
+            sources: sources
+                .into_iter()
+                .zip(files.sources)
+                .map(|(word, typed)| CopySource { word, span: typed.span })
+                .collect(),
+            from,
+            destination: inside(self.working_dir(), &destination),
+            chown,
+            chmod: chmod.map(|(_, mode)| mode),
+            unpack,
+        };
+        self.step(instruction, Op::Copy(op), created_by.join(" "));
+    }
+
+    /// The mode, and how it was written.
+    fn chmod(&mut self, word: &Word) -> Option<(String, u32)> {
+        let text = self.expand(word)?;
+        match u32::from_str_radix(&text, 8) {
+            Ok(mode) if mode <= 0o7777 && text.bytes().all(|digit| digit.is_ascii_digit()) => Some((text, mode)),
+            _ => {
+                let problem = Problem::error(word.span, format!("`{text}` is not an octal mode"));
+                self.problem(problem.with_help("write it as in `--chmod=755`; symbolic modes are not supported yet"));
+                None
+            }
+        }
+    }
+}

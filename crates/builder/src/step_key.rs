@@ -1,0 +1,58 @@
+//! The cache keys of steps: what of a planned step identifies its result.
+//!
+//! Whatever reaches the layer is in the key, and nothing else.
+
+use std::collections::HashSet;
+
+use oci::ChainId;
+
+use crate::key::{CacheKey, Field};
+use crate::plan::{CopyOp, Op, PlannedStep, RunOp, StagePlan, WorkdirOp};
+
+/// What all steps of a plan are about, whatever they stand on.
+pub(crate) fn subjects(stages: &[&StagePlan]) -> HashSet<Vec<String>> {
+    let nothing = oci::Digest::of(b"");
+    let steps = stages.iter().flat_map(|stage| &stage.steps);
+    let key = |planned: &PlannedStep| match &planned.op {
+        Op::Run(op) => run_key(op, None),
+        Op::Workdir(op) => workdir_key(op, None),
+        Op::Copy(op) => copy_key(op, nothing, None),
+    };
+    steps.map(|planned| key(planned).subject()).collect()
+}
+
+pub(crate) fn run_key(op: &RunOp, chain: Option<ChainId>) -> CacheKey {
+    let mut key = CacheKey::new("run", chain);
+    for word in &op.command {
+        key = key.with(Field::Command, word);
+    }
+    for pair in &op.keyed_env {
+        key = key.with(Field::Env, pair);
+    }
+    key.with(Field::User, &op.user)
+        .with(Field::WorkingDirectory, &op.working_dir)
+        .with(Field::Network, op.network.name())
+}
+
+pub(crate) fn workdir_key(op: &WorkdirOp, chain: Option<ChainId>) -> CacheKey {
+    CacheKey::new("workdir", chain)
+        .with(Field::Destination, String::from_utf8_lossy(&op.path))
+        .with(Field::User, op.user.as_str())
+}
+
+pub(crate) fn copy_key(op: &CopyOp, files: oci::Digest, chain: Option<ChainId>) -> CacheKey {
+    let mut key = CacheKey::new(if op.unpack { "add" } else { "copy" }, chain);
+    for source in &op.sources {
+        key = key.with(Field::Sources, &source.word);
+    }
+    let slash = if op.into_folder { "/" } else { "" };
+    key = key.with(Field::Destination, format!("/{}{slash}", String::from_utf8_lossy(&op.destination)));
+    key = key.with(Field::Files, files.to_string());
+    if let Some(owner) = &op.chown {
+        key = key.with(Field::Owner, owner);
+    }
+    if let Some(mode) = op.chmod {
+        key = key.with(Field::Mode, format!("{mode:o}"));
+    }
+    key
+}
