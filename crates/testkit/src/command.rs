@@ -100,6 +100,7 @@ impl Command {
     /// The same command for `std`, without its streams set.
     #[must_use]
     pub fn to_std(&self) -> std::process::Command {
+        crate::signals::have_defaults_in_children();
         let mut command = std::process::Command::new(&self.program);
         command.args(&self.arguments).env_clear().envs(self.environment.iter().cloned()).current_dir(&self.folder);
         command

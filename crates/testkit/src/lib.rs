@@ -13,6 +13,7 @@ mod http_server;
 mod normalise;
 pub mod peers;
 mod sandbox;
+mod signals;
 mod tar_writer;
 mod terminal;
 mod trace;
