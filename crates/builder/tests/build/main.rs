@@ -12,4 +12,6 @@ mod kitchen;
 mod processes;
 mod recorder;
 mod stages;
+mod stale;
+mod truth;
 mod variables;

@@ -1,6 +1,7 @@
 //! Plays the part of the runtime: writes what a command says into the upper folder, and notes who asked for it.
 //!
 //! A command is a chain of words joined by `&&`: `write PATH TEXT`, `mkdir PATH`, `remove PATH`, `say TEXT`,
+//! `variables PATH` (write the values of `ARG` and `VARIABLE`),
 //! `exit CODE`, `refuse REASON`, `meet COUNT` (wait until so many commands run at the same time), `until-cancelled`,
 //! `hold` (wait until the test lets go). Anything else is not found.
 
@@ -69,6 +70,11 @@ impl Recorder {
             "write" => {
                 let (path, text) = rest.split_once(' ').unwrap_or((rest, ""));
                 write(&place(path), text)?;
+            }
+            "variables" => {
+                let value =
+                    |name: &str| request.env.iter().find_map(|pair| pair.strip_prefix(name)).unwrap_or_default();
+                write(&place(rest), &format!("{} {}", value("ARG="), value("VARIABLE=")))?;
             }
             "mkdir" => make_folders(&place(rest))?,
             "remove" => {
