@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use image::{Stack, StackError};
-use layer::{LayerWriter, Timestamp};
+use layer::LayerWriter;
 use oci::{ChainId, DiffId, History, ImageConfig};
 use serde::{Deserialize, Serialize};
 use store::{Lock, RecordKind, Store};
@@ -323,7 +323,6 @@ impl StageRun<'_, '_> {
             into_folder: op.into_folder,
             owner,
             mode: op.chmod,
-            now: self.now(),
         };
         if op.unpack {
             let unpacked = unpack::unpack_archives(&work.selections, self.solver.tools.store)?;
@@ -338,11 +337,7 @@ impl StageRun<'_, '_> {
             "" => None,
             user => Some(image::users::resolve(&base, user).map(|user| (user.uid, user.gid))?),
         };
-        copy::make_folder(&op.path, owner, self.now(), &base, writer)
-    }
-
-    fn now(&self) -> Timestamp {
-        Timestamp { secs: (self.solver.tools.clock)().as_second(), nanos: 0 }
+        copy::make_folder(&op.path, owner, &base, writer)
     }
 }
 

@@ -214,15 +214,46 @@ fn d076_d079_d080_d095_owner_and_mode() {
 #[test]
 fn d077_metadata_is_kept() {
     let kitchen = Kitchen::with("f=1");
-    let file = fs::File::options().write(true).open(kitchen.context().join("f")).unwrap();
-    file.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000)).unwrap();
+    kitchen.set_mtime("f", 1_000_000_000);
     let outcome = kitchen.build("FROM base\nCOPY f /d/f");
-    let stack = image::Stack::open(&kitchen.store, &outcome.layers()).unwrap();
-    let tree = stack.tree();
-    let mtime = |path: &[u8]| tree.entry(&tree.lookup(path).unwrap().unwrap(), path).unwrap().metadata.mtime.secs;
-    assert_eq!(mtime(b"d/f"), 1_000_000_000);
-    assert_eq!(mtime(b"d"), 1_767_225_600, "new folders take the time of the build");
-    assert_eq!(mtime(b"srv"), 1_700_000_000);
+    assert_eq!(outcome.mtime("d/f"), 1_000_000_000);
+    assert_eq!(outcome.mtime("srv"), 1_700_000_000);
+}
+
+#[test]
+fn b096_n006_new_folders_have_the_time_of_what_is_copied() {
+    let kitchen = Kitchen::with("old=1 new=2 empty/ tree/file=3");
+    for (path, seconds) in [("old", 100), ("new", 200), ("empty", 300), ("tree/file", 500), ("tree", 400)] {
+        kitchen.set_mtime(path, seconds);
+    }
+    let outcome = kitchen.build(
+        "FROM base\nWORKDIR /made/here\nWORKDIR /srv/below\nCOPY old new /copied/\nCOPY empty /hollow\nCOPY tree /d/e/f\n\
+         COPY tree/file /srv/below/more/",
+    );
+    assert_eq!(outcome.mtime("copied"), 200, "the newest file's");
+    assert_eq!(outcome.mtime("copied/old"), 100);
+    assert_eq!(outcome.mtime("hollow"), 300, "nothing in it: its own");
+    assert_eq!(outcome.mtime("d"), 500, "the folder that is copied gives only its content");
+    assert_eq!(outcome.mtime("d/e/f"), 500);
+    assert_eq!(outcome.mtime("srv/below/more"), 500);
+    assert_eq!(outcome.mtime("srv/below"), 1_700_000_000, "WORKDIR: as the folder above it");
+    assert_eq!(outcome.mtime("srv"), 1_700_000_000);
+    assert_eq!(outcome.mtime("made/here"), outcome.mtime("made"));
+    let scratch = kitchen.build("FROM scratch\nWORKDIR /a/b\nCOPY old /c/");
+    assert_eq!((scratch.mtime("a"), scratch.mtime("a/b"), scratch.mtime("c")), (0, 0, 100));
+}
+
+#[test]
+fn b096_n006_two_machines_agree_on_layers_without_commands() {
+    let layers = |days: i64| {
+        let kitchen = Kitchen::with("a=1 d/b=2");
+        kitchen.later(days * 86_400);
+        for path in ["a", "d/b", "d"] {
+            kitchen.set_mtime(path, 1_000_000_000);
+        }
+        kitchen.build("FROM base\nWORKDIR /w/x\nCOPY . /new/folder/\nADD d srv/d").layers()
+    };
+    assert_eq!(layers(0), layers(400));
 }
 
 #[test]
@@ -275,17 +306,12 @@ fn s155_s156_d086_add_unpacks_archives_by_their_content() {
 
 #[test]
 fn d005_the_same_files_give_the_same_layer_in_any_order_of_making() {
-    let times = |kitchen: &Kitchen| {
-        let paths = ["z", "d/a", "d/b", "d", "m"];
-        for path in paths {
-            let file = fs::File::open(kitchen.context().join(path)).unwrap();
-            file.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000)).unwrap();
-        }
-    };
     let mut layers = Vec::new();
     for files in ["z=1 d/a=2 d/b==d/a m=3", "m=3 d/b=2 d/a==d/b z=1"] {
         let kitchen = Kitchen::with(files);
-        times(&kitchen);
+        for path in ["z", "d/a", "d/b", "d", "m"] {
+            kitchen.set_mtime(path, 1_000_000_000);
+        }
         layers.push(kitchen.build("FROM base\nCOPY . /x/").layers());
     }
     assert_eq!(layers[0], layers[1]);

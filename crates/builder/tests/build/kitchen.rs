@@ -96,6 +96,12 @@ impl Kitchen {
         }
     }
 
+    /// When a file of the context was changed, in seconds since 1970.
+    pub(crate) fn set_mtime(&self, path: &str, seconds: u64) {
+        let file = fs::File::open(self.context().join(path)).unwrap();
+        file.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds)).unwrap();
+    }
+
     /// Puts an image of one layer into the store. `config` is the JSON of its `config`.
     pub(crate) fn image(&self, name: &str, files: &str, config: &str) -> ImageId {
         let layer = self.layer(files);
@@ -295,6 +301,14 @@ impl Outcome<'_> {
     #[track_caller]
     pub(crate) fn tree(&self) -> String {
         self.kitchen.tree(&self.layers()).join("\n")
+    }
+
+    /// When a file of the image was changed.
+    #[track_caller]
+    pub(crate) fn mtime(&self, path: &str) -> i64 {
+        let tree = Stack::open(&self.kitchen.store, &self.layers()).unwrap().tree();
+        let node = tree.lookup(path.as_bytes()).unwrap().unwrap();
+        tree.entry(&node, path.as_bytes()).unwrap().metadata.mtime.secs
     }
 
     /// What only the top layer holds.
