@@ -196,6 +196,15 @@ pub(crate) struct WorkdirOp {
     pub(crate) user: String,
 }
 
+/// Stages that were planned, and what was found on the way.
+struct Attempt {
+    /// One for each stage of the file so far.
+    stages: Vec<Option<StagePlan>>,
+    problems: Vec<Problem>,
+    /// Stages that were copied from and are not planned.
+    missing: Vec<usize>,
+}
+
 /// What planning needs besides the Dockerfile.
 pub(crate) struct Planner<'a> {
     pub(crate) dockerfile: &'a Dockerfile,
@@ -218,31 +227,44 @@ impl Planner<'_> {
         let mut problems = Vec::new();
         let mut arguments = Arguments::new(self.build_args, self.platform);
         self.global_arguments(&mut arguments, &mut problems);
-        let mut plan = Plan { stages: Vec::new(), target, warnings: Vec::new(), unused_arguments: Vec::new() };
         let lookup = |name: &str| arguments.global.get(name).map(String::as_str);
         let expand_base = |index: usize| {
             let stage: &Stage = self.dockerfile.stages.get(index)?;
             Some(self.expander().expand(&stage.base.text, &lookup).ok()?.text)
         };
-        let needed = self.dockerfile.needed_stages(target, &expand_base);
-        for (index, stage) in self.dockerfile.stages.iter().enumerate() {
-            if index > target || !needed.contains(&index) {
-                plan.stages.push(None);
-                continue;
+        let mut needed = self.dockerfile.needed_stages(target, &expand_base);
+        let (stages, found) = loop {
+            let Attempt { stages, problems, missing } = self.stages(&needed, &arguments);
+            // A variable in `--from` named a stage that nothing else needs (N011): once more, with it.
+            match missing.into_iter().find(|stage| !needed.contains(stage)) {
+                Some(stage) => needed.extend(self.dockerfile.needed_stages(stage, &expand_base)),
+                None => break (stages, problems),
             }
-            let planned = self.stage(index, stage, &plan.stages, &arguments, &mut problems);
-            plan.stages.push(planned);
-        }
+        };
+        problems.extend(found);
         let (errors, warnings): (Vec<_>, Vec<_>) = problems.into_iter().partition(|problem| problem.is_error);
         if !errors.is_empty() {
             return Err(errors);
         }
+        let mut plan = Plan { stages, target, warnings, unused_arguments: Vec::new() };
         if let Some(Some(stage)) = plan.stages.get_mut(target) {
             metadata::add_labels(&mut stage.config, self.labels);
         }
-        plan.warnings = warnings;
         plan.unused_arguments = self.unused_arguments(&plan, &arguments);
         Ok(plan)
+    }
+
+    /// Plans these stages, and only these.
+    fn stages(&self, needed: &[usize], arguments: &Arguments) -> Attempt {
+        let mut attempt = Attempt { stages: Vec::new(), problems: Vec::new(), missing: Vec::new() };
+        for (index, stage) in self.dockerfile.stages.iter().enumerate() {
+            let planned =
+                if needed.contains(&index) { self.stage(index, stage, arguments, &mut attempt) } else { None };
+            attempt.stages.push(planned);
+        }
+        // A stage that is there but has mistakes is missing as well; those were reported.
+        attempt.missing.retain(|stage| !needed.contains(stage));
+        attempt
     }
 
     /// Arguments that were given, but that nothing takes: most likely a slip of the keys.
@@ -285,14 +307,8 @@ impl Planner<'_> {
         }
     }
 
-    fn stage(
-        &self,
-        index: usize,
-        stage: &Stage,
-        earlier: &[Option<StagePlan>],
-        arguments: &Arguments,
-        problems: &mut Vec<Problem>,
-    ) -> Option<StagePlan> {
+    fn stage(&self, index: usize, stage: &Stage, arguments: &Arguments, attempt: &mut Attempt) -> Option<StagePlan> {
+        let Attempt { stages: earlier, problems, missing } = attempt;
         let (base, shown) = self.base(index, stage, arguments, problems)?;
         let (config, scope) = match &base {
             Base::Scratch => (self.scratch(), Scope::default()),
@@ -303,7 +319,8 @@ impl Planner<'_> {
             }
         };
         let triggers = self.triggers(stage, &config, problems);
-        let mut run = steps::StagePlanner::new(self, arguments, earlier, index, scope, config, problems);
+        let noted = steps::Noted { problems, missing };
+        let mut run = steps::StagePlanner::new(self, arguments, earlier, index, scope, config, noted);
         let counts_base = matches!(base, Base::Image { .. });
         run.count(counts_base, &triggers, &stage.instructions);
         let from_name = if counts_base { run.numbered(&shown) } else { shown };

@@ -318,12 +318,8 @@ impl StageRun<'_, '_> {
             Some(owner) => Some(image::users::resolve_owner(&base, owner)?),
             None => None,
         };
-        let placement = Placement {
-            destination: op.destination.clone(),
-            into_folder: op.into_folder,
-            owner,
-            mode: op.chmod,
-        };
+        let placement =
+            Placement { destination: op.destination.clone(), into_folder: op.into_folder, owner, mode: op.chmod };
         if op.unpack {
             let unpacked = unpack::unpack_archives(&work.selections, self.solver.tools.store)?;
             return copy::write(&unpacked, &placement, &base, writer);

@@ -226,7 +226,7 @@ pub struct CopyInstruction {
     pub destination: Word,
     /// Here-documents that are sources, in order.
     pub heredocs: Vec<Heredoc>,
-    /// `--from`: a stage's name or number, an image, a named context. Never expanded.
+    /// `--from`: a stage's name or number, an image, a named context; unexpanded.
     pub from: Option<Word>,
     /// `--chown`
     pub chown: Option<Word>,

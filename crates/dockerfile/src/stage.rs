@@ -59,7 +59,8 @@ impl Dockerfile {
     }
 
     /// Stages that a target needs, itself included, in the order of the file; the others need not be built.
-    /// `expand_base` gives a stage's base after expansion, since `FROM ${base}` may name a stage.
+    /// `expand_base` gives a stage's base after expansion, since `FROM ${base}` may name a stage. What variables in
+    /// `--from` hold depends on the stages before, so those it leaves out; [`Dockerfile::from`] takes them once known.
     pub fn needed_stages(&self, target: usize, expand_base: &dyn Fn(usize) -> Option<String>) -> Vec<usize> {
         let mut needed = vec![false; self.stages.len()];
         if let Some(target) = needed.get_mut(target) {

@@ -62,17 +62,55 @@ impl StagePlanner<'_, '_> {
         }
     }
 
+    /// What `--from` names: a stage, or else an image.
     fn copy_from(&mut self, word: &Word) -> Option<CopyFrom> {
-        match self.planner.dockerfile.from(self.index, &word.text) {
+        let name = self.expand(word)?;
+        let dockerfile = self.planner.dockerfile;
+        match dockerfile.from(self.index, &name) {
             StageReference::Stage(stage) => {
-                // A stage with mistakes of its own was reported there.
-                self.earlier.get(stage)?.as_ref().map(|_| CopyFrom::Stage(stage))
+                if self.earlier.get(stage)?.is_some() {
+                    return Some(CopyFrom::Stage(stage));
+                }
+                // It has mistakes, which were reported there; or a variable named it, and nobody knew.
+                self.noted.missing.push(stage);
+                None
             }
-            StageReference::Other(name) => {
-                let (image, name) = self.planner.image(name, word.span, self.problems)?;
+            StageReference::Other(other) => {
+                if let Some(problem) = self.no_stage(word, other) {
+                    self.problem(problem);
+                    return None;
+                }
+                let (image, name) = self.planner.image(other, word.span, self.noted.problems)?;
                 Some(CopyFrom::Image { image: Box::new(image), name })
             }
         }
+    }
+
+    /// What is wrong with a name that a variable gave; what is written in the file itself was looked at before.
+    fn no_stage(&self, word: &Word, name: &str) -> Option<Problem> {
+        let stages = &self.planner.dockerfile.stages;
+        if name.is_empty() {
+            let problem = Problem::error(word.span, format!("`--from={}` names nothing: it is empty", word.text));
+            return Some(
+                problem.with_help("give the variable a value: `ARG NAME=stage` above, or `--build-arg NAME=stage`"),
+            );
+        }
+        let later = stages
+            .iter()
+            .skip(self.index)
+            .position(|stage| stage.name.as_ref().is_some_and(|own| own.text.eq_ignore_ascii_case(name)));
+        let number = name.parse::<usize>().ok();
+        let message = match (number, later) {
+            (Some(number), _) if number < stages.len() => format!("stage {number} is not above this one"),
+            (Some(number), _) => format!("there is no stage {number}"),
+            (None, Some(_)) => format!("stage `{name}` is not above this one"),
+            (None, None) => return None,
+        };
+        let mut problem = Problem::error(word.span, message);
+        if word.text != name {
+            problem = problem.with_label(format!("it is `{name}` here"));
+        }
+        Some(problem.with_help("name a stage that comes before, or an image"))
     }
 
     fn files(&mut self, instruction: &Instruction, verb: &str, files: &Files<'_>, from: CopyFrom, unpack: bool) {

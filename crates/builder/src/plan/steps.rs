@@ -7,6 +7,13 @@ use super::{Base, Op, PlannedRow, PlannedStep, Planner, Problem, StagePlan, Work
 use crate::path::inside;
 use crate::variables::{Arguments, Scope};
 
+/// What is found on the way.
+pub(crate) struct Noted<'p> {
+    pub(super) problems: &'p mut Vec<Problem>,
+    /// Stages that are copied from and were not planned.
+    pub(super) missing: &'p mut Vec<usize>,
+}
+
 /// Walks one stage.
 pub(crate) struct StagePlanner<'a, 'p> {
     pub(super) planner: &'a Planner<'a>,
@@ -17,7 +24,7 @@ pub(crate) struct StagePlanner<'a, 'p> {
     pub(super) config: ImageConfig,
     steps: Vec<PlannedStep>,
     history: Vec<PlannedRow>,
-    pub(super) problems: &'p mut Vec<Problem>,
+    pub(super) noted: Noted<'p>,
     /// CMD was set in this stage.
     pub(super) cmd_is_own: bool,
     /// The instruction comes from the base's ONBUILD.
@@ -36,7 +43,7 @@ impl<'a, 'p> StagePlanner<'a, 'p> {
         index: usize,
         mut scope: Scope,
         mut config: ImageConfig,
-        problems: &'p mut Vec<Problem>,
+        noted: Noted<'p>,
     ) -> Self {
         config.config.on_build.clear();
         scope.env.clone_from(&config.config.env);
@@ -54,7 +61,7 @@ impl<'a, 'p> StagePlanner<'a, 'p> {
             config,
             steps: Vec::new(),
             history: Vec::new(),
-            problems,
+            noted,
             cmd_is_own: false,
             is_trigger: false,
             label,
@@ -129,19 +136,19 @@ impl<'a, 'p> StagePlanner<'a, 'p> {
                 for name in expanded.unset {
                     let mut problem = Problem::error(word.span, format!("usage of undefined variable `${name}`"));
                     problem.is_error = false;
-                    self.problems.push(problem);
+                    self.noted.problems.push(problem);
                 }
                 Some(expanded.text)
             }
             Err(error) => {
-                self.problems.push(expansion_problem(word, &error));
+                self.noted.problems.push(expansion_problem(word, &error));
                 None
             }
         }
     }
 
     pub(super) fn problem(&mut self, problem: Problem) {
-        self.problems.push(problem);
+        self.noted.problems.push(problem);
     }
 
     pub(super) fn row(&mut self, created_by: String) {

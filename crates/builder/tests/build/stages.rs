@@ -74,6 +74,61 @@ fn d078_from_takes_a_number_a_name_in_any_case_or_an_image() {
 }
 
 #[test]
+fn d061_n011_from_takes_variables() {
+    let kitchen = Kitchen::new();
+    kitchen.image("other", "o/x=1", r#"{"Env":["NEXT=second"]}"#);
+    let stages = "FROM base AS unused\nRUN exit 1\nFROM base AS first\nRUN write /y 1\nFROM base AS second\nRUN write /y 2\n\
+                  COPY --from=first /y /from-first\n";
+    for (lines, args, expected) in [
+        // Stages that nothing else needs, in the image that begins it and in one that takes a variable over.
+        ("FROM base\nARG S=first\nCOPY --from=$S /y /y", "", "/y 644 \"1\""),
+        ("FROM base\nARG S=first\nCOPY --from=${S} /y /y", "SECOND", "/y 644 \"2\""),
+        ("FROM base\nENV S=sec\nCOPY --from=${S}ond /y /y", "", "/y 644 \"2\""),
+        ("FROM other\nCOPY --from=$NEXT /y /y", "", "/o/ 755\n/o/x 644 \"1\"\n/y 644 \"2\""),
+        ("FROM base\nARG S=1\nCOPY --from=$S /y /y", "", "/y 644 \"1\""),
+        ("FROM base AS between\nARG S=first\nFROM between\nCOPY --from=$S /y /y", "", "/y 644 \"1\""),
+        ("FROM base\nARG S=other:latest\nCOPY --from=\"$S\" /o/x /y", "", "/y 644 \"1\""),
+    ] {
+        let outcome = kitchen.build_as(&format!("{stages}{lines}"), |request| {
+            if args == "SECOND" {
+                request.build_args.push(("S".to_owned(), "second".to_owned()));
+            }
+        });
+        let changes = outcome.changes();
+        let seen: Vec<&str> = changes.lines().filter(|line| !line.starts_with('-')).collect();
+        assert_eq!(seen.join("\n"), expected, "{lines}");
+    }
+    let names = kitchen.build(&format!("{stages}FROM base\nARG S=first\nCOPY --from=$S /y /y")).steps();
+    assert!(names.contains(" [stage-3 2/2] COPY --from=first /y /y"), "{names}");
+    assert!(!names.contains("exit 1") && !names.contains("second"), "{names}");
+}
+
+#[test]
+fn d061_n011_a_variable_in_from_that_leads_nowhere() {
+    let kitchen = Kitchen::new();
+    let error = |lines: &str| kitchen.build(&format!("FROM base AS one\nFROM base AS two\n{lines}")).error();
+    let help = "\n  help: name a stage that comes before, or an image";
+    assert_eq!(error("ARG S=7\nCOPY --from=$S a /"), format!("line 4: there is no stage 7 [it is `7` here]{help}"));
+    assert_eq!(
+        error("ARG S=TWO\nCOPY --from=$S a /"),
+        format!("line 4: stage `TWO` is not above this one [it is `TWO` here]{help}")
+    );
+    assert_eq!(
+        error("ARG S=1\nCOPY --from=$S a /"),
+        format!("line 4: stage 1 is not above this one [it is `1` here]{help}")
+    );
+    assert_eq!(
+        error("ARG S\nCOPY --from=$S a /"),
+        "line 4: `--from=$S` names nothing: it is empty\n  help: give the variable a value: `ARG NAME=stage` above, or \
+         `--build-arg NAME=stage`"
+    );
+    assert_eq!(
+        error("ARG S=on\nCOPY --from=${S}e /nothere /"),
+        "line 4: `/nothere` is not in stage `one`\n  help: check the path: it is taken from the root of the stage or image"
+    );
+}
+
+#[test]
 fn copy_from_follows_links_keeps_owners_and_takes_wildcards() {
     let kitchen = Kitchen::new();
     kitchen.image("other", "usr/ usr/lib/ usr/lib/a.so=1 usr/lib/b.so==usr/lib/a.so usr/lib/c=3 lib->usr/lib", "{}");

@@ -65,20 +65,15 @@ pub(super) fn add(flags: &mut Flags, arguments: Text<'_>, context: &mut Context)
     })
 }
 
-/// `--from` takes a name as it is: BuildKit refuses variables there too.
+/// What a variable in `--from` holds is known later only (N011; BuildKit refuses variables here).
 fn from_is_usable(from: &Word, context: &mut Context) -> bool {
     if from.text.is_empty() {
         let error = Diagnostic::error(Code::InvalidFlag, from.span, "`--from` needs a value");
         context.push(error.with_help("name a stage, its number or an image: `--from=build`"));
         return false;
     }
-    let variable = from.text.split_once('$').is_some_and(|(_, rest)| !rest.is_empty());
-    if variable {
-        let help = format!("add a stage `FROM {} AS name` and write `--from=name`", from.text);
-        let error = Diagnostic::error(Code::InvalidFlag, from.span, "variables are not expanded in `--from`");
-        context.push(error.with_help(help));
-    }
-    !variable
+    context.check_expansion(from);
+    true
 }
 
 fn check_owner_and_mode(chown: Option<&Word>, chmod: Option<&Word>, context: &mut Context) {

@@ -71,7 +71,7 @@ fn check_base(stages: &[Stage], index: usize, context: &mut Context) {
 /// `--from` of COPY and `from=` of a mount.
 fn check_from(stages: &[Stage], index: usize, instruction: &Instruction, from: &Word, context: &mut Context) {
     let name = &from.text;
-    if stage::earlier(stages, index, name).is_some() {
+    if name.contains('$') || stage::earlier(stages, index, name).is_some() {
         return;
     }
     let verb = if instruction.kind.keyword() == Keyword::Run { "mount from" } else { "copy from" };
