@@ -38,4 +38,4 @@ pub use executor::{ExecutorError, RunNetwork, RunRequest, StepExecutor};
 pub use key::{CacheKey, Field};
 pub use miss::CacheMiss;
 pub use plan::{BaseImage, FindImage, Problem};
-pub use progress::{Event, StepId, StepOutcome, Stream};
+pub use progress::{Event, InstructionEvent, KeptOutput, StepId, StepOutcome, Stream};

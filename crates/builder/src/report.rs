@@ -1,8 +1,11 @@
 //! Hands events to whoever shows them, with their times.
 
+use std::collections::HashMap;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::solve::lock;
 use crate::{Event, StepId, StepOutcome, Stream};
 
 /// Where a build's events go.
@@ -10,11 +13,13 @@ pub(crate) struct Reporter<'a> {
     sink: &'a (dyn Fn(Event) + Sync),
     began: Instant,
     next: AtomicU32,
+    /// How much each step has written.
+    written: Mutex<HashMap<StepId, u64>>,
 }
 
 impl<'a> Reporter<'a> {
     pub(crate) fn new(sink: &'a (dyn Fn(Event) + Sync)) -> Self {
-        Self { sink, began: Instant::now(), next: AtomicU32::new(1) }
+        Self { sink, began: Instant::now(), next: AtomicU32::new(1), written: Mutex::default() }
     }
 
     fn at(&self) -> Duration {
@@ -52,13 +57,24 @@ impl Step<'_, '_> {
         (self.reporter.sink)(Event::StepStarted { step: self.id, at: self.reporter.at() });
     }
 
+    /// It is not in the cache, and is done now.
+    pub(crate) fn runs(self) {
+        (self.reporter.sink)(Event::StepRuns { step: self.id, at: self.reporter.at() });
+    }
+
     pub(crate) fn status(self, text: impl Into<String>) {
         let at = self.reporter.at();
         (self.reporter.sink)(Event::StepStatus { step: self.id, text: text.into(), finished: true, at });
     }
 
     pub(crate) fn log(self, stream: Stream, data: &[u8]) {
-        (self.reporter.sink)(Event::StepLog { step: self.id, stream, data: data.to_vec(), at: self.reporter.at() });
+        let mut written = lock(&self.reporter.written);
+        let end = written.entry(self.id).or_default();
+        let offset = *end;
+        *end += data.len() as u64;
+        drop(written);
+        let at = self.reporter.at();
+        (self.reporter.sink)(Event::StepLog { step: self.id, stream, offset, data: data.to_vec(), at });
     }
 
     pub(crate) fn miss(self, reason: String) {

@@ -152,6 +152,7 @@ impl<'s, 'a> StageRun<'s, 'a> {
         if let Some(record) = self.cached(digest)? {
             return Ok((record, StepOutcome::Cached));
         }
+        step.runs();
         let layer = self.make(planned, &work, &stack, step)?;
         let created = (self.solver.tools.clock)().to_string();
         let boot = self.solver.boot()?.to_owned();

@@ -1,3 +1,3 @@
 //! Events of a build, for the faces to render.
 
-pub use builder::{Event, StepId, StepOutcome, Stream};
+pub use builder::{Event, InstructionEvent, KeptOutput, StepId, StepOutcome, Stream};

@@ -335,7 +335,12 @@ impl Outcome<'_> {
                     steps.push(*step);
                     (*step, format!("{name}\n"))
                 }
-                Event::StepStarted { .. } => continue,
+                Event::StepStarted { .. }
+                | Event::StepRuns { .. }
+                | Event::StepKept { .. }
+                | Event::CacheHit { .. }
+                | Event::StageNotNeeded { .. }
+                | Event::Instruction(_) => continue,
                 Event::StepStatus { step, text, .. } => (*step, format!("  {text}\n")),
                 Event::StepLog { step, data, .. } => (*step, format!("  | {}", String::from_utf8_lossy(data))),
                 Event::StepFinished { step, outcome, .. } => (*step, finish(outcome)),

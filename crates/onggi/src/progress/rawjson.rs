@@ -103,8 +103,8 @@ impl RawJson {
         self.vertexes.entry(step).or_insert_with(|| new_vertex(step, format!("step {}", step.0)))
     }
 
-    fn message(&mut self, event: Event) -> SolveStatus {
-        match event {
+    fn message(&mut self, event: Event) -> Option<SolveStatus> {
+        Some(match event {
             Event::StepQueued { step, name, .. } => {
                 let vertex = new_vertex(step, name);
                 self.vertexes.insert(step, vertex.clone());
@@ -117,7 +117,7 @@ impl RawJson {
                 SolveStatus { vertexes: vec![vertex.clone()], ..SolveStatus::default() }
             }
             Event::StepStatus { step, text, finished, at } => self.status(step, text, finished, at),
-            Event::StepLog { step, stream, data, at } => {
+            Event::StepLog { step, stream, data, at, .. } => {
                 let timestamp = self.time(at);
                 let stream = match stream {
                     Stream::Stdout => 1,
@@ -150,7 +150,12 @@ impl RawJson {
                 let warning = VertexWarning { level: 1, short: base64(message.as_bytes()), range };
                 SolveStatus { warnings: vec![warning], ..SolveStatus::default() }
             }
-        }
+            Event::StepRuns { .. }
+            | Event::StepKept { .. }
+            | Event::CacheHit { .. }
+            | Event::StageNotNeeded { .. }
+            | Event::Instruction(_) => return None,
+        })
     }
 
     fn status(&mut self, step: StepId, text: String, finished: bool, at: Duration) -> SolveStatus {
@@ -165,7 +170,7 @@ impl RawJson {
 
 impl View for RawJson {
     fn event(&mut self, event: Event, out: &mut Vec<u8>) {
-        let message = self.message(event);
+        let Some(message) = self.message(event) else { return };
         serde_json::to_writer(&mut *out, &message)
             .expect("the message has text keys only, and a Vec takes every write");
         out.push(b'\n');

@@ -114,6 +114,11 @@ impl Steps {
                     }
                 }
             }
+            Event::StepRuns { .. }
+            | Event::StepKept { .. }
+            | Event::CacheHit { .. }
+            | Event::StageNotNeeded { .. }
+            | Event::Instruction(_) => Change::Nothing,
             Event::Warning { message, line } => {
                 let message = printable(&message);
                 self.warnings.push(match line {

@@ -1,5 +1,6 @@
 //! Recorded event lists that the tests of all views share.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use super::View;
@@ -13,6 +14,8 @@ pub(super) fn ms(milliseconds: u64) -> Duration {
 #[derive(Default)]
 pub(super) struct Recording {
     pub(super) events: Vec<Event>,
+    /// How much each step has written.
+    written: HashMap<u32, u64>,
 }
 
 impl Recording {
@@ -33,7 +36,9 @@ impl Recording {
 
     pub(super) fn log(mut self, step: u32, text: &str, at: u64) -> Self {
         let data = text.as_bytes().to_vec();
-        self.events.push(Event::StepLog { step: StepId(step), stream: Stream::Stdout, data, at: ms(at) });
+        let written = self.written.entry(step).or_default();
+        let offset = std::mem::replace(written, *written + data.len() as u64);
+        self.events.push(Event::StepLog { step: StepId(step), stream: Stream::Stdout, offset, data, at: ms(at) });
         self
     }
 
@@ -64,10 +69,16 @@ pub(super) fn show(mut view: impl View, recording: Recording, end: u64) -> Strin
         let at = match &event {
             Event::StepQueued { at, .. }
             | Event::StepStarted { at, .. }
+            | Event::StepRuns { at, .. }
             | Event::StepStatus { at, .. }
             | Event::StepLog { at, .. }
             | Event::StepFinished { at, .. } => *at,
-            Event::CacheMiss { .. } | Event::Warning { .. } => ms(0),
+            Event::CacheMiss { .. }
+            | Event::CacheHit { .. }
+            | Event::StepKept { .. }
+            | Event::StageNotNeeded { .. }
+            | Event::Instruction(_)
+            | Event::Warning { .. } => ms(0),
         };
         view.tick(at, &mut out);
         view.event(event, &mut out);
