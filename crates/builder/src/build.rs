@@ -10,6 +10,7 @@ use oci::{ImageId, Platform, Reference};
 use store::{Store, StoreError};
 
 use crate::context::ContextError;
+use crate::epoch::{self, EpochError, TimeOptions};
 use crate::export;
 use crate::plan::{BaseImage, FindImage, Plan, Planner, Problem};
 use crate::report::Reporter;
@@ -36,6 +37,8 @@ pub struct BuildRequest {
     pub labels: Vec<(String, String)>,
     /// `--no-cache`.
     pub no_cache: bool,
+    /// `--reproducible`, `rewrite-timestamp`.
+    pub times: TimeOptions,
     /// `--network`.
     pub network: RunNetwork,
     /// Say why each step that ran was not cached.
@@ -78,6 +81,9 @@ pub enum BuildError {
         /// Exit code of a RUN's command.
         exit_code: Option<u8>,
     },
+    /// `SOURCE_DATE_EPOCH` was given and is no time.
+    #[error(transparent)]
+    Epoch(#[from] EpochError),
     /// `--target` names no stage.
     #[error(transparent)]
     Target(dockerfile::UnknownTarget),
@@ -132,6 +138,7 @@ pub struct Built {
 /// # Errors
 /// See [`BuildError`]. Results of finished steps are kept for the next build.
 pub fn build(request: &BuildRequest, tools: &BuildTools<'_>) -> Result<Built, BuildError> {
+    epoch::check(&request.build_args)?;
     let reporter = Reporter::new(tools.progress);
     let dockerfile = read_dockerfile(request, &reporter)?;
     let ignore = read_ignore_file(request, &reporter)?;
@@ -140,7 +147,7 @@ pub fn build(request: &BuildRequest, tools: &BuildTools<'_>) -> Result<Built, Bu
     let sources = Sources::load(&plan, request.context.as_deref(), ignore, tools.store, &reporter)?;
     let run = |holding| {
         let solved = Solver::new(request, tools, &reporter, &plan, &sources).solve(holding);
-        solved.and_then(|stage| export::export(&stage, request, tools, &reporter))
+        solved.and_then(|stage| export::export(&stage, request, plan.epoch, tools, &reporter))
     };
     let exported = match run(Holding::WhenNeeded) {
         // Another process removed what was found here; what is held from now on stays.
@@ -213,6 +220,7 @@ fn plan(
         labels: &request.labels,
         platform: &Platform::host(),
         network: request.network,
+        times: request.times,
         find_image,
         similar_image: &|name| similar_image(tools.store, name),
     };

@@ -8,7 +8,7 @@ mod layout;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use layer::{Entry, EntryKind, LayerWriter, Tree, TreeError};
+use layer::{Entry, EntryKind, LayerWriter, Timestamp, Tree, TreeError};
 use oci::{Digest, Hasher};
 
 use crate::context::{Context, ContextError};
@@ -91,6 +91,8 @@ pub(crate) struct Placement {
     pub(crate) owner: Option<(u32, u32)>,
     /// `--chmod`.
     pub(crate) mode: Option<u32>,
+    /// What files of the context get in place of their times, which say when they were checked out.
+    pub(crate) epoch: Option<Timestamp>,
 }
 
 /// All that reaches the image of some selections, as one digest: names, kinds, modes, owners, links, content. No times.

@@ -37,12 +37,14 @@ pub enum Field {
     Owner,
     /// `--chmod`.
     Mode,
+    /// `SOURCE_DATE_EPOCH`, where no file may be later.
+    Epoch,
     /// How sources were named; only for saying what changed, the name of a result does not depend on it.
     Sources,
 }
 
 impl Field {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::Step,
         Self::Parent,
         Self::Command,
@@ -55,6 +57,7 @@ impl Field {
         Self::Files,
         Self::Owner,
         Self::Mode,
+        Self::Epoch,
         Self::Sources,
     ];
 
@@ -72,6 +75,7 @@ impl Field {
             Self::Files => "files",
             Self::Owner => "owner",
             Self::Mode => "mode",
+            Self::Epoch => "source date epoch",
             Self::Sources => "sources",
         }
     }

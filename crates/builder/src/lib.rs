@@ -8,6 +8,7 @@
 mod build;
 mod context;
 mod copy;
+mod epoch;
 mod executor;
 mod export;
 mod failure;
@@ -34,6 +35,7 @@ mod variables;
 pub use build::{BuildError, BuildRequest, BuildTools, Built, build, layers_of_record};
 pub use context::ContextError;
 pub use copy::CopyError;
+pub use epoch::{EpochError, TimeOptions};
 pub use executor::{ExecutorError, RunNetwork, RunRequest, StepExecutor};
 pub use key::{CacheKey, Field};
 pub use miss::CacheMiss;

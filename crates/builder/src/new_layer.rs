@@ -1,6 +1,6 @@
 //! A layer on its way into the store.
 
-use layer::LayerWriter;
+use layer::{LayerWriter, Timestamp};
 use oci::DiffId;
 use store::{LayerSink, Store};
 
@@ -14,10 +14,11 @@ pub(crate) struct NewLayer {
 }
 
 impl NewLayer {
-    pub(crate) fn begin(store: &Store) -> Result<Self, BuildError> {
+    /// No file in it will be later than `ceiling`.
+    pub(crate) fn begin(store: &Store, ceiling: Option<Timestamp>) -> Result<Self, BuildError> {
         let sink = store.layer_sink()?;
         let file = sink.file().map_err(|error| internal("open the new layer", &error))?;
-        Ok(Self { sink, writer: LayerWriter::new(file) })
+        Ok(Self { sink, writer: LayerWriter::new(file).with_ceiling(ceiling) })
     }
 
     /// Puts it into the store.

@@ -14,6 +14,7 @@ mod steps;
 use dockerfile::{Diagnostic, Dockerfile, Expander, Instruction, InstructionKind, Span, Stage, Word};
 use oci::{ImageConfig, ImageId, Platform};
 
+use crate::epoch::{self, Epoch, TimeOptions};
 use crate::variables::{Arguments, Scope};
 
 /// Something wrong, or worth knowing, at a place of the Dockerfile.
@@ -86,6 +87,8 @@ pub(crate) struct Plan {
     /// One for each stage of the file; `None` where the target does not need it.
     pub(crate) stages: Vec<Option<StagePlan>>,
     pub(crate) target: usize,
+    /// `SOURCE_DATE_EPOCH`.
+    pub(crate) epoch: Option<Epoch>,
     pub(crate) warnings: Vec<Problem>,
     /// Names of build arguments that were given in vain (D033).
     pub(crate) unused_arguments: Vec<String>,
@@ -212,6 +215,7 @@ pub(crate) struct Planner<'a> {
     pub(crate) labels: &'a [(String, String)],
     pub(crate) platform: &'a Platform,
     pub(crate) network: crate::RunNetwork,
+    pub(crate) times: TimeOptions,
     pub(crate) find_image: FindImage<'a>,
     /// The name of an image that may have been meant instead.
     pub(crate) similar_image: &'a dyn Fn(&str) -> Option<String>,
@@ -227,6 +231,7 @@ impl Planner<'_> {
         let mut problems = Vec::new();
         let mut arguments = Arguments::new(self.build_args, self.platform);
         self.global_arguments(&mut arguments, &mut problems);
+        let epoch = epoch::resolve(self.times, self.dockerfile, &mut arguments, &mut problems);
         let lookup = |name: &str| arguments.global.get(name).map(String::as_str);
         let expand_base = |index: usize| {
             let stage: &Stage = self.dockerfile.stages.get(index)?;
@@ -246,7 +251,7 @@ impl Planner<'_> {
         if !errors.is_empty() {
             return Err(errors);
         }
-        let mut plan = Plan { stages, target, warnings, unused_arguments: Vec::new() };
+        let mut plan = Plan { stages, target, epoch, warnings, unused_arguments: Vec::new() };
         if let Some(Some(stage)) = plan.stages.get_mut(target) {
             metadata::add_labels(&mut stage.config, self.labels);
         }
@@ -278,9 +283,10 @@ impl Planner<'_> {
             let stages = plan.stages.iter().flatten();
             global || stages.into_iter().any(|stage| stage.scope.args.iter().any(|(known, _)| known == name))
         };
-        // What begins with BUILDKIT_ asks the builder itself for something, in every Dockerfile.
+        // They ask the builder itself for something, in every Dockerfile.
+        let is_for_builder = |name: &str| name.starts_with("BUILDKIT_") || name == epoch::NAME;
         let is_in_vain =
-            |name: &&String| !is_declared(name) && !Arguments::is_predefined(name) && !name.starts_with("BUILDKIT_");
+            |name: &&String| !is_declared(name) && !Arguments::is_predefined(name) && !is_for_builder(name);
         arguments.given.keys().filter(is_in_vain).cloned().collect()
     }
 

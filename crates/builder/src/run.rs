@@ -19,6 +19,7 @@ pub(crate) fn run(
     stack: &Stack,
     op: &RunOp,
     planned: &PlannedStep,
+    ceiling: Option<Timestamp>,
     step: Step<'_, '_>,
 ) -> Result<DiffId, BuildError> {
     let root = root_metadata(stack)?;
@@ -47,7 +48,7 @@ pub(crate) fn run(
     if code != 0 {
         return Err(failed(op, planned, code));
     }
-    let mut new = NewLayer::begin(tools.store)?;
+    let mut new = NewLayer::begin(tools.store, ceiling)?;
     let tree = stack.tree();
     let options = DiffOptions { base: Some(&tree), root: Some(&root), ..DiffOptions::default() };
     layer::diff(upper.as_fd(), &options, &mut new.writer)

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use image::{Stack, StackError};
-use layer::LayerWriter;
+use layer::{LayerWriter, Timestamp};
 use oci::{ChainId, DiffId, History, ImageConfig};
 use serde::{Deserialize, Serialize};
 use store::{Lock, RecordKind, Store};
@@ -12,6 +12,7 @@ use store::{Lock, RecordKind, Store};
 use crate::StepOutcome;
 use crate::build::BuildError;
 use crate::copy::{self, CopyError, Placement};
+use crate::epoch::Epoch;
 use crate::failure::{copy_problem, internal};
 use crate::key::{CacheKey, Field};
 use crate::miss::CacheMiss;
@@ -60,6 +61,16 @@ struct Work {
     is_of_context: bool,
 }
 
+impl Work {
+    /// Results whose files are never later than a moment are results of their own.
+    fn at(mut self, ceiling: Option<Timestamp>) -> Self {
+        if let Some(ceiling) = ceiling {
+            self.key = self.key.with(Field::Epoch, ceiling.secs.to_string());
+        }
+        self
+    }
+}
+
 impl<'s, 'a> StageRun<'s, 'a> {
     /// Solves a stage from its base on.
     pub(crate) fn solve(solver: &'s Solver<'a>, index: usize, plan: &StagePlan) -> Result<SolvedStage, BuildError> {
@@ -86,7 +97,14 @@ impl<'s, 'a> StageRun<'s, 'a> {
         Ok(SolvedStage { config: run.config, inherited_rows })
     }
 
+    /// The latest time that a file may have.
+    fn ceiling(&self) -> Option<Timestamp> {
+        self.solver.plan.epoch?.ceiling()
+    }
+
     fn add_row(&mut self, created_by: String, created: Option<String>, empty_layer: bool) {
+        // A result may have been made by a build without the moment, if that leaves files alone.
+        let created = created.map(|created| self.solver.plan.epoch.map_or(created, Epoch::text));
         if let Some(created) = &created {
             // Rows without a layer belong to the step that follows them.
             let own = &mut self.config.history[self.inherited_rows..];
@@ -137,7 +155,7 @@ impl<'s, 'a> StageRun<'s, 'a> {
         planned: &PlannedStep,
         step: Step<'_, '_>,
     ) -> Result<(StepRecord, StepOutcome), BuildError> {
-        let work = self.work(number, planned)?;
+        let work = self.work(number, planned)?.at(self.ceiling());
         let digest = work.key.digest();
         self.solver.remember_key(&work.key);
         if let Some(record) = self.cached(digest)? {
@@ -154,7 +172,10 @@ impl<'s, 'a> StageRun<'s, 'a> {
         }
         step.runs();
         let layer = self.make(planned, &work, &stack, step)?;
-        let created = (self.solver.tools.clock)().to_string();
+        let created = match self.solver.plan.epoch {
+            Some(epoch) => epoch.text(),
+            None => (self.solver.tools.clock)().to_string(),
+        };
         let boot = self.solver.boot()?.to_owned();
         let record = StepRecord { key: work.key.to_string(), layer, created, boot };
         self.keep(digest, &record)?;
@@ -299,14 +320,14 @@ impl StageRun<'_, '_> {
         let failed = |error: CopyError| copy_problem(planned.span, &error);
         let store = self.solver.tools.store;
         match &planned.op {
-            Op::Run(op) => run::run(self.solver.tools, stack, op, planned, step),
+            Op::Run(op) => run::run(self.solver.tools, stack, op, planned, self.ceiling(), step),
             Op::Copy(op) => {
-                let mut layer = NewLayer::begin(store)?;
+                let mut layer = NewLayer::begin(store, self.ceiling())?;
                 self.write_copy(op, work, stack, &mut layer.writer).map_err(failed)?;
                 layer.finish(store)
             }
             Op::Workdir(op) => {
-                let mut layer = NewLayer::begin(store)?;
+                let mut layer = NewLayer::begin(store, self.ceiling())?;
                 self.write_folder(op, stack, &mut layer.writer).map_err(failed)?;
                 layer.finish(store)
             }
@@ -319,8 +340,13 @@ impl StageRun<'_, '_> {
             Some(owner) => Some(image::users::resolve_owner(&base, owner)?),
             None => None,
         };
-        let placement =
-            Placement { destination: op.destination.clone(), into_folder: op.into_folder, owner, mode: op.chmod };
+        let placement = Placement {
+            destination: op.destination.clone(),
+            into_folder: op.into_folder,
+            owner,
+            mode: op.chmod,
+            epoch: self.ceiling(),
+        };
         if op.unpack {
             let unpacked = unpack::unpack_archives(&work.selections, self.solver.tools.store)?;
             return copy::write(&unpacked, &placement, &base, writer);

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
 use builder::{BuildRequest, BuildTools, RunNetwork};
+
+pub use builder::TimeOptions;
 use oci::ImageId;
 
 use crate::executor::BuildExecutor;
@@ -31,6 +33,8 @@ pub struct BuildOptions {
     pub labels: Vec<(String, String)>,
     /// Run every step again.
     pub no_cache: bool,
+    /// Which times are written.
+    pub times: TimeOptions,
     /// Network of RUN.
     pub network: NetworkMode,
     /// Say why steps were not cached.
@@ -71,6 +75,7 @@ pub fn build(
         build_args: options.build_args.clone(),
         labels: options.labels.clone(),
         no_cache: options.no_cache,
+        times: options.times,
         network: match options.network {
             NetworkMode::Bridge => RunNetwork::Default,
             NetworkMode::None => RunNetwork::None,

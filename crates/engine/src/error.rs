@@ -212,6 +212,7 @@ impl Error {
                 source: Some(SourceText { name: file, text }),
                 ..Self::new(ErrorKind::InvalidInput, message)
             },
+            BuildError::Epoch(error) => Self::new(ErrorKind::InvalidInput, message).with_hint(error.hint()),
             BuildError::Target(unknown) => {
                 let hint = match (&unknown.suggestion, unknown.names.as_slice()) {
                     (Some(near), _) => format!("did you mean `--target {near}`?"),

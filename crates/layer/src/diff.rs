@@ -28,8 +28,6 @@ use self::xattrs::{Attributes, Source, XattrReader};
 /// What to leave out or change on the way.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct DiffOptions<'a> {
-    /// Later times become this one (`SOURCE_DATE_EPOCH`).
-    pub mtime_ceiling: Option<Timestamp>,
     /// Names, in normal form, that are left out with all below them: what the runtime made to mount something over.
     pub skip: Option<&'a HashSet<Vec<u8>>>,
     /// The layers below. A folder that holds nothing but skipped names, and is there unchanged but for its time, is
@@ -311,13 +309,7 @@ impl Diff<'_> {
 
     fn metadata(&self, status: &Statx, xattrs: Vec<crate::entry::Xattr>) -> Metadata {
         let mtime = Timestamp { secs: status.stx_mtime.tv_sec, nanos: status.stx_mtime.tv_nsec };
-        Metadata {
-            mode: u32::from(status.stx_mode) & 0o7777,
-            uid: status.stx_uid,
-            gid: status.stx_gid,
-            mtime: self.options.mtime_ceiling.map_or(mtime, |ceiling| mtime.min(ceiling)),
-            xattrs,
-        }
+        Metadata { mode: u32::from(status.stx_mode) & 0o7777, uid: status.stx_uid, gid: status.stx_gid, mtime, xattrs }
     }
 }
 

@@ -11,7 +11,7 @@ use std::io::{self, Read};
 
 use oci::DiffId;
 
-use crate::entry::{Entry, EntryKind, PathError, Shown, normalize, split};
+use crate::entry::{Entry, EntryKind, PathError, Shown, Timestamp, normalize, split};
 use crate::erofs::image::Image;
 use crate::erofs::inodes::{Content, Inodes};
 use crate::erofs::xattrs::is_overlay;
@@ -109,6 +109,8 @@ pub struct LayerWriter {
     buffer: Vec<u8>,
     filled: usize,
     inodes: Inodes,
+    /// No entry is later.
+    ceiling: Option<Timestamp>,
     scratch: Vec<u8>,
     is_incomplete: bool,
 }
@@ -121,9 +123,16 @@ impl LayerWriter {
             buffer: Output::buffer(),
             filled: 0,
             inodes: Inodes::new(),
+            ceiling: None,
             scratch: Vec::new(),
             is_incomplete: false,
         }
+    }
+
+    /// Later times become this one (`SOURCE_DATE_EPOCH`).
+    #[must_use]
+    pub fn with_ceiling(self, ceiling: Option<Timestamp>) -> Self {
+        Self { ceiling, ..self }
     }
 
     /// Adds an entry; `data` is read to its end for regular files and ignored for all others. Times are cut to whole
@@ -190,7 +199,7 @@ impl LayerWriter {
     ) -> Result<(), WriteError> {
         check_path(entry)?;
         let was_incomplete = std::mem::replace(&mut self.is_incomplete, true);
-        let stored = stored_form(entry);
+        let stored = stored_form(entry, self.ceiling);
         let mut header = std::mem::take(&mut self.scratch);
         header.clear();
         encode::header(&stored, &mut header);
@@ -309,8 +318,11 @@ fn check_path(entry: &Entry) -> Result<(), WriteError> {
 }
 
 /// The entry as a reader of the tar will see it.
-fn stored_form(entry: &Entry) -> Entry {
+fn stored_form(entry: &Entry, ceiling: Option<Timestamp>) -> Entry {
     let mut stored = entry.clone();
+    if let Some(ceiling) = ceiling {
+        stored.metadata.mtime = stored.metadata.mtime.min(ceiling);
+    }
     stored.metadata.mtime.nanos = 0;
     stored.metadata.xattrs.retain(|xattr| !is_overlay(&xattr.name));
     stored.metadata.xattrs.sort_unstable();

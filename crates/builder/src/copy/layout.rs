@@ -41,7 +41,7 @@ impl<'copy> Layout<'copy> {
     /// All files at their places, each path once, in the order of a layer.
     pub(super) fn place_all(mut self, selections: &'copy [Arc<Selection>]) -> Result<Vec<Placed<'copy>>, CopyError> {
         let destination = resolve(self.base, &self.placement.destination)?;
-        self.time = match newest(selections) {
+        self.time = match self.placement.epoch.or_else(|| newest(selections)) {
             Some(time) => time,
             None => time_above(self.base, &destination.path)?,
         };
@@ -97,6 +97,9 @@ impl<'copy> Layout<'copy> {
         entry: &'copy SourceEntry,
     ) -> Result<(), CopyError> {
         let mut metadata = entry.metadata.clone();
+        if let Some(epoch) = self.placement.epoch.filter(|_| selection.context.is_some()) {
+            metadata.mtime = epoch;
+        }
         if let Some((uid, gid)) = self.placement.owner {
             (metadata.uid, metadata.gid) = (uid, gid);
         }
@@ -159,7 +162,7 @@ pub(crate) fn make_folder(
         return if node.is_directory() { Ok(()) } else { Err(CopyError::NotFolder { path: lossy(&resolved.path) }) };
     }
     let time = time_above(base, &resolved.path)?;
-    let placement = Placement { destination: resolved.path, into_folder: true, owner, mode: None };
+    let placement = Placement { destination: resolved.path, into_folder: true, owner, mode: None, epoch: None };
     let mut layout = Layout { time, ..Layout::new(base, &placement) };
     layout.folders(&placement.destination)?;
     for Placed { path, kind, metadata, .. } in layout.placed {

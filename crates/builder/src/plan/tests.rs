@@ -19,6 +19,7 @@ fn plan(text: &str, target: Option<&str>) -> Result<Plan, Vec<Problem>> {
         Ok(Some(BaseImage { id: ImageId(digest), config, manifest: digest }))
     };
     let planner = Planner {
+        times: crate::TimeOptions::default(),
         dockerfile: &parsed.dockerfile,
         build_args: &[],
         labels: &[],

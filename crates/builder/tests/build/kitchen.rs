@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
-use builder::{BuildError, BuildRequest, BuildTools, Event, Problem, RunNetwork, StepId, StepOutcome};
+use builder::{BuildError, BuildRequest, BuildTools, Event, Problem, RunNetwork, StepId, StepOutcome, TimeOptions};
 use image::Stack;
 use layer::{Entry, EntryKind, LayerWriter, Metadata, Node, Timestamp, Tree, Xattr};
 use oci::{DiffId, History, ImageConfig, ImageId, Platform};
@@ -189,6 +189,7 @@ impl Kitchen {
             build_args: Vec::new(),
             labels: Vec::new(),
             no_cache: false,
+            times: TimeOptions::default(),
             network: RunNetwork::Default,
             explain: true,
         }

@@ -11,6 +11,7 @@ mod instructions;
 mod kitchen;
 mod processes;
 mod recorder;
+mod reproducible;
 mod stages;
 mod stale;
 mod truth;

@@ -9,7 +9,7 @@ use std::fs;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Condvar, Mutex};
 use std::time::{Duration, Instant};
 
@@ -18,15 +18,33 @@ use builder::{ExecutorError, RunNetwork, RunRequest, StepExecutor, Stream};
 /// Longer than any machine needs; a test that waits for what never comes fails instead of hanging.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Recorder {
     calls: Mutex<Vec<String>>,
     /// How many commands wait at `meet`, how many have met, and whether `hold` may go on.
     gate: Mutex<(usize, usize, bool)>,
     moved: Condvar,
+    /// The time that files get, in place of the clock.
+    file_time: AtomicI64,
+}
+
+impl Default for Recorder {
+    fn default() -> Self {
+        Self {
+            calls: Mutex::default(),
+            gate: Mutex::default(),
+            moved: Condvar::new(),
+            file_time: AtomicI64::new(1_767_225_600),
+        }
+    }
 }
 
 impl Recorder {
+    /// What commands write from now on is of this time.
+    pub(crate) fn set_file_time(&self, seconds: i64) {
+        self.file_time.store(seconds, Ordering::Relaxed);
+    }
+
     /// All commands so far, one a line, with what differs from the usual surroundings.
     pub(crate) fn calls(&self) -> String {
         self.calls.lock().unwrap().join("\n")
@@ -118,7 +136,8 @@ impl StepExecutor for Recorder {
                 return Ok(code);
             }
         }
-        set_times(Path::new(&format!("/proc/self/fd/{}/.", request.upper.as_raw_fd())))?;
+        let upper = format!("/proc/self/fd/{}/.", request.upper.as_raw_fd());
+        set_times(Path::new(&upper), self.file_time.load(Ordering::Relaxed))?;
         Ok(0)
     }
 }
@@ -145,20 +164,20 @@ fn describe(request: &RunRequest<'_>) -> String {
 
 /// Gives all that was written the same time, so that a command that runs twice writes the same layer twice,
 /// whatever second it is.
-fn set_times(path: &Path) -> std::io::Result<()> {
+fn set_times(path: &Path, seconds: i64) -> std::io::Result<()> {
     for entry in fs::read_dir(path)? {
         let entry = entry?;
         if entry.file_type()?.is_dir() {
-            set_times(&entry.path())?;
+            set_times(&entry.path(), seconds)?;
         } else {
-            set_time(&entry.path())?;
+            set_time(&entry.path(), seconds)?;
         }
     }
-    set_time(path)
+    set_time(path, seconds)
 }
 
-fn set_time(path: &Path) -> std::io::Result<()> {
-    let time = rustix::fs::Timespec { tv_sec: 1_767_225_600, tv_nsec: 0 };
+fn set_time(path: &Path, seconds: i64) -> std::io::Result<()> {
+    let time = rustix::fs::Timespec { tv_sec: seconds, tv_nsec: 0 };
     let times = rustix::fs::Timestamps { last_access: time, last_modification: time };
     Ok(rustix::fs::utimensat(rustix::fs::CWD, path, &times, rustix::fs::AtFlags::SYMLINK_NOFOLLOW)?)
 }

@@ -11,7 +11,6 @@ use rustix::fs::Mode;
 use tempfile::TempDir;
 
 use super::{DiffError, DiffOptions, DiffStatistics, diff};
-use crate::entry::Timestamp;
 use crate::index::Index;
 use crate::tree::{Layer, Tree};
 use crate::writer::LayerWriter;
@@ -81,20 +80,6 @@ fn folders_copied_up_for_mounts_alone_stay_out() {
     fs::set_permissions(upper.path().join("a"), fs::Permissions::from_mode(0o700)).unwrap();
     let (_, tree) = diffed(&upper, &options).unwrap();
     assert_eq!(paths(&tree), ["/a", "/a-z", "/a-z/f", "/b", "/b/f"], "what has another mode is a change");
-}
-
-#[test]
-fn later_times_become_the_ceiling() {
-    let upper = upper();
-    let old = std::time::UNIX_EPOCH + std::time::Duration::from_secs(5);
-    File::open(upper.path().join("a/f")).unwrap().set_modified(old).unwrap();
-    let ceiling = Timestamp { secs: 1000, nanos: 0 };
-    let (_, tree) = diffed(&upper, &DiffOptions { mtime_ceiling: Some(ceiling), ..DiffOptions::default() }).unwrap();
-    let mtime = |path: &str| {
-        let node = tree.lookup(path.as_bytes()).unwrap().unwrap();
-        tree.entry(&node, b"").unwrap().metadata.mtime.secs
-    };
-    assert_eq!((mtime("a/f"), mtime("a"), mtime("b/f")), (5, 1000, 1000));
 }
 
 #[test]

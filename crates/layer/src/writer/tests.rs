@@ -38,6 +38,31 @@ fn header_of(entry: Entry) -> Vec<u8> {
     bytes
 }
 
+/// In the tar and in the index, of every kind; what is earlier stays.
+#[test]
+fn b094_later_times_become_the_ceiling() {
+    let kinds = [
+        EntryKind::Directory,
+        EntryKind::File { size: 0 },
+        EntryKind::Symlink { target: b"x".to_vec() },
+        EntryKind::Fifo,
+    ];
+    let written = |secs: i64, nanos: u32, ceiling: Option<i64>| {
+        let ceiling = ceiling.map(|secs| Timestamp { secs, nanos: 0 });
+        let mut writer = LayerWriter::new(tempfile::tempfile().unwrap()).with_ceiling(ceiling);
+        for (number, kind) in kinds.iter().enumerate() {
+            let mut entry = entry(&number.to_string(), kind.clone());
+            entry.metadata.mtime = Timestamp { secs, nanos };
+            writer.append(&entry, &mut std::io::empty()).unwrap();
+        }
+        writer.finish().unwrap()
+    };
+    assert_eq!(written(1001, 0, Some(1000)), written(1000, 0, None));
+    assert_eq!(written(1000, 999, Some(1000)), written(1000, 0, None));
+    assert_eq!(written(-5, 0, Some(0)), written(-5, 0, None));
+    assert_ne!(written(1001, 0, Some(1000)).index, written(1001, 0, None).index);
+}
+
 #[test]
 fn a_simple_file_takes_one_header() {
     let mut hello = file("usr/hello", 5);

@@ -13,8 +13,7 @@ use rustix::fs::{CWD, FileType, Mode, XattrFlags, makedev};
 use crate::stack::{Stack, both, entry, file, folder, hard_link, symlink, with};
 use crate::view::path_of;
 
-const PLAIN: DiffOptions<'_> =
-    DiffOptions { mtime_ceiling: None, skip: None, base: None, root: None, user_xattrs: false };
+const PLAIN: DiffOptions<'_> = DiffOptions { skip: None, base: None, root: None, user_xattrs: false };
 
 fn base(stack: &mut Stack) {
     stack.push(&[
@@ -183,9 +182,8 @@ fn times_are_clamped_requires_root() {
                 fs::write(at("a/edit"), "after").unwrap();
                 fs::remove_file(at("b/one")).unwrap();
                 let tar = tempfile::tempfile().unwrap();
-                let mut writer = LayerWriter::new(tar);
-                let options = DiffOptions { mtime_ceiling: Some(ceiling), ..PLAIN };
-                diff(writable.upper.as_fd(), &options, &mut writer).unwrap();
+                let mut writer = LayerWriter::new(tar).with_ceiling(Some(ceiling));
+                diff(writable.upper.as_fd(), &PLAIN, &mut writer).unwrap();
                 writer.finish().unwrap()
             })
             .collect();

@@ -35,6 +35,9 @@ pub(crate) struct BuildArgs {
     /// Print nothing but the image's ID
     #[arg(short, long)]
     pub(crate) quiet: bool,
+    /// Set all times of the result to `SOURCE_DATE_EPOCH`, or to 1970 without it
+    #[arg(long)]
+    pub(crate) reproducible: bool,
     /// Run containers with this program (`crun`, `runc`, a path)
     #[arg(long, value_name = "PROGRAM", hide = true)]
     pub(crate) runtime: Option<String>,

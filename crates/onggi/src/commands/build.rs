@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use clap::ValueEnum;
-use engine::{BuildOptions, DockerfileSource, NetworkMode, Runtime};
+use engine::{BuildOptions, DockerfileSource, NetworkMode, Runtime, TimeOptions};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::cli::build::{BuildArgs, BuildNetwork, Progress};
@@ -18,6 +18,9 @@ use crate::session::{Session, variable};
 
 /// What the views show as the builder's name: this program, and its only way of building.
 const BUILDER: &str = "onggi:default";
+
+/// The variable that stands for the clock (reproducible-builds.org).
+const SOURCE_DATE_EPOCH: &str = "SOURCE_DATE_EPOCH";
 
 /// Word for "from standard input".
 const STDIN: &str = "-";
@@ -68,6 +71,11 @@ fn options(
     let (context, dockerfile) = source(args, stdin)?;
     let build_args = args.build_args.iter().map(|text| env_list::variable(text, lookup));
     let build_args = build_args.collect::<Result<Vec<_>, _>>().map_err(|error| wrong("--build-arg", &error))?;
+    let mut build_args: Vec<_> = build_args.into_iter().flatten().collect();
+    // Handed on from the environment by itself, as buildx does (B093).
+    if !build_args.iter().any(|(name, _)| name == SOURCE_DATE_EPOCH) {
+        build_args.extend(lookup(SOURCE_DATE_EPOCH).map(|value| (SOURCE_DATE_EPOCH.to_owned(), value)));
+    }
     let labels = args.labels.iter().map(|text| env_list::variable(text, &|_| Some(String::new())));
     let labels = labels.collect::<Result<Vec<_>, _>>().map_err(|error| wrong("--label", &error))?;
     Ok(BuildOptions {
@@ -75,9 +83,10 @@ fn options(
         context,
         tags: args.tags.clone(),
         target: args.target.clone(),
-        build_args: build_args.into_iter().flatten().collect(),
+        build_args,
         labels: labels.into_iter().flatten().collect(),
         no_cache: args.no_cache,
+        times: TimeOptions { is_reproducible: args.reproducible, ..TimeOptions::default() },
         network: match args.network {
             BuildNetwork::Default => NetworkMode::Bridge,
             BuildNetwork::None => NetworkMode::None,

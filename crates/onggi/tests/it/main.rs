@@ -25,6 +25,7 @@ mod layers;
 mod names;
 mod noop;
 mod progress;
+mod reproducible;
 mod run;
 mod run_crash;
 mod run_hostile;
