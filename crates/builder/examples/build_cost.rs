@@ -63,7 +63,8 @@ fn build(store: &Store, folder: &Path, no_cache: bool) -> Result<(), Box<dyn std
     let request = BuildRequest {
         dockerfile_name: "Dockerfile".to_owned(),
         dockerfile: dockerfile.as_bytes().to_vec(),
-        context: Some(context),
+        context: Some(context.into()),
+        ignore_file: None,
         tags: vec!["cost".parse()?],
         target: None,
         build_args: Vec::new(),
@@ -77,7 +78,7 @@ fn build(store: &Store, folder: &Path, no_cache: bool) -> Result<(), Box<dyn std
     let tools = BuildTools {
         store,
         executor: &Nothing,
-        progress: &|_| {},
+        progress: &builder::Reporter::new(&|_| {}),
         clock: &jiff::Timestamp::now,
         cancelled: &cancelled,
     };

@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
 use dockerfile::{Dockerfile, IgnoreFile};
@@ -10,13 +9,15 @@ use oci::{ImageId, Platform, Reference};
 use store::{Store, StoreError};
 
 use crate::context::ContextError;
+use crate::context_files::BuildContext;
 use crate::epoch::{self, EpochError, TimeOptions};
 use crate::export;
+use crate::ignore_file;
 use crate::plan::{BaseImage, FindImage, Plan, Planner, Problem};
 use crate::report::Reporter;
 use crate::solve::{Holding, Solver};
 use crate::sources::Sources;
-use crate::{Event, RunNetwork, StepExecutor, StepOutcome};
+use crate::{RunNetwork, StepExecutor, StepOutcome};
 
 /// What to build.
 #[derive(Debug, Clone)]
@@ -25,8 +26,10 @@ pub struct BuildRequest {
     pub dockerfile_name: String,
     /// Its bytes.
     pub dockerfile: Vec<u8>,
-    /// The context's folder; `None` for a build without one.
-    pub context: Option<PathBuf>,
+    /// The context; `None` for a build without one.
+    pub context: Option<BuildContext>,
+    /// `<Dockerfile>.dockerignore` where it is there; it counts instead of the context's own file (D162).
+    pub ignore_file: Option<Document>,
     /// Names for the result.
     pub tags: Vec<Reference>,
     /// `--target`.
@@ -45,6 +48,15 @@ pub struct BuildRequest {
     pub explain: bool,
 }
 
+/// A file with a text, and how it is called in messages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Document {
+    /// Its name.
+    pub name: String,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+}
+
 /// What a build stands on.
 pub struct BuildTools<'a> {
     /// Images, layers and results.
@@ -52,11 +64,17 @@ pub struct BuildTools<'a> {
     /// Runs RUN.
     pub executor: &'a dyn StepExecutor,
     /// Takes the events.
-    pub progress: &'a (dyn Fn(Event) + Sync),
+    pub progress: &'a Reporter<'a>,
     /// The time, for what is new.
     pub clock: &'a (dyn Fn() -> jiff::Timestamp + Sync),
     /// Set from outside to end the build; set by the build itself when a stage fails, to end the others.
     pub cancelled: &'a AtomicBool,
+}
+
+impl BuildTools<'_> {
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.cancelled.load(std::sync::atomic::Ordering::Relaxed)
+    }
 }
 
 impl std::fmt::Debug for BuildTools<'_> {
@@ -96,6 +114,16 @@ pub enum BuildError {
         text: Vec<u8>,
         /// All of them.
         problems: Vec<Problem>,
+    },
+    /// A context or Dockerfile that is no file of this machine could not be had.
+    #[error("{message}")]
+    Source {
+        /// What failed.
+        message: String,
+        /// Why, outermost first.
+        causes: Vec<String>,
+        /// What to do; it works when typed.
+        hint: Option<String>,
     },
     /// The context cannot be used.
     #[error(transparent)]
@@ -139,15 +167,15 @@ pub struct Built {
 /// See [`BuildError`]. Results of finished steps are kept for the next build.
 pub fn build(request: &BuildRequest, tools: &BuildTools<'_>) -> Result<Built, BuildError> {
     epoch::check(&request.build_args)?;
-    let reporter = Reporter::new(tools.progress);
-    let dockerfile = read_dockerfile(request, &reporter)?;
-    let ignore = read_ignore_file(request, &reporter)?;
+    let reporter = tools.progress;
+    let dockerfile = read_dockerfile(request, reporter)?;
+    let ignore = read_ignore_file(request, reporter)?;
     let target = dockerfile.target(request.target.as_deref()).map_err(BuildError::Target)?;
-    let plan = plan(request, tools, &reporter, &dockerfile, target)?;
-    let sources = Sources::load(&plan, request.context.as_deref(), ignore, tools.store, &reporter)?;
+    let plan = plan(request, tools, reporter, &dockerfile, target)?;
+    let sources = Sources::load(&plan, request.context.as_ref(), ignore, tools.store, reporter)?;
     let run = |holding| {
-        let solved = Solver::new(request, tools, &reporter, &plan, &sources).solve(holding);
-        solved.and_then(|stage| export::export(&stage, request, plan.epoch, tools, &reporter))
+        let solved = Solver::new(request, tools, reporter, &plan, &sources).solve(holding);
+        solved.and_then(|stage| export::export(&stage, request, plan.epoch, tools, reporter))
     };
     let exported = match run(Holding::WhenNeeded) {
         // Another process removed what was found here; what is held from now on stays.
@@ -174,31 +202,20 @@ fn read_dockerfile(request: &BuildRequest, reporter: &Reporter<'_>) -> Result<Do
     Ok(parsed.dockerfile)
 }
 
-/// `<Dockerfile>.dockerignore` beside the Dockerfile comes with a later version; the context's own file counts.
-fn read_ignore_file(request: &BuildRequest, reporter: &Reporter<'_>) -> Result<IgnoreFile, BuildError> {
-    const NAME: &str = ".dockerignore";
+/// `<Dockerfile>.dockerignore` beside the Dockerfile if there is one, else the context's own file.
+fn read_ignore_file(request: &BuildRequest, reporter: &Reporter<'_>) -> Result<(String, IgnoreFile), BuildError> {
     let step = reporter.start("[internal] load .dockerignore");
-    let failed = |error: BuildError| {
-        step.finish(StepOutcome::Failed(error.to_string()));
-        error
+    let read = match (&request.ignore_file, &request.context) {
+        (Some(own), _) => Ok(own.clone()),
+        (None, Some(context)) => ignore_file::read(context),
+        (None, None) => Ok(Document { name: ignore_file::NAME.to_owned(), bytes: Vec::new() }),
     };
-    let content = match request.context.as_ref().map(|context| std::fs::read(context.join(NAME))) {
-        None => Vec::new(),
-        Some(Ok(content)) => content,
-        Some(Err(error))
-            if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) =>
-        {
-            Vec::new()
-        }
-        Some(Err(source)) => return Err(failed(ContextError::Read { path: NAME.to_owned(), source }.into())),
-    };
-    step.status(format!("transferring context: {}", bytes(content.len() as u64)));
-    let ignore = IgnoreFile::parse(&content).map_err(|problems| {
-        let problems = problems.into_iter().map(Problem::from).collect();
-        failed(BuildError::IgnoreFile { file: NAME.to_owned(), text: content.clone(), problems })
-    })?;
-    step.finish(StepOutcome::Done);
-    Ok(ignore)
+    let parsed = read.map_err(BuildError::from).and_then(|document| {
+        step.status(format!("transferring context: {}", bytes(document.bytes.len() as u64)));
+        Ok((document.name.clone(), ignore_file::parse(document)?))
+    });
+    step.finish(parsed.as_ref().map_or_else(|error| StepOutcome::Failed(error.to_string()), |_| StepOutcome::Done));
+    parsed
 }
 
 fn plan(

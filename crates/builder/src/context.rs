@@ -156,22 +156,12 @@ impl Context {
         let root = found.path;
         let mut entries = vec![entry(Vec::new(), &found.stat, None)];
         if is_folder {
-            Walk::below(self, &root, self.matched(&root), &mut entries)?;
+            Walk::below(self, &root, matched(&self.ignore, &root), &mut entries)?;
             if verdict == Verdict::Ignored && entries.len() == 1 {
                 return Err(ContextError::Ignored { path: lossy(path) });
             }
         }
         Ok(Selection { context: Some(Arc::clone(self)), name, root, is_unpacked: false, entries })
-    }
-
-    /// What the ignore rules know of a folder and those above it.
-    fn matched(&self, path: &[u8]) -> dockerfile::Folder {
-        let mut matched = self.ignore.root();
-        let slashes = path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(place, _)| place);
-        for end in slashes.chain((!path.is_empty()).then_some(path.len())) {
-            matched = self.ignore.enter(&matched, &path[..end]);
-        }
-        matched
     }
 
     /// Follows symbolic links by hand, so that the path without them is known: ignore rules speak of that one.
@@ -240,17 +230,6 @@ impl Context {
         if known == stamp_of(&after) { Ok(()) } else { Err(ContextError::Changed { path: lossy(path) }) }
     }
 
-    /// A name in the same folder that differs from a missing one in few letters, or only in case.
-    pub(crate) fn similar(&self, path: &[u8]) -> Option<String> {
-        let split = path.iter().rposition(|byte| *byte == b'/');
-        let (folder, name) = split.map_or((&b""[..], path), |slash| (&path[..slash], &path[slash + 1..]));
-        let name = std::str::from_utf8(name).ok()?;
-        let names = self.names_in(folder).ok()?;
-        let names: Vec<&str> = names.iter().filter_map(|(name, _)| std::str::from_utf8(name).ok()).collect();
-        let nearest = dockerfile::nearest(name, names)?;
-        Some(lossy(&join(folder, nearest.as_bytes())))
-    }
-
     /// Which files differ from what the index says, for `--explain`: at most `limit` paths, and how many there are.
     pub(crate) fn changed_files<'s>(
         &self,
@@ -284,6 +263,16 @@ impl Context {
 struct Found {
     path: Vec<u8>,
     stat: Stat,
+}
+
+/// What ignore rules know of a folder and those above it.
+pub(crate) fn matched(ignore: &IgnoreFile, path: &[u8]) -> dockerfile::Folder {
+    let mut matched = ignore.root();
+    let slashes = path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(place, _)| place);
+    for end in slashes.chain((!path.is_empty()).then_some(path.len())) {
+        matched = ignore.enter(&matched, &path[..end]);
+    }
+    matched
 }
 
 fn read_error(path: &[u8], source: std::io::Error) -> ContextError {

@@ -144,7 +144,10 @@ pub(crate) fn files_digest(selections: &[Arc<Selection>]) -> Digest {
             }
             if let Some(identity) = entry.identity {
                 let first = *names.entry(identity).or_insert(place);
-                number(&mut text, first as u64);
+                // Further names of the file elsewhere do not reach the image.
+                if first != place {
+                    number(&mut text, first as u64);
+                }
             }
             hasher.update(&text);
         }

@@ -1,20 +1,23 @@
 //! Dockerfile instructions become a graph of steps, solved with the cache.
 //!
 //! Reading order: `build` is one build from top to bottom; `plan` turns instructions into steps with every value
-//! final; `sources` finds the files of the context; `solve` runs the stages, `stage_run` the steps of one, each from the
+//! final; `open` and `sources` find the files of the context; `solve` runs the stages, `stage_run` the steps of one, each from the
 //! cache or made (`copy`, `run`); `key` says what identifies a result, `miss` why there is none; `export` publishes the
 //! image. This crate starts no process (it takes a [`StepExecutor`]) and speaks no HTTP.
 
 mod build;
 mod context;
+mod context_files;
 mod copy;
 mod epoch;
 mod executor;
 mod export;
 mod failure;
+mod ignore_file;
 mod key;
 mod miss;
 mod new_layer;
+mod open;
 mod order;
 mod path;
 mod pattern;
@@ -28,16 +31,21 @@ mod sources;
 mod stage_run;
 mod stat_index;
 mod step_key;
+mod tree_context;
 mod tree_source;
 mod unpack;
 mod variables;
 
-pub use build::{BuildError, BuildRequest, BuildTools, Built, build, layers_of_record};
+pub use build::{BuildError, BuildRequest, BuildTools, Built, Document, build, layers_of_record};
 pub use context::ContextError;
+pub use context_files::BuildContext;
 pub use copy::CopyError;
 pub use epoch::{EpochError, TimeOptions};
 pub use executor::{ExecutorError, RunNetwork, RunRequest, StepExecutor};
 pub use key::{CacheKey, Field};
 pub use miss::CacheMiss;
+pub use open::{OpenedStream, open_stdin};
 pub use plan::{BaseImage, FindImage, Problem};
 pub use progress::{Event, InstructionEvent, KeptOutput, StepId, StepOutcome, Stream};
+pub use report::Reporter;
+pub use tree_context::ContextTree;

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use crate::solve::lock;
 use crate::{Event, StepId, StepOutcome, Stream};
 
-/// Where a build's events go.
-pub(crate) struct Reporter<'a> {
+/// Where a build's events go, with the numbers of its steps: one for the opening of the context and the build itself.
+pub struct Reporter<'a> {
     sink: &'a (dyn Fn(Event) + Sync),
     began: Instant,
     next: AtomicU32,
@@ -18,7 +18,8 @@ pub(crate) struct Reporter<'a> {
 }
 
 impl<'a> Reporter<'a> {
-    pub(crate) fn new(sink: &'a (dyn Fn(Event) + Sync)) -> Self {
+    /// Begins to count steps and time.
+    pub fn new(sink: &'a (dyn Fn(Event) + Sync)) -> Self {
         Self { sink, began: Instant::now(), next: AtomicU32::new(1), written: Mutex::default() }
     }
 
@@ -42,6 +43,12 @@ impl<'a> Reporter<'a> {
 
     pub(crate) fn warning(&self, message: String, line: Option<u32>) {
         (self.sink)(Event::Warning { message, line });
+    }
+}
+
+impl std::fmt::Debug for Reporter<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reporter").field("next", &self.next).finish_non_exhaustive()
     }
 }
 

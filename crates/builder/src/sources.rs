@@ -1,7 +1,6 @@
 //! The files that the plan takes from the context, found and hashed before anything runs.
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::Arc;
 
 use dockerfile::IgnoreFile;
@@ -10,7 +9,8 @@ use store::Store;
 
 use crate::StepOutcome;
 use crate::build::{BuildError, bytes};
-use crate::context::{Context, ContextError};
+use crate::context::ContextError;
+use crate::context_files::{BuildContext, ContextFiles};
 use crate::copy::{self, CopyError};
 use crate::path::inside;
 use crate::pattern;
@@ -29,7 +29,7 @@ pub(crate) struct Prepared {
 /// The context, and what each step takes of it.
 #[derive(Debug)]
 pub(crate) struct Sources {
-    context: Option<Arc<Context>>,
+    context: Option<ContextFiles>,
     /// By stage and step.
     prepared: HashMap<(usize, usize), Prepared>,
 }
@@ -38,8 +38,8 @@ impl Sources {
     /// Finds and hashes everything; all mistakes in one go.
     pub(crate) fn load(
         plan: &Plan,
-        folder: Option<&Path>,
-        ignore: IgnoreFile,
+        context: Option<&BuildContext>,
+        (ignore_name, ignore): (String, IgnoreFile),
         store: &Store,
         reporter: &Reporter<'_>,
     ) -> Result<Self, BuildError> {
@@ -48,17 +48,17 @@ impl Sources {
         if wanted.is_empty() {
             return Ok(sources);
         }
-        let Some(folder) = folder else { return Err(BuildError::Dockerfile(without_context(&wanted))) };
+        let Some(context) = context else { return Err(BuildError::Dockerfile(without_context(&wanted))) };
         let step = reporter.start("[internal] load build context");
-        let context = match Context::open(store, folder, ignore) {
-            Ok(context) => Arc::new(context),
+        let context = match ContextFiles::open(store, context, ignore) {
+            Ok(context) => context,
             Err(error) => {
                 step.finish(StepOutcome::Failed(error.to_string()));
                 return Err(error.into());
             }
         };
         let mut problems = Vec::new();
-        let mut found = Found { context: &context, by_path: HashMap::new() };
+        let mut found = Found { context: &context, ignore_name: &ignore_name, by_path: HashMap::new() };
         for (place, op) in wanted {
             match found.prepare(op) {
                 Ok(prepared) => {
@@ -78,8 +78,8 @@ impl Sources {
         Err(BuildError::Dockerfile(problems))
     }
 
-    pub(crate) fn context(&self) -> Option<&Context> {
-        self.context.as_deref()
+    pub(crate) fn context(&self) -> Option<&ContextFiles> {
+        self.context.as_ref()
     }
 
     /// What a step takes of the context.
@@ -115,7 +115,8 @@ fn without_context(wanted: &[(Place, &CopyOp)]) -> Vec<Problem> {
 
 /// What was found so far: several steps may copy the same folder, which is looked at once.
 struct Found<'c> {
-    context: &'c Arc<Context>,
+    context: &'c ContextFiles,
+    ignore_name: &'c str,
     by_path: HashMap<Vec<u8>, Arc<Selection>>,
 }
 
@@ -126,7 +127,7 @@ impl Found<'_> {
         for source in &op.sources {
             match self.select_all(&source.word) {
                 Ok(found) => selections.extend(found),
-                Err(error) => problems.push(problem(self.context, source, &error)),
+                Err(error) => problems.push(self.problem(source, &error)),
             }
         }
         if !problems.is_empty() {
@@ -135,7 +136,7 @@ impl Found<'_> {
         if selections.is_empty() {
             let patterns: Vec<&str> = op.sources.iter().map(|source| source.word.as_str()).collect();
             let error = CopyError::NoMatch { patterns: patterns.join(" ") };
-            return Err(op.sources.first().map(|source| problem(self.context, source, &error)).into_iter().collect());
+            return Err(op.sources.first().map(|source| self.problem(source, &error)).into_iter().collect());
         }
         let digest = copy::files_digest(&selections);
         Ok(Prepared { selections, digest })
@@ -146,34 +147,56 @@ impl Found<'_> {
         if !pattern::has_wildcard(word) {
             return Ok(vec![self.select(inside("/", word))?]);
         }
-        let names_in = |folder: &[u8]| self.context.names_in(folder).map_err(CopyError::from);
+        let names_in = |folder: &[u8]| self.context.names_in(folder);
         let paths = pattern::expand(word, &names_in)?;
         let mut selections = Vec::new();
         for path in paths {
             match self.select(path) {
                 Ok(selection) => selections.push(selection),
                 // What the pattern promises need not be there.
-                Err(ContextError::NotFound { .. } | ContextError::Ignored { .. }) => {}
-                Err(error) => return Err(error.into()),
+                Err(CopyError::Context(ContextError::NotFound { .. } | ContextError::Ignored { .. })) => {}
+                Err(error) => return Err(error),
             }
         }
         Ok(selections)
     }
 
-    fn select(&mut self, path: Vec<u8>) -> Result<Arc<Selection>, ContextError> {
+    fn select(&mut self, path: Vec<u8>) -> Result<Arc<Selection>, CopyError> {
         if let Some(selection) = self.by_path.get(&path) {
             return Ok(Arc::clone(selection));
         }
-        let mut selection = self.context.select(&path)?;
-        self.context.digest(&mut selection)?;
-        let selection = Arc::new(selection);
+        let selection = Arc::new(self.context.select(&path)?);
         self.by_path.insert(path, Arc::clone(&selection));
         Ok(selection)
+    }
+
+    fn problem(&self, source: &CopySource, error: &CopyError) -> Problem {
+        let ignore = self.ignore_name;
+        let problem = Problem::error(source.span, error.to_string());
+        match error {
+        CopyError::Context(ContextError::Ignored { .. }) => problem.with_label(format!("left out by {ignore}")).with_help(
+            format!("add the line `!{}` to {ignore}, or copy something else", source.word.trim_matches('/')),
+        ),
+        CopyError::Context(ContextError::NotFound { .. }) => not_found(self.context, source, problem),
+        CopyError::Context(ContextError::TooManyLinks { .. }) => {
+            problem.with_help("copy what the link should lead to; links are followed within the context only")
+        }
+        CopyError::Pattern { .. } => problem.with_label("`[` begins a set of characters").with_help(
+            "write `[[]` for the character itself; a list of words takes double quotes and commas: `[\"a\", \"b\"]`",
+        ),
+        CopyError::Context(ContextError::Changed { .. }) => problem.with_help(format!(
+            "build again; if something keeps writing to the file, leave it out with a line in {ignore}",
+        )),
+        CopyError::NoMatch { .. } => {
+            problem.with_help(format!("check the pattern, and that {ignore} does not leave the files out"))
+        }
+        _ => problem,
+    }
     }
 }
 
 /// Says where was looked, as far as that is not where the path seems to lead.
-fn not_found(context: &Context, source: &CopySource, problem: Problem) -> Problem {
+fn not_found(context: &ContextFiles, source: &CopySource, problem: Problem) -> Problem {
     let path = inside("/", &source.word);
     let place = String::from_utf8_lossy(&path).into_owned();
     if source.word.split('/').any(|part| part == "..") {
@@ -188,28 +211,5 @@ fn not_found(context: &Context, source: &CopySource, problem: Problem) -> Proble
             problem.with_help(format!("paths begin at the context's folder: put it there as `{place}`"))
         }
         None => problem.with_help(format!("create `{place}`, or give another context")),
-    }
-}
-
-fn problem(context: &Context, source: &CopySource, error: &CopyError) -> Problem {
-    let problem = Problem::error(source.span, error.to_string());
-    match error {
-        CopyError::Context(ContextError::Ignored { .. }) => problem.with_label("left out by .dockerignore").with_help(
-            format!("add the line `!{}` to .dockerignore, or copy something else", source.word.trim_matches('/')),
-        ),
-        CopyError::Context(ContextError::NotFound { .. }) => not_found(context, source, problem),
-        CopyError::Context(ContextError::TooManyLinks { .. }) => {
-            problem.with_help("copy what the link should lead to; links are followed within the context only")
-        }
-        CopyError::Pattern { .. } => problem.with_label("`[` begins a set of characters").with_help(
-            "write `[[]` for the character itself; a list of words takes double quotes and commas: `[\"a\", \"b\"]`",
-        ),
-        CopyError::Context(ContextError::Changed { .. }) => problem.with_help(
-            "build again; if something keeps writing to the file, leave it out with a line in .dockerignore",
-        ),
-        CopyError::NoMatch { .. } => {
-            problem.with_help("check the pattern, and that .dockerignore does not leave the files out")
-        }
-        _ => problem,
     }
 }

@@ -58,7 +58,6 @@ pub(crate) struct StageRun<'s, 'a> {
 struct Work {
     key: CacheKey,
     selections: Vec<Arc<Selection>>,
-    is_of_context: bool,
 }
 
 impl Work {
@@ -245,7 +244,7 @@ impl<'s, 'a> StageRun<'s, 'a> {
 
     fn explain(&self, work: &Work) -> CacheMiss {
         let reason = self.solver.reason(&work.key);
-        let context = self.solver.sources.context().filter(|_| work.is_of_context);
+        let context = work.selections.first().and_then(|selection| selection.context.as_ref());
         if let (CacheMiss::Changed { field: Field::Files, .. }, Some(context)) = (&reason, context) {
             let (paths, count) = context.changed_files(work.selections.iter().map(AsRef::as_ref), 3);
             if count > 0 {
@@ -258,7 +257,7 @@ impl<'s, 'a> StageRun<'s, 'a> {
 
 impl StageRun<'_, '_> {
     fn work(&self, number: usize, planned: &PlannedStep) -> Result<Work, BuildError> {
-        let no_files = |key| Work { key, selections: Vec::new(), is_of_context: false };
+        let no_files = |key| Work { key, selections: Vec::new() };
         let op = match &planned.op {
             Op::Run(op) => return Ok(no_files(run_key(op, self.chain))),
             Op::Workdir(op) => return Ok(no_files(workdir_key(op, self.chain))),
@@ -278,8 +277,7 @@ impl StageRun<'_, '_> {
                 self.select_of_layers(&image.config.rootfs.diff_ids, &format!("image `{name}`"), op, planned)?
             }
         };
-        let is_of_context = matches!(op.from, CopyFrom::Context);
-        Ok(Work { key: copy_key(op, digest, self.chain), selections, is_of_context })
+        Ok(Work { key: copy_key(op, digest, self.chain), selections })
     }
 
     /// Selects files of another stage or image, by its indexes alone.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use dockerfile::{Folder, IgnoreFile, Verdict};
 use layer::{Entry, EntryKind, Node, Tree, TreeError};
 use oci::{Digest, Hasher};
 
@@ -30,17 +31,30 @@ pub(crate) fn select(tree: &Tree, path: &[u8], origin: &str) -> Result<Selection
     };
     let name = name(path).to_vec();
     let mut entries = Vec::new();
-    collect(tree, Vec::new(), &node, &mut entries)?;
+    collect(tree, Vec::new(), &node, None, &mut entries)?;
     Ok(Selection { context: None, name, root: Vec::new(), is_unpacked: false, entries })
 }
 
-fn collect(tree: &Tree, path: Vec<u8>, node: &Node, entries: &mut Vec<SourceEntry>) -> Result<(), TreeError> {
-    let Entry { path, kind, metadata } = {
-        let mut entry = tree.entry(node, &path)?;
-        entry.path = path;
-        entry
-    };
-    let is_folder = kind == EntryKind::Directory;
+/// What an ignore file says of the folder that is being collected.
+#[derive(Debug, Clone)]
+pub(crate) struct Rules<'r> {
+    pub(crate) ignore: &'r IgnoreFile,
+    /// Path in the context of what the collection began with.
+    pub(crate) root: &'r [u8],
+    /// What is known of the folder itself.
+    pub(crate) folder: Folder,
+}
+
+/// Adds a node and all that is below it, depth first, less what the rules leave out. A folder that is left out counts
+/// only for what is taken back in below it.
+pub(crate) fn collect(
+    tree: &Tree,
+    path: Vec<u8>,
+    node: &Node,
+    rules: Option<&Rules<'_>>,
+    entries: &mut Vec<SourceEntry>,
+) -> Result<(), TreeError> {
+    let Entry { kind, metadata, .. } = tree.entry(node, &path)?;
     let is_file = matches!(kind, EntryKind::File { .. });
     let identity = node.identity();
     entries.push(SourceEntry {
@@ -51,9 +65,25 @@ fn collect(tree: &Tree, path: Vec<u8>, node: &Node, entries: &mut Vec<SourceEntr
         identity: is_file.then_some((u64::from(identity.layer), identity.inode)),
         content: if is_file { Content::Tree { tree: tree.clone(), node: node.clone() } } else { Content::None },
     });
-    if is_folder {
-        for (name, child) in tree.read_dir(node)? {
-            collect(tree, join(&path, &name), &child, entries)?;
+    if !node.is_directory() {
+        return Ok(());
+    }
+    for (name, child) in tree.read_dir(node)? {
+        let path = join(&path, &name);
+        let Some(rules) = rules else {
+            collect(tree, path, &child, None, entries)?;
+            continue;
+        };
+        let place = join(rules.root, &path);
+        let verdict = rules.ignore.check(&rules.folder, &place, child.is_directory());
+        if verdict == Verdict::Skipped || verdict == Verdict::Ignored && !child.is_directory() {
+            continue;
+        }
+        let below = Rules { folder: rules.ignore.enter(&rules.folder, &place), ..rules.clone() };
+        let own = entries.len();
+        collect(tree, path, &child, Some(&below), entries)?;
+        if verdict == Verdict::Ignored && entries.len() == own + 1 {
+            entries.truncate(own);
         }
     }
     Ok(())

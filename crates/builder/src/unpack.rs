@@ -21,29 +21,48 @@ pub(crate) fn unpack_archives(selections: &[Arc<Selection>], store: &Store) -> R
 
 /// What is in an archive; `None` for what is none.
 fn unpack(selection: &Selection, store: &Store) -> Result<Option<Selection>, CopyError> {
-    let (Some(entry), Some(context)) = (selection.entries.first(), &selection.context) else { return Ok(None) };
-    let Content::Context(stamp) = entry.content else { return Ok(None) };
+    let Some(entry) = selection.entries.first() else { return Ok(None) };
     let path = selection.path_of(entry);
     let name = String::from_utf8_lossy(&path).into_owned();
-    let broken = |source: Box<dyn std::error::Error + Send + Sync>| CopyError::Archive { path: name.clone(), source };
-    let mut file = context.open_file(&path)?;
-    let mut first = [0; 512];
-    let length = Decoder::new(&file).and_then(|mut decoder| read_full(&mut decoder, &mut first));
-    // What cannot be decoded is no archive: it is copied as it is, as Docker does.
-    if !matches!(length, Ok(512)) || !layer::is_tar(&first) {
-        return Ok(None);
+    match (&entry.content, &selection.context) {
+        (Content::Context(stamp), Some(context)) => {
+            let mut file = context.open_file(&path)?;
+            if !is_archive(&file) {
+                return Ok(None);
+            }
+            file.rewind().map_err(|error| broken(&name, error))?;
+            let unpacked = take_in(&file, &name, store)?;
+            Context::check_unchanged(&file, &path, *stamp)?;
+            Ok(Some(unpacked))
+        }
+        (Content::Tree { tree, node }, _) if is_archive(tree.open(node)?) => {
+            take_in(tree.open(node)?, &name, store).map(Some)
+        }
+        _ => Ok(None),
     }
-    file.rewind().map_err(|error| broken(error.into()))?;
-    let sink = store.layer_sink().map_err(|error| broken(error.into()))?;
-    let copy = sink.file().map_err(|error| broken(error.into()))?;
-    let decoder = Decoder::new(&file).map_err(|error| broken(error.into()))?;
-    let finished = layer::ingest(decoder, copy, None).map_err(|error| broken(error.into()))?;
-    Context::check_unchanged(&file, &path, stamp)?;
-    let index = Index::from_bytes(finished.index).map_err(|error| broken(error.into()))?;
-    let tar = sink.file().map_err(|error| broken(error.into()))?;
+}
+
+/// What cannot be decoded is no archive: it is copied as it is, as Docker does.
+fn is_archive(file: impl Read) -> bool {
+    let mut first = [0; 512];
+    let length = Decoder::new(file).and_then(|mut decoder| read_full(&mut decoder, &mut first));
+    matches!(length, Ok(512)) && layer::is_tar(&first)
+}
+
+fn take_in(archive: impl Read, name: &str, store: &Store) -> Result<Selection, CopyError> {
+    let sink = store.layer_sink().map_err(|error| broken(name, error))?;
+    let copy = sink.file().map_err(|error| broken(name, error))?;
+    let decoder = Decoder::new(archive).map_err(|error| broken(name, error))?;
+    let finished = layer::ingest(decoder, copy, None).map_err(|error| broken(name, error))?;
+    let index = Index::from_bytes(finished.index).map_err(|error| broken(name, error))?;
+    let tar = sink.file().map_err(|error| broken(name, error))?;
     let tree = Tree::new(vec![Layer { index: Arc::new(index), tar: Arc::new(tar) }]);
-    let unpacked = tree_source::select(&tree, b"", &name)?;
-    Ok(Some(Selection { is_unpacked: true, ..unpacked }))
+    let unpacked = tree_source::select(&tree, b"", name)?;
+    Ok(Selection { is_unpacked: true, ..unpacked })
+}
+
+fn broken(name: &str, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> CopyError {
+    CopyError::Archive { path: name.to_owned(), source: error.into() }
 }
 
 fn read_full(reader: &mut impl Read, buffer: &mut [u8]) -> std::io::Result<usize> {

@@ -2,10 +2,12 @@
 
 mod find;
 
+use std::fs::File;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use builder::{BuildRequest, BuildTools, RunNetwork};
+use builder::{BuildContext, BuildRequest, BuildTools, OpenedStream, Reporter, RunNetwork};
 
 pub use builder::TimeOptions;
 use oci::ImageId;
@@ -21,8 +23,8 @@ use crate::{Engine, Error, Runtime};
 pub struct BuildOptions {
     /// Where the Dockerfile is.
     pub dockerfile: DockerfileSource,
-    /// The context's folder.
-    pub context: Option<PathBuf>,
+    /// Where the context is.
+    pub context: ContextSource,
     /// Names for the image.
     pub tags: Vec<String>,
     /// Stage to stop at.
@@ -41,6 +43,17 @@ pub struct BuildOptions {
     pub explain: bool,
     /// Which runtime runs the steps.
     pub runtime: Runtime,
+}
+
+/// Where a context comes from.
+#[derive(Debug, Clone)]
+pub enum ContextSource {
+    /// There is none.
+    None,
+    /// A folder.
+    Folder(PathBuf),
+    /// `-`: a tar of the context, or a Dockerfile alone.
+    Stdin(Arc<File>),
 }
 
 /// Where a Dockerfile comes from.
@@ -65,11 +78,17 @@ pub fn build(
     cancelled: &AtomicBool,
 ) -> Result<ImageId, Error> {
     let tags = options.tags.iter().map(|tag| new_name(tag)).collect::<Result<Vec<_>, _>>()?;
-    let (name, text) = find::read_dockerfile(options)?;
+    let executor = BuildExecutor::new(engine.store(), options.runtime.executor()?);
+    let clock = || engine.now();
+    let reporter = Reporter::new(progress);
+    let tools =
+        BuildTools { store: engine.store(), executor: &executor, progress: &reporter, clock: &clock, cancelled };
+    let (context, found) = open(options, &tools)?;
     let request = BuildRequest {
-        dockerfile_name: name,
-        dockerfile: text,
-        context: options.context.clone(),
+        dockerfile_name: found.dockerfile.name,
+        dockerfile: found.dockerfile.bytes,
+        context,
+        ignore_file: found.ignore_file,
         tags,
         target: options.target.clone(),
         build_args: options.build_args.clone(),
@@ -83,11 +102,23 @@ pub fn build(
         },
         explain: options.explain,
     };
-    let executor = BuildExecutor::new(engine.store(), options.runtime.executor()?);
-    let clock = || engine.now();
-    let tools = BuildTools { store: engine.store(), executor: &executor, progress, clock: &clock, cancelled };
     let built = builder::build(&request, &tools);
     built
         .map(|built| built.image)
         .map_err(|error| Error::from_build(error, &request.dockerfile_name, &request.dockerfile))
+}
+
+/// Opens the context and finds the Dockerfile, which may be in it.
+fn open(options: &BuildOptions, tools: &BuildTools<'_>) -> Result<(Option<BuildContext>, find::Found), Error> {
+    let failed = |error| Error::from_build(error, "", b"");
+    let context = match &options.context {
+        ContextSource::None => None,
+        ContextSource::Folder(folder) => Some(BuildContext::Folder(folder.clone())),
+        ContextSource::Stdin(input) => match builder::open_stdin(input, tools).map_err(failed)? {
+            OpenedStream::Context(tree) => Some(BuildContext::Tree(tree)),
+            OpenedStream::Dockerfile(text) => return Ok((None, find::alone(options, text)?)),
+        },
+    };
+    let found = find::dockerfile(&options.dockerfile, context.as_ref())?;
+    Ok((context, found))
 }

@@ -222,6 +222,9 @@ impl Error {
                 Self::new(ErrorKind::InvalidInput, message).with_hint(hint)
             }
             BuildError::Failed { causes, .. } => Self { causes, ..Self::new(ErrorKind::Internal, message) },
+            BuildError::Source { causes, hint, .. } => {
+                Self { causes, hint, ..Self::new(ErrorKind::InvalidInput, message) }
+            }
             BuildError::Context(error) => Self::from_source(ErrorKind::InvalidInput, &error),
             BuildError::Store(error) => error.into(),
             BuildError::Image(error) => error.into(),

@@ -33,7 +33,7 @@ use std::path::Path;
 use jiff::Timestamp;
 use store::Store;
 
-pub use build::{BuildOptions, DockerfileSource, TimeOptions, build};
+pub use build::{BuildOptions, ContextSource, DockerfileSource, TimeOptions, build};
 pub use container::{ContainerRecord, ContainerState, ContainerStatus};
 pub use containers::{ContainerSummary, containers, inspect_containers, kill, remove_container, stop, wait};
 pub use error::{Error, ErrorKind, Problem, SourceText};

@@ -92,7 +92,7 @@ fn d151_a_build_without_a_context() {
 fn a_context_that_is_not_there() {
     let kitchen = Kitchen::new();
     let place = kitchen.context().join("nothere");
-    let outcome = kitchen.build_as("FROM base\nCOPY a /", |request| request.context = Some(place.clone()));
+    let outcome = kitchen.build_as("FROM base\nCOPY a /", |request| request.context = Some(place.clone().into()));
     assert_eq!(outcome.error(), format!("cannot open the build context {}", place.display()));
 }
 

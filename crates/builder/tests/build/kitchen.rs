@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
-use builder::{BuildError, BuildRequest, BuildTools, Event, Problem, RunNetwork, StepId, StepOutcome, TimeOptions};
+use builder::{
+    BuildError, BuildRequest, BuildTools, Event, Problem, Reporter, RunNetwork, StepId, StepOutcome, TimeOptions,
+};
 use image::Stack;
 use layer::{Entry, EntryKind, LayerWriter, Metadata, Node, Timestamp, Tree, Xattr};
 use oci::{DiffId, History, ImageConfig, ImageId, Platform};
@@ -183,7 +185,8 @@ impl Kitchen {
         BuildRequest {
             dockerfile_name: "Dockerfile".to_owned(),
             dockerfile: dockerfile.as_bytes().to_vec(),
-            context: Some(self.context()),
+            context: Some(self.context().into()),
+            ignore_file: None,
             tags: Vec::new(),
             target: None,
             build_args: Vec::new(),
@@ -220,6 +223,7 @@ impl Kitchen {
             events.lock().unwrap().push(event);
         };
         let clock = || jiff::Timestamp::from_second(self.clock.load(Ordering::Relaxed)).unwrap();
+        let progress = Reporter::new(&progress);
         let tools = BuildTools {
             store: &self.store,
             executor: &self.recorder,

@@ -230,7 +230,7 @@ fn wrong((what, files, dockerfile, change, expected): Row) -> Option<String> {
         Change::Dockerfile(text) | Change::Whole(text) => request = kitchen.request(&whole(text)),
         Change::Kitchen(act) => {
             act(&kitchen);
-            request.context = Some(current_context(&kitchen));
+            request.context = Some(current_context(&kitchen).into());
         }
         Change::Request(act) => act(&mut request),
     }

@@ -3,36 +3,122 @@
 use std::io::ErrorKind::{IsADirectory, NotADirectory, NotFound, PermissionDenied};
 use std::path::{Path, PathBuf};
 
+use builder::{BuildContext, ContextTree, Document};
+
 use super::{BuildOptions, DockerfileSource};
 use crate::{Error, ErrorKind};
 
 /// How it is called when nothing else is said, best first.
 const NAMES: [&str; 2] = ["Dockerfile", "dockerfile"];
 
-/// The Dockerfile's name for messages, and its bytes.
-pub(super) fn read_dockerfile(options: &BuildOptions) -> Result<(String, Vec<u8>), Error> {
-    let context = options.context.as_deref();
-    match &options.dockerfile {
-        DockerfileSource::Bytes(bytes) => {
-            context.map_or(Ok(()), check_context)?;
-            Ok((NAMES[0].to_owned(), bytes.clone()))
-        }
-        DockerfileSource::File(path) => {
-            let bytes = std::fs::read(path).map_err(|error| unreadable_file(path, context, &error))?;
-            context.map_or(Ok(()), check_context)?;
-            let name =
-                path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
-            Ok((name, bytes))
-        }
-        DockerfileSource::Default => read_default(context.unwrap_or_else(|| Path::new("."))),
+/// What is read before a build begins.
+pub(super) struct Found {
+    pub(super) dockerfile: Document,
+    /// `<Dockerfile>.dockerignore` beside it (D162).
+    pub(super) ignore_file: Option<Document>,
+}
+
+impl Found {
+    fn text(bytes: Vec<u8>) -> Self {
+        Self { dockerfile: Document { name: NAMES[0].to_owned(), bytes }, ignore_file: None }
+    }
+
+    /// A file of this machine, with the ignore file beside it.
+    fn beside(path: &Path, bytes: Vec<u8>) -> Result<Self, Error> {
+        let name =
+            path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
+        let mut beside = path.as_os_str().to_owned();
+        beside.push(IGNORE);
+        let ignore_file = match std::fs::read(&beside) {
+            Ok(bytes) => Some(Document { name: format!("{name}{IGNORE}"), bytes }),
+            Err(error) if matches!(error.kind(), NotFound | NotADirectory) => None,
+            Err(error) => {
+                let message = format!("cannot read the ignore file {}", Path::new(&beside).display());
+                return Err(Error::new(ErrorKind::InvalidInput, message).because(&error));
+            }
+        };
+        Ok(Self { dockerfile: Document { name, bytes }, ignore_file })
     }
 }
 
-fn read_default(context: &Path) -> Result<(String, Vec<u8>), Error> {
+/// What is put behind a Dockerfile's name.
+const IGNORE: &str = ".dockerignore";
+
+/// A Dockerfile that came in the place of a context.
+pub(super) fn alone(options: &BuildOptions, text: Vec<u8>) -> Result<Found, Error> {
+    match &options.dockerfile {
+        DockerfileSource::Default => Ok(Found::text(text)),
+        DockerfileSource::File(path) => {
+            let message = "the build context from standard input is no tar, and so cannot hold the Dockerfile";
+            let hint = format!("give a folder as the context: `onggi build -f {} .`", path.display());
+            Err(Error::new(ErrorKind::InvalidInput, message).with_hint(hint))
+        }
+        DockerfileSource::Bytes(_) => {
+            Err(Error::new(ErrorKind::InvalidInput, "there are two Dockerfiles").with_hint("leave `-f` out"))
+        }
+    }
+}
+
+/// The Dockerfile, and the ignore file that goes with it.
+pub(super) fn dockerfile(source: &DockerfileSource, context: Option<&BuildContext>) -> Result<Found, Error> {
+    let folder = match context {
+        Some(BuildContext::Folder(folder)) => Some(folder.as_path()),
+        _ => None,
+    };
+    match (source, context) {
+        (DockerfileSource::Bytes(bytes), _) => {
+            folder.map_or(Ok(()), check_context)?;
+            Ok(Found::text(bytes.clone()))
+        }
+        // In a context from elsewhere, paths are those within; an absolute one is of this machine.
+        (DockerfileSource::File(path), Some(BuildContext::Tree(tree))) if path.is_relative() => {
+            let path = path.to_string_lossy();
+            in_tree(tree, &[&path])?.ok_or_else(|| missing_in(tree, &path))
+        }
+        (DockerfileSource::Default, Some(BuildContext::Tree(tree))) => {
+            in_tree(tree, &NAMES)?.ok_or_else(|| missing_in(tree, NAMES[0]))
+        }
+        (DockerfileSource::File(path), _) => {
+            let bytes = std::fs::read(path).map_err(|error| unreadable_file(path, folder, &error))?;
+            folder.map_or(Ok(()), check_context)?;
+            Found::beside(path, bytes)
+        }
+        (DockerfileSource::Default, _) => read_default(folder.unwrap_or_else(|| Path::new("."))),
+    }
+}
+
+/// The first of these that a context from elsewhere holds.
+fn in_tree(tree: &ContextTree, names: &[&str]) -> Result<Option<Found>, Error> {
+    let read = |path: &str| tree.read(path).map_err(|error| Error::from_source(ErrorKind::InvalidInput, &error));
+    for path in names {
+        if let Some(bytes) = read(path)? {
+            let name = path.rsplit('/').next().unwrap_or(path).to_owned();
+            let beside = read(&format!("{path}{IGNORE}"))?;
+            let ignore_file = beside.map(|bytes| Document { name: format!("{name}{IGNORE}"), bytes });
+            return Ok(Some(Found { dockerfile: Document { name, bytes }, ignore_file }));
+        }
+    }
+    Ok(None)
+}
+
+fn missing_in(tree: &ContextTree, path: &str) -> Error {
+    let message = format!("there is no `{path}` in the build context from {}", tree.origin());
+    let error = Error::new(ErrorKind::NotFound, message);
+    let names = tree.names();
+    let like = dockerfile::nearest(path, names.iter().map(String::as_str));
+    let like =
+        like.or_else(|| names.iter().map(String::as_str).find(|name| name.to_ascii_lowercase().contains("dockerfile")));
+    match like {
+        Some(name) => error.with_hint(format!("did you mean `-f {name}`?")),
+        None => error.with_hint("name it with `-f PATH`, taken from the root of the context"),
+    }
+}
+
+fn read_default(context: &Path) -> Result<Found, Error> {
     for name in NAMES {
         let path = context.join(name);
         match std::fs::read(&path) {
-            Ok(bytes) => return Ok((name.to_owned(), bytes)),
+            Ok(bytes) => return Found::beside(&path, bytes),
             Err(error) if error.kind() == NotFound => {}
             Err(error) => {
                 check_context(context)?;

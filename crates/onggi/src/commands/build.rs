@@ -1,12 +1,14 @@
 //! `build`.
 
+use std::fs::File;
 use std::io::Read;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use clap::ValueEnum;
-use engine::{BuildOptions, DockerfileSource, NetworkMode, Runtime, TimeOptions};
+use engine::{BuildOptions, ContextSource, DockerfileSource, NetworkMode, Runtime, TimeOptions};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::cli::build::{BuildArgs, BuildNetwork, Progress};
@@ -97,34 +99,40 @@ fn options(
     })
 }
 
-/// Where context and Dockerfile are (S081 to S085; a context of `-` is a Dockerfile without a context, as in Docker).
+/// Where context and Dockerfile are (S081 to S085; a context of `-` is a tar or, without a context, a Dockerfile).
 fn source(
     args: &BuildArgs,
     stdin: &dyn Fn() -> Result<Vec<u8>, Failure>,
-) -> Result<(Option<PathBuf>, DockerfileSource), Failure> {
+) -> Result<(ContextSource, DockerfileSource), Failure> {
     let context = args.context.as_deref().unwrap_or(".");
     let dockerfile = match (args.file.as_deref(), context) {
         (Some(STDIN), STDIN) => {
             let problem = Problem::error("standard input cannot be both the Dockerfile and the context");
             return Err(Failure::new(problem.with_hint("give the context as a folder: `onggi build -f - .`")));
         }
-        (Some(_), STDIN) => {
-            return Err(Failure::new(
-                Problem::error("a context from standard input is not there yet")
-                    .with_hint("unpack it and give the folder"),
-            ));
-        }
-        (None, STDIN) => return Ok((None, DockerfileSource::Bytes(stdin()?))),
         (Some(STDIN), _) => DockerfileSource::Bytes(stdin()?),
         (Some(path), _) => DockerfileSource::File(PathBuf::from(path)),
         (None, _) => DockerfileSource::Default,
     };
+    if context == STDIN {
+        return Ok((ContextSource::Stdin(Arc::new(open_stdin()?)), dockerfile));
+    }
     if is_remote(context) {
         let problem =
             Problem::error(format!("`{context}` is not a folder: contexts from the network are not there yet"));
         return Err(Failure::new(problem.with_hint("fetch it and give the folder")));
     }
-    Ok((Some(PathBuf::from(context)), dockerfile))
+    Ok((ContextSource::Folder(PathBuf::from(context)), dockerfile))
+}
+
+/// Standard input as a file of our own: how much of it is read is the engine's matter.
+fn open_stdin() -> Result<File, Failure> {
+    let cloned = std::io::stdin().as_fd().try_clone_to_owned();
+    let unreadable = |error: std::io::Error| {
+        let problem = Problem::error("cannot read the build context from standard input");
+        Failure::new(Problem { causes: vec![error.to_string()], ..problem })
+    };
+    cloned.map(File::from).map_err(unreadable)
 }
 
 /// What Docker would fetch. A folder of that name is taken as a folder by neither.

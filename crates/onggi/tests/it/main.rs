@@ -14,6 +14,7 @@ mod build_command;
 mod cache;
 mod containers;
 mod context;
+mod context_stream;
 mod crash;
 mod forge;
 mod history;

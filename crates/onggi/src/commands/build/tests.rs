@@ -1,7 +1,7 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use engine::{BuildOptions, DockerfileSource, NetworkMode, Runtime};
+use engine::{BuildOptions, ContextSource, DockerfileSource, NetworkMode, Runtime};
 
 use super::{choose, options};
 use crate::cli::build::Progress;
@@ -13,6 +13,12 @@ fn build(line: &str) -> Result<BuildOptions, Failure> {
     let Command::Build(args) = parse(&words).unwrap().command else { panic!("{line}") };
     let lookup = |name: &str| (name == "HTTP_PROXY").then(|| "http://proxy".to_owned());
     options(&args, &lookup, &|| Ok(b"FROM scratch".to_vec()))
+}
+
+/// The folder that is the context.
+fn folder(options: &BuildOptions) -> &Path {
+    let ContextSource::Folder(folder) = &options.context else { panic!("{:?}", options.context) };
+    folder
 }
 
 fn pair(name: &str, value: &str) -> (String, String) {
@@ -34,7 +40,7 @@ fn options_are_those_that_were_typed() {
     assert!(options.no_cache && options.explain);
     assert_eq!(options.network, NetworkMode::Host);
     assert_eq!(options.runtime, Runtime::External("crun".into()));
-    assert_eq!(options.context.as_deref(), Some(Path::new("ctx")));
+    assert_eq!(folder(&options), Path::new("ctx"));
     assert!(matches!(options.dockerfile, DockerfileSource::Default));
 }
 
@@ -42,19 +48,19 @@ fn options_are_those_that_were_typed() {
 #[test]
 fn dockerfile_and_context_are_found() {
     let plain = build("-t x").unwrap();
-    assert_eq!(plain.context.as_deref(), Some(Path::new(".")), "X6");
+    assert_eq!(folder(&plain), Path::new("."), "X6");
     let file = build("-f example/MyDockerfile ./").unwrap();
     assert!(matches!(file.dockerfile, DockerfileSource::File(path) if path == Path::new("example/MyDockerfile")));
     for line in ["-f- .", "-f - .", "--file=- ."] {
         let stdin = build(line).unwrap();
-        assert!(matches!(stdin.dockerfile, DockerfileSource::Bytes(bytes) if bytes == b"FROM scratch"), "{line}");
-        assert_eq!(stdin.context.as_deref(), Some(Path::new(".")));
+        assert!(matches!(&stdin.dockerfile, DockerfileSource::Bytes(bytes) if bytes == b"FROM scratch"), "{line}");
+        assert_eq!(folder(&stdin), Path::new("."));
     }
-    let alone = build("-").unwrap();
-    assert!(alone.context.is_none() && matches!(alone.dockerfile, DockerfileSource::Bytes(_)));
-    for line in
-        ["-f - -", "-f x -", "https://example.com/x.git", "git@example.com:x", "--build-arg =1 .", "--label = ."]
-    {
+    let stream = build("-").unwrap();
+    assert!(matches!((stream.context, stream.dockerfile), (ContextSource::Stdin(_), DockerfileSource::Default)));
+    let inside = build("-f x -").unwrap();
+    assert!(matches!((inside.context, inside.dockerfile), (ContextSource::Stdin(_), DockerfileSource::File(_))));
+    for line in ["-f - -", "https://example.com/x.git", "git@example.com:x", "--build-arg =1 .", "--label = ."] {
         assert!(build(line).is_err(), "{line}");
     }
 }
