@@ -8,6 +8,7 @@ mod layout;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use dockerfile::FileMode;
 use layer::{Entry, EntryKind, LayerWriter, Timestamp, Tree, TreeError};
 use oci::{Digest, Hasher};
 
@@ -82,7 +83,7 @@ pub enum CopyError {
 
 /// Where copied files go and what they become.
 #[derive(Debug, Clone)]
-pub(crate) struct Placement {
+pub(crate) struct Placement<'op> {
     /// Path in the image, in normal form.
     pub(crate) destination: Vec<u8>,
     /// It was written with a slash at its end, or there are several sources.
@@ -90,7 +91,7 @@ pub(crate) struct Placement {
     /// `--chown`.
     pub(crate) owner: Option<(u32, u32)>,
     /// `--chmod`.
-    pub(crate) mode: Option<u32>,
+    pub(crate) mode: Option<&'op FileMode>,
     /// What files of the context get in place of their times, which say when they were checked out.
     pub(crate) epoch: Option<Timestamp>,
 }
@@ -158,7 +159,7 @@ pub(crate) fn files_digest(selections: &[Arc<Selection>]) -> Digest {
 /// Writes selections into a layer on top of `base`.
 pub(crate) fn write(
     selections: &[Arc<Selection>],
-    placement: &Placement,
+    placement: &Placement<'_>,
     base: &Tree,
     writer: &mut LayerWriter,
 ) -> Result<(), CopyError> {

@@ -11,7 +11,7 @@ mod metadata;
 mod run;
 mod steps;
 
-use dockerfile::{Diagnostic, Dockerfile, Expander, Instruction, InstructionKind, Span, Stage, Word};
+use dockerfile::{Diagnostic, Dockerfile, Expander, FileMode, Instruction, InstructionKind, Span, Stage, Word};
 use oci::{ImageConfig, ImageId, Platform};
 
 use crate::epoch::{self, Epoch, TimeOptions};
@@ -174,9 +174,17 @@ pub(crate) struct CopyOp {
     /// It ends in a slash, or there are several sources.
     pub(crate) into_folder: bool,
     pub(crate) chown: Option<String>,
-    pub(crate) chmod: Option<u32>,
+    pub(crate) chmod: Option<Chmod>,
     /// ADD unpacks local archives.
     pub(crate) unpack: bool,
+}
+
+/// `--chmod`
+#[derive(Debug)]
+pub(crate) struct Chmod {
+    /// As written, variables expanded.
+    pub(crate) text: String,
+    pub(crate) mode: FileMode,
 }
 
 #[derive(Debug)]

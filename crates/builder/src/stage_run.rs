@@ -342,7 +342,7 @@ impl StageRun<'_, '_> {
             destination: op.destination.clone(),
             into_folder: op.into_folder,
             owner,
-            mode: op.chmod,
+            mode: op.chmod.as_ref().map(|chmod| &chmod.mode),
             epoch: self.ceiling(),
         };
         if op.unpack {

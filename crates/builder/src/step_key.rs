@@ -51,8 +51,9 @@ pub(crate) fn copy_key(op: &CopyOp, files: oci::Digest, chain: Option<ChainId>) 
     if let Some(owner) = &op.chown {
         key = key.with(Field::Owner, owner);
     }
-    if let Some(mode) = op.chmod {
-        key = key.with(Field::Mode, format!("{mode:o}"));
+    if let Some(chmod) = &op.chmod {
+        let mode = chmod.mode.absolute().map_or_else(|| chmod.text.clone(), |mode| format!("{mode:o}"));
+        key = key.with(Field::Mode, mode);
     }
     key
 }

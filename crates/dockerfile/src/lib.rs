@@ -25,6 +25,7 @@ mod suggest;
 mod words;
 
 mod duration;
+mod mode;
 mod port;
 mod signal;
 
@@ -45,6 +46,7 @@ pub use instruction::{
     Word,
 };
 pub use keyword::{Expansion, Keyword};
+pub use mode::{FileMode, FileModeError};
 pub use parser::{MAX_LENGTH, Parsed, parse, parse_trigger};
 pub use pattern::{PathPattern, Pattern, PatternError};
 pub use port::{ExposedPort, PortError, Protocol};

@@ -93,13 +93,14 @@ pub fn resolve(tree: &Tree, text: &str) -> Result<User, UserError> {
     Ok(resolved)
 }
 
-/// Resolves `--chown` of COPY and ADD: as [`resolve`], but a user alone gives the group of the same number
-/// (Dockerfile reference, "COPY --chown").
+/// Resolves `--chown` of COPY and ADD: as [`resolve`], but a number alone is user and group (Dockerfile reference,
+/// "COPY --chown"), and `root` needs no row anywhere, as in BuildKit.
 ///
 /// # Errors
 /// As [`resolve`].
 pub fn resolve_owner(tree: &Tree, text: &str) -> Result<(u32, u32), UserError> {
     let (user, group) = text.split_once(':').unwrap_or((text, ""));
+    let [user, group] = [user, group].map(|name| if name == "root" { "0" } else { name });
     let uid = match number(user)? {
         Some(uid) => uid,
         None => find_user(&read(tree, PASSWD)?, user)?.map_or_else(|uid| uid, |row| row.uid),

@@ -25,7 +25,7 @@ pub(super) struct Placed<'s> {
 /// Decides the path of every file.
 pub(super) struct Layout<'copy> {
     base: &'copy Tree,
-    placement: &'copy Placement,
+    placement: &'copy Placement<'copy>,
     placed: Vec<Placed<'copy>>,
     /// Folders of the destination that are in the base.
     in_base: HashSet<Vec<u8>>,
@@ -34,7 +34,7 @@ pub(super) struct Layout<'copy> {
 }
 
 impl<'copy> Layout<'copy> {
-    pub(super) fn new(base: &'copy Tree, placement: &'copy Placement) -> Self {
+    pub(super) fn new(base: &'copy Tree, placement: &'copy Placement<'copy>) -> Self {
         Self { base, placement, placed: Vec::new(), in_base: HashSet::new(), time: Timestamp::default() }
     }
 
@@ -107,7 +107,7 @@ impl<'copy> Layout<'copy> {
             && !matches!(entry.kind, EntryKind::Symlink { .. })
             && !selection.is_unpacked
         {
-            metadata.mode = mode;
+            metadata.mode = mode.apply(metadata.mode, entry.kind == EntryKind::Directory);
         }
         if self.in_base.contains(parent(&path))
             && let Some(node) = self.base.lookup(&path)?

@@ -1,9 +1,9 @@
 //! COPY and ADD: sources, destination, and what the files become.
 
-use dockerfile::{AddInstruction, CopyInstruction, Instruction, StageReference, Word};
+use dockerfile::{AddInstruction, CopyInstruction, FileMode, Instruction, StageReference, Word};
 
 use super::steps::StagePlanner;
-use super::{CopyFrom, CopyOp, CopySource, Op, Problem};
+use super::{Chmod, CopyFrom, CopyOp, CopySource, Op, Problem};
 use crate::path::inside;
 
 /// What COPY and ADD have in common.
@@ -116,16 +116,16 @@ impl StagePlanner<'_, '_> {
     fn files(&mut self, instruction: &Instruction, verb: &str, files: &Files<'_>, from: CopyFrom, unpack: bool) {
         let sources: Option<Vec<String>> = files.sources.iter().map(|word| self.expand(word)).collect();
         let destination = self.expand(files.destination);
-        let chown = files.chown.map(|word| self.expand(word));
+        let chown = files.chown.map(|word| self.chown(word));
         let chmod = files.chmod.map(|word| self.chmod(word));
         let (Some(sources), Some(destination)) = (sources, destination) else { return };
         let (chown, chmod) = match (chown, chmod) {
             (Some(None), _) | (_, Some(None)) => return,
-            (chown, chmod) => (chown.flatten(), chmod.flatten()),
+            (chown, chmod) => (chown.flatten().filter(|owner| !owner.is_empty()), chmod.flatten()),
         };
         let mut created_by = vec![verb.to_owned()];
         created_by.extend(chown.iter().map(|owner| format!("--chown={owner}")));
-        created_by.extend(chmod.iter().map(|(text, _)| format!("--chmod={text}")));
+        created_by.extend(chmod.iter().map(|chmod| format!("--chmod={}", chmod.text)));
         created_by.extend(sources.iter().cloned());
         created_by.push(destination.clone());
         created_by.push("# buildkit".to_owned());
@@ -140,20 +140,29 @@ impl StagePlanner<'_, '_> {
             from,
             destination: inside(self.working_dir(), &destination),
             chown,
-            chmod: chmod.map(|(_, mode)| mode),
+            chmod,
             unpack,
         };
         self.step(instruction, Op::Copy(op), created_by.join(" "));
     }
 
-    /// The mode, and how it was written.
-    fn chmod(&mut self, word: &Word) -> Option<(String, u32)> {
+    /// Empty for nobody in particular: what a variable leaves empty changes nothing, as in BuildKit.
+    fn chown(&mut self, word: &Word) -> Option<String> {
         let text = self.expand(word)?;
-        match u32::from_str_radix(&text, 8) {
-            Ok(mode) if mode <= 0o7777 && text.bytes().all(|digit| digit.is_ascii_digit()) => Some((text, mode)),
-            _ => {
-                let problem = Problem::error(word.span, format!("`{text}` is not an octal mode"));
-                self.problem(problem.with_help("write it as in `--chmod=755`; symbolic modes are not supported yet"));
+        if text.starts_with(':') {
+            let problem = Problem::error(word.span, format!("`{text}` names a group but no user"));
+            self.problem(problem.with_help(format!("write `--chown=0{text}` for the group alone")));
+            return None;
+        }
+        Some(text)
+    }
+
+    fn chmod(&mut self, word: &Word) -> Option<Chmod> {
+        let text = self.expand(word)?;
+        match FileMode::parse(&text) {
+            Ok(mode) => Some(Chmod { text, mode }),
+            Err(error) => {
+                self.problem(Problem::error(word.span, error.to_string()).with_help(error.help()));
                 None
             }
         }

@@ -200,8 +200,35 @@ fn d076_d079_d080_d095_owner_and_mode() {
         ("a=1", "COPY --chown=5 a /", "/a 644 \"1\" 5:5"),
         ("d/a=1 d/l->a", "COPY --chown=5:6 d /d", "/d/ 755 5:6\n/d/a 644 \"1\" 5:6\n/d/l -> a 5:6"),
         ("a=1", "ARG WHO=5:6\nCOPY --chown=$WHO a /", "/a 644 \"1\" 5:6"),
+        ("a=1", "ENV U=app G=staff\nADD --chown=$U:${G} a /", "/a 644 \"1\" 1000:50"),
+        ("a=1", "COPY --chown=5:staff a /", "/a 644 \"1\" 5:50"),
+        ("a=1", "COPY --chown=app:7 a /", "/a 644 \"1\" 1000:7"),
+        ("a=1", "ARG WHO\nCOPY --chown=$WHO a /", "/a 644 \"1\""),
+        (
+            "a=1",
+            "ARG G=staff\nCOPY --chown=:$G a /",
+            "line 3: `:staff` names a group but no user\n  help: write `--chown=0:staff` for the group alone",
+        ),
+        (
+            "a=1",
+            "COPY --chown=app:nobody a /",
+            "line 2: unable to find group nobody: no matching entries in /etc/group\n  help: use a number, or add the \
+             group with RUN first",
+        ),
+        (
+            "a=1",
+            "COPY --chown=5000000000 a /",
+            "line 2: `5000000000` is not a valid user or group ID (0 to 4294967294)\n  help: give a smaller number, or a \
+             name that the image knows",
+        ),
         ("a=1", "COPY --chmod=750 a /d/", "/d/ 755\n/d/a 750 \"1\""),
         ("d/e/a=1 d/l->e", "COPY --chmod=0700 d /d", "/d/ 755\n/d/e/ 700\n/d/e/a 700 \"1\"\n/d/l -> e"),
+        (
+            "a=1",
+            "ADD --chown=nobody:50 a /",
+            "line 2: unable to find user nobody: no matching entries in /etc/passwd\n  help: use a number, or add the \
+             user with RUN first",
+        ),
         (
             "a=1",
             "COPY --chown=nobody a /",
@@ -209,6 +236,64 @@ fn d076_d079_d080_d095_owner_and_mode() {
              user with RUN first",
         ),
     ]);
+}
+
+#[test]
+fn d079_root_needs_no_row() {
+    let kitchen = Kitchen::with("a=1");
+    assert_eq!(kitchen.build("FROM scratch\nCOPY --chown=root:root a /").tree(), "/a 644 \"1\"");
+    assert_eq!(
+        kitchen.build("FROM scratch\nCOPY --chown=app a /").error(),
+        "line 2: unable to find user app: no matching entries in /etc/passwd\n  help: use a number, or add the user with \
+         RUN first"
+    );
+    // A row that a RUN of the same stage added counts.
+    let own = kitchen.build(
+        "FROM base\nRUN write /etc/passwd new:x:7:8::/:/bin/sh\nCOPY --chown=new a /\nCOPY --chown=new:new a /b",
+    );
+    assert!(own.error().starts_with("line 4: unable to find group new"), "{}", own.error());
+    let own = kitchen.build("FROM base\nRUN write /etc/passwd new:x:7:8::/:/bin/sh\nCOPY --chown=new a /");
+    assert!(own.changes().starts_with("/a 644 \"1\" 7:8\n"), "{}", own.changes());
+}
+
+#[test]
+fn d060_d081_symbolic_modes() {
+    let files = "d/:700 d/a:640=1 d/run:755=2 d/e/:750 d/e/b:600=3 d/l->a";
+    check(&[
+        (
+            files,
+            "COPY --chmod=u=rwX,go=rX d /d",
+            "/d/ 755\n/d/a 644 \"1\"\n/d/e/ 755\n/d/e/b 644 \"3\"\n/d/l -> a\n/d/run 755 \"2\"",
+        ),
+        (
+            files,
+            "COPY --chmod=go-rwx d /d",
+            "/d/ 755\n/d/a 600 \"1\"\n/d/e/ 700\n/d/e/b 600 \"3\"\n/d/l -> a\n/d/run 700 \"2\"",
+        ),
+        ("a=1", "COPY --chmod=+x a /", "/a 755 \"1\""),
+        ("a=1", "COPY --chmod=a-w a /", "/a 444 \"1\""),
+        ("a:755=1", "COPY --chmod=u+s,g=u-w,o= a /", "/a 4750 \"1\""),
+        ("d/e/a=1", "COPY --chmod=+t d /d", "/d/ 755\n/d/e/ 1755\n/d/e/a 1644 \"1\""),
+        ("a=1", "ADD --chmod=g+w,o-r a /", "/a 660 \"1\""),
+        ("a=1", "ARG M=u+x\nCOPY --chmod=$M,go= a /", "/a 700 \"1\""),
+        ("a=1", "ENV M=7\nCOPY --chmod=${M}55 a /", "/a 755 \"1\""),
+        (
+            "a=1",
+            "ARG M=rwxr-x---\nCOPY --chmod=$M a /",
+            "line 3: `r` in `rwxr-x---` is none of `u`, `g`, `o`, `a`\n  help: write it in digits, as in `--chmod=750`",
+        ),
+        (
+            "a=1",
+            "ARG M\nCOPY --chmod=$M a /",
+            "line 3: a mode is missing\n  help: write octal digits, for example `--chmod=755`, or changes, for example \
+             `--chmod=u=rwX,go=rX`",
+        ),
+    ]);
+    let kitchen = Kitchen::with("a=1");
+    let built = kitchen.build("FROM base\nCOPY --chmod=u=rw,go=r --chown=1:2 a /x");
+    assert_eq!(built.history(), "COPY --chown=1:2 --chmod=u=rw,go=r a /x # buildkit");
+    assert!(kitchen.build("FROM base\nCOPY --chmod=0644 a /x").steps().contains("DONE [2/2] COPY"));
+    assert!(kitchen.build("FROM base\nCOPY --chmod=644 a /x").steps().contains("CACHED [2/2] COPY"));
 }
 
 #[test]

@@ -5,6 +5,7 @@ use crate::instruction::{AddInstruction, CopyInstruction, Heredoc, Word};
 use crate::json::{self, Json};
 use crate::keyword::Keyword;
 use crate::logical_line::Text;
+use crate::mode::FileMode;
 use crate::source::Span;
 
 use super::flags::Flags;
@@ -80,29 +81,11 @@ fn check_owner_and_mode(chown: Option<&Word>, chmod: Option<&Word>, context: &mu
     for word in [chown, chmod].into_iter().flatten() {
         context.check_expansion(word);
     }
-    if let Some(chmod) = chmod.filter(|chmod| !is_mode(&chmod.text)) {
-        let message = format!("invalid mode `{}`", chmod.text);
-        let error = Diagnostic::error(Code::InvalidFlag, chmod.span, message);
-        context.push(error.with_help("write octal digits, for example `--chmod=755`"));
+    // What a variable holds is known later.
+    let Some(chmod) = chmod.filter(|chmod| !chmod.text.contains('$')) else { return };
+    if let Err(error) = FileMode::parse(&chmod.text) {
+        context.push(Diagnostic::error(Code::InvalidFlag, chmod.span, error.to_string()).with_help(error.help()));
     }
-}
-
-/// `755`, `0644`, `u=rwX,go+r`, `+x`; with a variable in it nobody can tell.
-fn is_mode(mode: &str) -> bool {
-    if mode.contains('$') {
-        return true;
-    }
-    let octal = !mode.is_empty() && mode.len() <= 5 && mode.bytes().all(|byte| (b'0'..=b'7').contains(&byte));
-    let clause = |clause: &str| {
-        let rest = clause.trim_start_matches(['u', 'g', 'o', 'a']);
-        let mut good = !rest.is_empty();
-        for part in rest.split_inclusive(['+', '-', '=']).skip(1) {
-            let letters = part.trim_end_matches(['+', '-', '=']);
-            good &= matches!(letters, "u" | "g" | "o") || letters.chars().all(|c| "rwxXst".contains(c));
-        }
-        good && rest.starts_with(['+', '-', '='])
-    };
-    octal || mode.split(',').all(clause)
 }
 
 /// Arguments as words: a JSON array or between blanks, where quotes mean nothing until expansion.
