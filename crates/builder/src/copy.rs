@@ -192,6 +192,7 @@ pub(crate) fn write(
                 Context::check_unchanged(&file, &path, *stamp)?;
             }
             Content::Tree { tree, node } => writer.append(&entry, &mut tree.open(node)?)?,
+            Content::Text(text) => writer.append(&entry, &mut text.as_slice())?,
         }
     }
     Ok(())

@@ -33,6 +33,8 @@ pub enum Field {
     Destination,
     /// Digest of the files and of their metadata that reaches the image.
     Files,
+    /// A here-document: its name, and the digest of its text.
+    Document,
     /// `--chown`, as written: who that is follows from the layers below.
     Owner,
     /// `--chmod`.
@@ -55,6 +57,7 @@ impl Field {
         Self::Network,
         Self::Destination,
         Self::Files,
+        Self::Document,
         Self::Owner,
         Self::Mode,
         Self::Epoch,
@@ -73,6 +76,7 @@ impl Field {
             Self::Network => "network",
             Self::Destination => "destination",
             Self::Files => "files",
+            Self::Document => "here-document",
             Self::Owner => "owner",
             Self::Mode => "mode",
             Self::Epoch => "source date epoch",

@@ -40,6 +40,10 @@ impl fmt::Display for CacheMiss {
             Self::Removed => f.write_str("the result of the same step has been removed"),
             Self::Changed { field: Field::Parent, .. } => f.write_str("the layers below changed"),
             Self::Changed { field: Field::Files, .. } => f.write_str("files changed (names, modes, owners or content)"),
+            Self::Changed { field: Field::Document, old, new } => {
+                let text = new.as_ref().or(old.as_ref()).map_or("", String::as_str);
+                write!(f, "the here-document `{}` changed", line(text.split(' ').next().unwrap_or_default()))
+            }
             Self::Changed { field, old, new } => {
                 write!(f, "{} changed", field.name())?;
                 match (old, new) {

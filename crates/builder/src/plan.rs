@@ -168,6 +168,8 @@ pub(crate) struct RunOp {
 #[derive(Debug)]
 pub(crate) struct CopyOp {
     pub(crate) sources: Vec<CopySource>,
+    /// Here-documents, which come behind the other sources (D122).
+    pub(crate) documents: Vec<Document>,
     pub(crate) from: CopyFrom,
     /// Normal form, without slashes at the ends.
     pub(crate) destination: Vec<u8>,
@@ -191,6 +193,15 @@ pub(crate) struct Chmod {
 pub(crate) struct CopySource {
     pub(crate) word: String,
     pub(crate) span: Span,
+}
+
+/// A here-document as a source.
+#[derive(Debug)]
+pub(crate) struct Document {
+    /// Its marker, the file's name in a folder.
+    pub(crate) name: String,
+    /// Variables expanded.
+    pub(crate) text: String,
 }
 
 #[derive(Debug)]

@@ -1,4 +1,4 @@
-//! Files that a step copies, wherever they come from: the context, another stage, an image, an archive.
+//! Files that a step copies, wherever they come from: the context, another stage, an image, an archive, the Dockerfile.
 
 use std::sync::Arc;
 
@@ -7,6 +7,7 @@ use oci::Digest;
 
 use crate::context::Context;
 use crate::path::join;
+use crate::plan::Document;
 use crate::stat_index::Stamp;
 
 /// One file of a selection.
@@ -32,6 +33,8 @@ pub(crate) enum Content {
     Context(Stamp),
     /// In the layers of a stage or image, or in an archive.
     Tree { tree: Tree, node: Node },
+    /// A here-document; it has no time of its own.
+    Text(Vec<u8>),
 }
 
 /// What one source word of COPY or ADD stands for.
@@ -50,6 +53,22 @@ pub(crate) struct Selection {
 }
 
 impl Selection {
+    /// A here-document: a file that everybody may read (D122).
+    pub(crate) fn of_document(document: &Document) -> Self {
+        let text = document.text.as_bytes();
+        let metadata = Metadata { mode: 0o644, ..Metadata::default() };
+        let entry = SourceEntry {
+            path: Vec::new(),
+            kind: EntryKind::File { size: text.len() as u64 },
+            metadata,
+            digest: Some(Digest::of(text)),
+            identity: None,
+            content: Content::Text(text.to_vec()),
+        };
+        let name = document.name.clone().into_bytes();
+        Self { context: None, name, root: Vec::new(), is_unpacked: false, entries: vec![entry] }
+    }
+
     pub(crate) fn is_folder(&self) -> bool {
         self.entries.first().is_some_and(|entry| entry.kind == EntryKind::Directory)
     }

@@ -43,8 +43,11 @@ impl Sources {
         store: &Store,
         reporter: &Reporter<'_>,
     ) -> Result<Self, BuildError> {
-        let wanted: Vec<_> = copies(plan).collect();
         let mut sources = Self { context: None, prepared: HashMap::new() };
+        // What consists of here-documents alone is in the Dockerfile.
+        let (wanted, documents): (Vec<_>, Vec<_>) = copies(plan).partition(|(_, op)| !op.sources.is_empty());
+        let prepared = documents.into_iter().map(|(place, op)| (place, prepared(op, Vec::new())));
+        sources.prepared.extend(prepared);
         if wanted.is_empty() {
             return Ok(sources);
         }
@@ -93,6 +96,13 @@ impl Sources {
     }
 }
 
+/// Files of the context, and the here-documents behind them.
+fn prepared(op: &CopyOp, mut selections: Vec<Arc<Selection>>) -> Prepared {
+    selections.extend(op.documents.iter().map(|document| Arc::new(Selection::of_document(document))));
+    let digest = copy::files_digest(&selections);
+    Prepared { selections, digest }
+}
+
 type Place = (usize, usize);
 
 fn copies(plan: &Plan) -> impl Iterator<Item = (Place, &CopyOp)> {
@@ -133,13 +143,12 @@ impl Found<'_> {
         if !problems.is_empty() {
             return Err(problems);
         }
-        if selections.is_empty() {
+        if selections.is_empty() && op.documents.is_empty() {
             let patterns: Vec<&str> = op.sources.iter().map(|source| source.word.as_str()).collect();
             let error = CopyError::NoMatch { patterns: patterns.join(" ") };
             return Err(op.sources.first().map(|source| self.problem(source, &error)).into_iter().collect());
         }
-        let digest = copy::files_digest(&selections);
-        Ok(Prepared { selections, digest })
+        Ok(prepared(op, selections))
     }
 
     /// Sources are taken from the context's root, however they are written (D073).

@@ -45,6 +45,10 @@ pub(crate) fn copy_key(op: &CopyOp, files: oci::Digest, chain: Option<ChainId>) 
     for source in &op.sources {
         key = key.with(Field::Sources, &source.word);
     }
+    for document in &op.documents {
+        key = key.with(Field::Sources, format!("<<{}", document.name));
+        key = key.with(Field::Document, format!("{} {}", document.name, oci::Digest::of(document.text.as_bytes())));
+    }
     let slash = if op.into_folder { "/" } else { "" };
     key = key.with(Field::Destination, format!("/{}{slash}", String::from_utf8_lossy(&op.destination)));
     key = key.with(Field::Files, files.to_string());

@@ -347,6 +347,8 @@ impl Run<'_, '_> {
             '-' | '+' | '?' => self.default_form(&name, colon, operator, start),
             '#' | '%' if !colon => self.trim_form(&name, operator, start),
             '/' if !colon => self.replace_form(&name, start),
+            // In a here-document the line may end here.
+            '\n' => Err(self.error(ExpandErrorKind::OpenBrace, start)),
             _ => {
                 let modifier = self.source[modifier_start..self.at].to_owned();
                 Err(self.error(ExpandErrorKind::Modifier(modifier), modifier_start))

@@ -11,7 +11,7 @@ use layer::{Entry, EntryKind, LayerWriter, Metadata, Resolved, Timestamp, Tree, 
 use super::{CopyError, Placement};
 use crate::order;
 use crate::path::{join, lossy, parent};
-use crate::source::{Selection, SourceEntry};
+use crate::source::{Content, Selection, SourceEntry};
 
 /// A file at its place in the image.
 pub(super) struct Placed<'s> {
@@ -99,6 +99,8 @@ impl<'copy> Layout<'copy> {
         let mut metadata = entry.metadata.clone();
         if let Some(epoch) = self.placement.epoch.filter(|_| selection.context.is_some()) {
             metadata.mtime = epoch;
+        } else if matches!(entry.content, Content::Text(_)) {
+            metadata.mtime = self.time;
         }
         if let Some((uid, gid)) = self.placement.owner {
             (metadata.uid, metadata.gid) = (uid, gid);
@@ -184,7 +186,8 @@ fn resolve(base: &Tree, path: &[u8]) -> Result<Resolved, CopyError> {
 fn newest(selections: &[Arc<Selection>]) -> Option<Timestamp> {
     let copied = |selection: &'_ Arc<Selection>| {
         let first = usize::from(selection.is_folder() && selection.entries.len() > 1);
-        selection.entries[first..].iter().map(|entry| entry.metadata.mtime).max()
+        let dated = selection.entries[first..].iter().filter(|entry| !matches!(entry.content, Content::Text(_)));
+        dated.map(|entry| entry.metadata.mtime).max()
     };
     selections.iter().filter_map(copied).max()
 }

@@ -1,14 +1,17 @@
 //! COPY and ADD: sources, destination, and what the files become.
 
-use dockerfile::{AddInstruction, CopyInstruction, FileMode, Instruction, StageReference, Word};
+use dockerfile::{
+    AddInstruction, CopyInstruction, Expander, FileMode, Heredoc, Instruction, Span, StageReference, Word,
+};
 
 use super::steps::StagePlanner;
-use super::{Chmod, CopyFrom, CopyOp, CopySource, Op, Problem};
+use super::{Chmod, CopyFrom, CopyOp, CopySource, Document, Op, Problem};
 use crate::path::inside;
 
 /// What COPY and ADD have in common.
 struct Files<'i> {
     sources: &'i [Word],
+    heredocs: &'i [Heredoc],
     destination: &'i Word,
     chown: Option<&'i Word>,
     chmod: Option<&'i Word>,
@@ -17,8 +20,7 @@ struct Files<'i> {
 impl StagePlanner<'_, '_> {
     pub(super) fn copy(&mut self, instruction: &Instruction, copy: &CopyInstruction) {
         let span = instruction.span;
-        let refused = self.refuse_heredocs(&copy.heredocs)
-            | self.refuse(copy.link.then_some(span), "COPY --link")
+        let refused = self.refuse(copy.link.then_some(span), "COPY --link")
             | self.refuse(copy.parents.then_some(span), "COPY --parents")
             | self.refuse(copy.excludes.first().map(|word| word.span), "COPY --exclude");
         if refused {
@@ -30,6 +32,7 @@ impl StagePlanner<'_, '_> {
         };
         let files = Files {
             sources: &copy.sources,
+            heredocs: &copy.heredocs,
             destination: &copy.destination,
             chown: copy.chown.as_ref(),
             chmod: copy.chmod.as_ref(),
@@ -41,8 +44,7 @@ impl StagePlanner<'_, '_> {
 
     pub(super) fn add(&mut self, instruction: &Instruction, add: &AddInstruction) {
         let span = instruction.span;
-        let mut refused = self.refuse_heredocs(&add.heredocs)
-            | self.refuse(add.link.then_some(span), "ADD --link")
+        let mut refused = self.refuse(add.link.then_some(span), "ADD --link")
             | self.refuse(add.excludes.first().map(|word| word.span), "ADD --exclude")
             | self.refuse(add.checksum.as_ref().map(|word| word.span), "ADD --checksum")
             | self.refuse(add.keep_git_dir.map(|_| span), "ADD --keep-git-dir")
@@ -53,6 +55,7 @@ impl StagePlanner<'_, '_> {
         }
         let files = Files {
             sources: &add.sources,
+            heredocs: &add.heredocs,
             destination: &add.destination,
             chown: add.chown.as_ref(),
             chmod: add.chmod.as_ref(),
@@ -80,7 +83,7 @@ impl StagePlanner<'_, '_> {
                     self.problem(problem);
                     return None;
                 }
-                let (image, name) = self.planner.image(other, word.span, self.noted.problems)?;
+                let (image, name) = self.planner.image(other, self.place(word.span), self.noted.problems)?;
                 Some(CopyFrom::Image { image: Box::new(image), name })
             }
         }
@@ -115,10 +118,11 @@ impl StagePlanner<'_, '_> {
 
     fn files(&mut self, instruction: &Instruction, verb: &str, files: &Files<'_>, from: CopyFrom, unpack: bool) {
         let sources: Option<Vec<String>> = files.sources.iter().map(|word| self.expand(word)).collect();
+        let documents: Option<Vec<Document>> = files.heredocs.iter().map(|heredoc| self.document(heredoc)).collect();
         let destination = self.expand(files.destination);
         let chown = files.chown.map(|word| self.chown(word));
         let chmod = files.chmod.map(|word| self.chmod(word));
-        let (Some(sources), Some(destination)) = (sources, destination) else { return };
+        let (Some(sources), Some(documents), Some(destination)) = (sources, documents, destination) else { return };
         let (chown, chmod) = match (chown, chmod) {
             (Some(None), _) | (_, Some(None)) => return,
             (chown, chmod) => (chown.flatten().filter(|owner| !owner.is_empty()), chmod.flatten()),
@@ -127,15 +131,17 @@ impl StagePlanner<'_, '_> {
         created_by.extend(chown.iter().map(|owner| format!("--chown={owner}")));
         created_by.extend(chmod.iter().map(|chmod| format!("--chmod={}", chmod.text)));
         created_by.extend(sources.iter().cloned());
+        created_by.extend(documents.iter().map(|document| format!("<<{}", document.name)));
         created_by.push(destination.clone());
         created_by.push("# buildkit".to_owned());
         let is_folder = destination.ends_with('/') || destination == "." || destination.ends_with("/.");
         let op = CopyOp {
-            into_folder: is_folder || sources.len() > 1,
+            into_folder: is_folder || sources.len() + documents.len() > 1,
+            documents,
             sources: sources
                 .into_iter()
                 .zip(files.sources)
-                .map(|(word, typed)| CopySource { word, span: typed.span })
+                .map(|(word, typed)| CopySource { word, span: self.place(typed.span) })
                 .collect(),
             from,
             destination: inside(self.working_dir(), &destination),
@@ -144,6 +150,33 @@ impl StagePlanner<'_, '_> {
             unpack,
         };
         self.step(instruction, Op::Copy(op), created_by.join(" "));
+    }
+
+    /// The text of a here-document. Quotes mean nothing in it, and the escape character is a backslash whatever the file
+    /// says (D124; BuildKit, `ExpandRaw`).
+    fn document(&mut self, heredoc: &Heredoc) -> Option<Document> {
+        if heredoc.name.contains('/') || matches!(heredoc.name.as_str(), "." | "..") {
+            let message = format!("`{}` cannot be the name of a file", heredoc.name);
+            let problem = Problem::error(heredoc.span, message).with_label("the marker is the name");
+            self.problem(problem.with_help("take a marker without slashes and dots, as in `<<EOF`"));
+            return None;
+        }
+        let word = Word::new(heredoc.body.text.as_str(), heredoc.body.span);
+        let text = match heredoc.expand {
+            false => Ok(word.text.clone()),
+            true => self.expand_with(Expander::for_heredoc('\\'), &word),
+        };
+        match text {
+            Ok(text) => Some(Document { name: heredoc.name.clone(), text }),
+            Err(error) => {
+                let message = format!("cannot expand the here-document `{}`: {error}", heredoc.name);
+                let problem = Problem::error(line_of(&word, error.offset), message);
+                let help =
+                    format!("write `<<\"{}\"` to keep the text as it is, or a backslash before the `$`", heredoc.name);
+                self.problem(problem.with_help(help));
+                None
+            }
+        }
     }
 
     /// Empty for nobody in particular: what a variable leaves empty changes nothing, as in BuildKit.
@@ -167,4 +200,15 @@ impl StagePlanner<'_, '_> {
             }
         }
     }
+}
+
+/// The line in which a byte of a here-document stands; all of it where leading tabs were taken away.
+fn line_of(text: &Word, offset: usize) -> Span {
+    let number = text.text[..offset.min(text.text.len())].matches('\n').count();
+    if text.text.len() != text.span.end - text.span.start {
+        return text.span;
+    }
+    let start: usize = text.text.split_inclusive('\n').take(number).map(str::len).sum();
+    let length = text.text[start..].lines().next().map_or(0, str::len);
+    Span::new(text.span.start + start, text.span.start + start + length)
 }

@@ -1,6 +1,6 @@
 //! The instructions of one stage, in order: values put in, steps and history rows written down.
 
-use dockerfile::{ArgDeclaration, Expander, Heredoc, Instruction, InstructionKind, Span, Word};
+use dockerfile::{ArgDeclaration, ExpandError, Expander, Heredoc, Instruction, InstructionKind, Span, Word};
 use oci::ImageConfig;
 
 use super::{Base, Op, PlannedRow, PlannedStep, Planner, Problem, StagePlan, WorkdirOp, expansion_problem};
@@ -130,25 +130,31 @@ impl<'a, 'p> StagePlanner<'a, 'p> {
 
     /// The value of a word; a mistake is noted.
     pub(super) fn expand(&mut self, word: &Word) -> Option<String> {
+        self.expand_with(self.planner.expander(), word)
+            .map_err(|error| self.problem(expansion_problem(word, &error)))
+            .ok()
+    }
+
+    /// The same with other rules; variables that are not set are noted.
+    pub(super) fn expand_with(&mut self, expander: Expander, word: &Word) -> Result<String, ExpandError> {
         let scope = &self.scope;
-        match self.planner.expander().expand(&word.text, &|name| scope.get(name)) {
-            Ok(expanded) => {
-                for name in expanded.unset {
-                    let mut problem = Problem::error(word.span, format!("usage of undefined variable `${name}`"));
-                    problem.is_error = false;
-                    self.noted.problems.push(problem);
-                }
-                Some(expanded.text)
-            }
-            Err(error) => {
-                self.noted.problems.push(expansion_problem(word, &error));
-                None
-            }
+        let expanded = expander.expand(&word.text, &|name| scope.get(name))?;
+        for name in expanded.unset {
+            let mut problem = Problem::error(word.span, format!("usage of undefined variable `${name}`"));
+            problem.is_error = false;
+            self.problem(problem);
         }
+        Ok(expanded.text)
     }
 
     pub(super) fn problem(&mut self, problem: Problem) {
-        self.noted.problems.push(problem);
+        let span = self.place(problem.span);
+        self.noted.problems.push(Problem { span, ..problem });
+    }
+
+    /// Where a span is in this file: a trigger was written in another one and runs at FROM.
+    pub(super) fn place(&self, span: Span) -> Span {
+        if self.is_trigger { self.planner.dockerfile.stages[self.index].span } else { span }
     }
 
     pub(super) fn row(&mut self, created_by: String) {

@@ -108,7 +108,7 @@ fn problems_of_bases() {
 #[test]
 fn d078_what_copies_from_a_broken_stage_is_not_reported_twice() {
     let text = "FROM base AS one\nARG M=x\nCOPY --chmod=$M a /\nFROM base\nCOPY --from=one a /";
-    assert_eq!(errors(text), "`x` is not an octal mode");
+    assert_eq!(errors(text), "`x` has no `+`, `-` or `=`");
 }
 
 #[test]

@@ -410,7 +410,6 @@ fn what_is_not_there_yet_is_an_honest_error() {
         ("COPY --exclude=x a /", "COPY --exclude"),
         ("ADD https://example.com/x /", "ADD from a remote source"),
         ("ADD --unpack=true a /", "ADD --unpack"),
-        ("COPY <<EOF /x\nhi\nEOF", "here-documents"),
         ("RUN <<EOF\nhi\nEOF", "here-documents"),
     ];
     for (instruction, feature) in cases {

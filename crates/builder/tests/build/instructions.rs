@@ -299,7 +299,7 @@ fn mistakes_are_reported_together_with_their_lines() {
     assert_eq!(lines("STOPSIGNAL NONE\nEXPOSE eighty\nRUN --network=wan x\nWHAT"), "2 3 4 5");
     assert_eq!(
         lines(
-            "ARG A=x\nSTOPSIGNAL $A\nEXPOSE $A\nCOPY --chmod=u+x a /\nRUN --mount=type=cache,target=/x y\nVOLUME $B\nWORKDIR ${B:?no}"
+            "ARG A=x\nSTOPSIGNAL $A\nEXPOSE $A\nCOPY --chmod=$A a /\nRUN --mount=type=cache,target=/x y\nVOLUME $B\nWORKDIR ${B:?no}"
         ),
         "3 4 5 6 7 8"
     );

@@ -6,6 +6,7 @@
 mod cache;
 mod context;
 mod copy;
+mod documents;
 mod events;
 mod instructions;
 mod kitchen;

@@ -138,7 +138,6 @@ fn s157_files_of_the_context() {
 fn what_is_not_there_yet() {
     let said = say(&[
         "FROM busybox\nRUN <<EOF\necho hi\nEOF\n",
-        "FROM busybox\nCOPY <<EOF /x\nhi\nEOF\n",
         "FROM busybox\nRUN <<EOF\necho never closed\n",
         "FROM busybox\nRUN --mount=type=cache,target=/root/.cache echo hi\n",
         "FROM busybox\nRUN --mount=type=secrte,id=x echo hi\n",
