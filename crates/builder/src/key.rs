@@ -46,7 +46,7 @@ pub enum Field {
 }
 
 impl Field {
-    const ALL: [Self; 14] = [
+    const ALL: &[Self] = &[
         Self::Step,
         Self::Parent,
         Self::Command,
@@ -115,7 +115,7 @@ impl CacheKey {
     pub fn parse(text: &str) -> Option<Self> {
         let value = |line: &str| {
             let (name, value) = line.split_once(": ")?;
-            let field = Field::ALL.into_iter().find(|field| field.name() == name)?;
+            let field = Field::ALL.iter().copied().find(|field| field.name() == name)?;
             Some((field, unescape(value)))
         };
         let values: Option<Vec<_>> = text.lines().map(value).collect();
