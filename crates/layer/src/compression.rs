@@ -1,7 +1,7 @@
 //! Tells how a stream is compressed by its first bytes, and decompresses it with bounded memory.
 //!
 //! Names and media types are not asked: ADD, load and import have to judge by content, as Docker does. A small stream
-//! can become a large one; whoever stores it sets the limit. Nothing here compresses.
+//! can become a large one; whoever stores it sets the limit. Compressing is [`mod@crate::compress`].
 
 use std::io::{self, BufRead, BufReader, Chain, Cursor, Read};
 

@@ -352,13 +352,13 @@ impl Extraction<'_> {
     }
 }
 
-fn single_component(name: Vec<u8>) -> Option<CString> {
+pub(crate) fn single_component(name: Vec<u8>) -> Option<CString> {
     let is_plain = !matches!(&*name, b"" | b"." | b"..") && !name.contains(&b'/');
     is_plain.then(|| CString::new(name).ok()).flatten()
 }
 
 /// Opens a folder of the extracted tree by its path: no link is followed, and nothing above the root is reached.
-fn open_beneath(root: BorrowedFd<'_>, path: &[u8]) -> Result<OwnedFd, Errno> {
+pub(crate) fn open_beneath(root: BorrowedFd<'_>, path: &[u8]) -> Result<OwnedFd, Errno> {
     let path = if path.is_empty() { b"." } else { path };
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;

@@ -5,6 +5,7 @@
 //! [`ingest`] makes the index while it copies a foreign tar, [`Tree`] reads a stack of layers from the indexes alone.
 //! This crate knows neither the store nor images, and never follows a path as text on the host.
 
+mod compress;
 mod compression;
 mod descent;
 mod diff;
@@ -12,24 +13,31 @@ mod directory;
 mod entry;
 mod erofs;
 mod extract;
+mod flatten;
 mod index;
 mod ingest;
 mod mount;
 mod overlay;
+mod populate;
+mod squash;
 mod tar;
 mod tree;
 mod writer;
 
+pub use compress::{EncodeError, EncodedBlob, Encoding, digest_of, encode};
 pub use compression::{Compression, CompressionError, Decoder, is_tar};
 pub use diff::{DiffError, DiffOptions, DiffStatistics, diff};
 pub use directory::{Backend, LayerDirectory};
 pub use entry::{Entry, EntryKind, Metadata, PathError, Timestamp, Xattr, normalize};
 pub use erofs::xattrs::XattrError;
 pub use extract::{ExtractError, ExtractOptions, ExtractStatistics, extract};
+pub use flatten::{FlattenError, finish_tar, write_tar};
 pub use index::{Index, IndexError};
 pub use ingest::{IngestError, ingest};
 pub use mount::{MountError, erofs_supported, mount_erofs};
 pub use overlay::{MOST_LAYERS, OverlayOptions, Upper, mount_overlay, prepare_upper};
+pub use populate::{PopulateError, PopulateOptions, Populated, populate};
+pub use squash::{SquashError, squash};
 pub use tar::TarError;
-pub use tree::{FileReader, Identity, Layer, Node, NodeType, Resolved, Tree, TreeError};
+pub use tree::{FileReader, Identity, Layer, Node, NodeType, Resolved, Tree, TreeError, Visit, Walk};
 pub use writer::{FinishedLayer, IndexingError, LayerWriter, WriteError};

@@ -5,6 +5,7 @@
 
 mod reader;
 mod resolve;
+mod walk;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map;
@@ -17,6 +18,7 @@ use crate::index::{Index, IndexError, Inode};
 
 pub use reader::FileReader;
 pub use resolve::Resolved;
+pub use walk::{Visit, Walk};
 
 /// One layer of a stack.
 #[derive(Debug, Clone)]

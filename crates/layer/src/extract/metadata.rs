@@ -33,7 +33,7 @@ pub(crate) fn set_on(file: BorrowedFd<'_>, metadata: &Metadata, is_lenient: bool
 }
 
 /// Sets everything on a name in an open folder, for what cannot be opened: links, devices and pipes.
-pub(super) fn set_at(
+pub(crate) fn set_at(
     folder: BorrowedFd<'_>,
     name: &CStr,
     metadata: &Metadata,
