@@ -12,6 +12,7 @@ use builder::{BuildContext, BuildRequest, BuildTools, OpenedStream, Reporter, Ru
 pub use builder::TimeOptions;
 use oci::ImageId;
 
+use crate::build_log::{BuildRecord, Recorder};
 use crate::executor::BuildExecutor;
 use crate::network::NetworkMode;
 use crate::progress::Event;
@@ -56,6 +57,19 @@ pub enum ContextSource {
     Stdin(Arc<File>),
 }
 
+impl ContextSource {
+    /// For the build's log: the folder wherever one stands later.
+    fn shown(&self) -> Option<String> {
+        match self {
+            Self::None => None,
+            Self::Folder(folder) => {
+                Some(std::path::absolute(folder).unwrap_or_else(|_| folder.clone()).display().to_string())
+            }
+            Self::Stdin(_) => Some("-".to_owned()),
+        }
+    }
+}
+
 /// Where a Dockerfile comes from.
 #[derive(Debug, Clone)]
 pub enum DockerfileSource {
@@ -80,7 +94,15 @@ pub fn build(
     let tags = options.tags.iter().map(|tag| new_name(tag)).collect::<Result<Vec<_>, _>>()?;
     let executor = BuildExecutor::new(engine.store(), options.runtime.executor()?);
     let clock = || engine.now();
-    let reporter = Reporter::new(progress);
+    let about = BuildRecord {
+        context: options.context.shown(),
+        target: options.target.clone(),
+        tags: options.tags.clone(),
+        ..BuildRecord::begun(engine.now())
+    };
+    let recorder = Recorder::new(engine, about, progress);
+    let progress = |event| recorder.take(event);
+    let reporter = Reporter::new(&progress);
     let tools =
         BuildTools { store: engine.store(), executor: &executor, progress: &reporter, clock: &clock, cancelled };
     let (context, found) = open(options, &tools)?;
@@ -102,10 +124,17 @@ pub fn build(
         },
         explain: options.explain,
     };
-    let built = builder::build(&request, &tools);
-    built
+    recorder.name_dockerfile(&request.dockerfile_name);
+    let built = builder::build(&request, &tools)
         .map(|built| built.image)
-        .map_err(|error| Error::from_build(error, &request.dockerfile_name, &request.dockerfile))
+        .map_err(|error| Error::from_build(error, &request.dockerfile_name, &request.dockerfile));
+    let kept = recorder.finish(built.as_ref());
+    built.map_err(|error| match kept {
+        Some((build, step)) => {
+            error.with_further_hint(format!("`onggi build logs {build} {step}` shows all of its output"))
+        }
+        None => error,
+    })
 }
 
 /// Opens the context and finds the Dockerfile, which may be in it.

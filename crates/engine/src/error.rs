@@ -97,6 +97,14 @@ impl Error {
         self
     }
 
+    /// Adds one more thing to do about it, in a line of its own.
+    #[must_use]
+    pub fn with_further_hint(mut self, hint: impl Into<String>) -> Self {
+        let hint = hint.into();
+        self.hint = Some(self.hint.map_or(hint.clone(), |first| format!("{first}\n{hint}")));
+        self
+    }
+
     /// Adds an error and what is behind it as causes.
     #[must_use]
     pub fn because(mut self, error: &(dyn std::error::Error + 'static)) -> Self {

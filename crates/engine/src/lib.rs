@@ -4,6 +4,7 @@
 //! arguments or reads the environment; what the host has to say (time, folders) comes in through [`Engine`].
 
 mod build;
+mod build_log;
 mod changes;
 mod container;
 mod containers;
@@ -34,6 +35,7 @@ use jiff::Timestamp;
 use store::Store;
 
 pub use build::{BuildOptions, ContextSource, DockerfileSource, TimeOptions, build};
+pub use build_log::{BuildRecord, BuildResult, RecordedOutcome, RecordedStep, build_log, build_logs, step_log};
 pub use container::{ContainerRecord, ContainerState, ContainerStatus};
 pub use containers::{ContainerSummary, containers, inspect_containers, kill, remove_container, stop, wait};
 pub use error::{Error, ErrorKind, Problem, SourceText};

@@ -312,7 +312,7 @@ pub(crate) fn note_failure(engine: &Engine, container: &Container, error: &Error
 }
 
 /// 32 random bytes as hexadecimal digits.
-fn random_id() -> Result<String, Error> {
+pub(crate) fn random_id() -> Result<String, Error> {
     let mut bytes = [0; 32];
     rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())
         .map_err(|errno| Error::new(ErrorKind::Internal, "cannot get random bytes").because(&errno))?;

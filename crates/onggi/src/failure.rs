@@ -1,6 +1,7 @@
 //! A command that failed: what to print and with which status to end.
 
 use std::io::Write;
+use std::path::Path;
 
 use crate::cli::usage::Usage;
 use crate::render::problem::{self, Excerpt, Problem, Severity};
@@ -55,6 +56,10 @@ impl Failure {
     pub(crate) fn report(self, session: &Session) -> u8 {
         match self {
             Self::Problems { problems, status } => {
+                let problems = match &session.typed_root {
+                    None => problems,
+                    Some(root) => problems.into_iter().map(|problem| in_store(problem, root)).collect(),
+                };
                 let text = problem::render(&problems, session.terminal.has_color);
                 drop(std::io::stderr().write_all(text.as_bytes()));
                 status.unwrap_or(GENERAL_STATUS)
@@ -81,6 +86,15 @@ impl From<engine::Error> for Failure {
     }
 }
 
+/// Commands in hints work when they are typed: in the store that this command was about.
+fn in_store(problem: Problem, root: &Path) -> Problem {
+    let root = root.display().to_string();
+    let plain = |letter: char| letter.is_alphanumeric() || "/._-+:@%,".contains(letter);
+    let root = if root.chars().all(plain) { root } else { format!("'{}'", root.replace('\'', r"'\''")) };
+    let hint = problem.hint.map(|hint| hint.replace("`onggi ", &format!("`onggi --root {root} ")));
+    Problem { hint, ..problem }
+}
+
 /// Every place that is wrong; what else is known goes with the last.
 fn in_source(error: &engine::Error, source: &engine::SourceText) -> Vec<Problem> {
     let mut problems: Vec<Problem> = error
@@ -101,7 +115,8 @@ fn in_source(error: &engine::Error, source: &engine::SourceText) -> Vec<Problem>
         .collect();
     if let Some(last) = problems.last_mut() {
         last.causes.clone_from(&error.causes);
-        last.hint = last.hint.take().or_else(|| error.hint.clone());
+        let hints: Vec<String> = last.hint.take().into_iter().chain(error.hint.clone()).collect();
+        last.hint = (!hints.is_empty()).then(|| hints.join("\n"));
     }
     problems
 }

@@ -14,6 +14,7 @@ mod tty;
 use std::time::Duration;
 
 pub(crate) use display::Display;
+pub(crate) use log::visible;
 
 use crate::cli::build::Progress;
 use crate::ui::terminal::Terminal;

@@ -2,6 +2,7 @@
 //!
 //! Pure: plain data in, text out.
 
+pub(crate) mod builds;
 pub(crate) mod containers;
 pub(crate) mod history;
 pub(crate) mod images;

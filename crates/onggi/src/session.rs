@@ -22,6 +22,8 @@ pub(crate) struct Session {
     /// When the program began.
     pub(crate) now: Timestamp,
     root: PathBuf,
+    /// `--root`: commands that are to be typed need it too.
+    pub(crate) typed_root: Option<PathBuf>,
     /// `--debug`.
     debug: bool,
     began: Instant,
@@ -36,6 +38,7 @@ impl Session {
             terminal: terminal(),
             now: Timestamp::now(),
             root: root.unwrap_or_else(|| default_root(rustix::process::geteuid().is_root(), &variable)),
+            typed_root: global.root.clone(),
             debug: global.debug,
             began: Instant::now(),
         }

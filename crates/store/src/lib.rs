@@ -2,7 +2,8 @@
 //!
 //! The files are the database (decision 0002). An object is one small file or folder found by its name; it appears
 //! by one rename or link, whole, and is never written to afterwards; references, records and states are replaced by
-//! rename. Readers never lock, and what is in use is named by a lease.
+//! rename. Only what processes write (logs, upper folders) grows in its place. Readers never lock, and what is in use is
+//! named by a lease.
 //!
 //! ```text
 //! ROOT/
@@ -17,6 +18,7 @@
 //!   steps/HEX                      result of a build step; HEX is the digest of its cache key
 //!   builds/HEX                     the cache keys of the last build of a context, for naming what changed
 //!   contexts/HEX                   stat index of a build context
+//!   logs/ID/                       what a build wrote: index.json, and N.log for what its step N wrote, as it comes
 //!   containers/ID/                 a container: image (its image ID), config.json, state files, upper/, work/
 //!   names/NAME                     container ID; made exclusively, so that a name is taken once
 //!   leases/PID-START-N             what a live process uses, a digest a line
@@ -27,6 +29,7 @@
 //!
 //! This crate knows no tar, no HTTP and no Dockerfile. It hands out descriptors and guards, never bare paths.
 
+mod build_logs;
 mod containers;
 mod error;
 mod file;
@@ -44,6 +47,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
 
+pub use build_logs::BuildLog;
 pub use containers::{ContainerFolder, ContainerLookup};
 pub use error::StoreError;
 pub use gc::Removed;
@@ -62,7 +66,7 @@ pub struct Store {
 }
 
 const VERSION: &[u8] = b"onggi store 1\n";
-const FOLDERS: [&str; 14] = [
+const FOLDERS: [&str; 15] = [
     "images",
     "parents",
     "references",
@@ -71,6 +75,7 @@ const FOLDERS: [&str; 14] = [
     "steps",
     "builds",
     "contexts",
+    "logs",
     "containers",
     "names",
     "leases",

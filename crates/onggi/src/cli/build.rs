@@ -1,10 +1,18 @@
 //! `build`.
 
-use clap::{Args, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 
 /// Build an image from a Dockerfile
 #[derive(Debug, Args)]
+#[command(
+    override_usage = "onggi build [OPTIONS] [PATH]",
+    args_conflicts_with_subcommands = true,
+    disable_help_subcommand = true
+)]
 pub(crate) struct BuildArgs {
+    /// What is asked about builds instead; a folder of such a name is written as `./logs`.
+    #[command(subcommand)]
+    pub(crate) command: Option<BuildCommand>,
     /// Folder whose files the build may use [default: .]
     #[arg(value_name = "PATH")]
     pub(crate) context: Option<String>,
@@ -49,6 +57,30 @@ pub(crate) struct BuildArgs {
     pub(crate) target: Option<String>,
     #[command(flatten)]
     ignored: IgnoredArgs,
+}
+
+/// `onggi build …` without a build.
+#[derive(Debug, Subcommand)]
+#[command(defer = true)]
+pub(crate) enum BuildCommand {
+    Logs(BuildLogsArgs),
+}
+
+/// Show what the steps of a build wrote
+#[derive(Debug, Args)]
+pub(crate) struct BuildLogsArgs {
+    /// First digits of a build's ID [default: the last build]
+    #[arg(value_name = "BUILD")]
+    pub(crate) build: Option<String>,
+    /// Number of a step [default: the one that failed, or a list of all]
+    #[arg(value_name = "STEP")]
+    pub(crate) step: Option<String>,
+    /// List the builds whose logs are kept
+    #[arg(short, long, conflicts_with_all = ["build", "step"])]
+    pub(crate) all: bool,
+    /// Choose the output of lists: `table`, `json`, or a Go template
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) format: Option<String>,
 }
 
 /// Flags that Docker still takes and that mean nothing here (B023).

@@ -1,6 +1,6 @@
 use std::ffi::OsString;
 
-use super::build::{BuildNetwork, Progress};
+use super::build::{BuildCommand, BuildNetwork, Progress};
 use super::image::ObjectType;
 use super::{Cli, Command, parse, tree};
 
@@ -65,6 +65,24 @@ fn build_takes_dockers_flags() {
     }
     let Command::Build(args) = command("build -t my-app:v2") else { panic!() };
     assert_eq!(args.context, None, "X6");
+}
+
+/// N016: questions about builds stand where the context would; what comes behind a flag is a context.
+#[test]
+fn n016_build_logs_is_asked_before_any_flag() {
+    for (line, expected) in [
+        ("build logs", (None, None)),
+        ("build logs 3f2a", (Some("3f2a"), None)),
+        ("image build logs 3f2a 12", (Some("3f2a"), Some("12"))),
+    ] {
+        let Command::Build(args) = command(line) else { panic!("{line}") };
+        let Some(BuildCommand::Logs(logs)) = args.command else { panic!("{line}") };
+        assert_eq!((logs.build.as_deref(), logs.step.as_deref()), expected);
+    }
+    for (line, context) in [("build ./logs", "./logs"), ("build -t x logs", "logs"), ("build help", "help")] {
+        let Command::Build(args) = command(line) else { panic!("{line}") };
+        assert_eq!((args.command.is_none(), args.context.as_deref()), (true, Some(context)), "{line}");
+    }
 }
 
 /// S040 to S046, S049, S050, S054, S057, C200, C201.

@@ -75,7 +75,15 @@ fn problem(error: &clap::Error, words: &[OsString]) -> Problem {
         }
         ErrorKind::NoEquals => Problem::error(format!("flag `{arg}` needs its value behind `=`")),
         ErrorKind::TooManyValues => Problem::error(format!("flag `{arg}` does not take the value `{value}`")),
-        ErrorKind::ArgumentConflict => Problem::error(format!("flag `{arg}` is given more than once")),
+        // What could have been a command, behind arguments.
+        ErrorKind::ArgumentConflict if arg.is_empty() => {
+            let word = text(error, ContextKind::InvalidSubcommand).unwrap_or_default();
+            Problem::error(format!("unexpected argument `{word}`"))
+        }
+        ErrorKind::ArgumentConflict => match text(error, ContextKind::PriorArg).map(|prior| bare(&prior)) {
+            Some(prior) if prior != arg => Problem::error(format!("`{arg}` cannot be used with `{prior}`")),
+            _ => Problem::error(format!("flag `{arg}` is given more than once")),
+        },
         ErrorKind::MissingRequiredArgument => Problem::error(format!("missing `{arg}`")),
         ErrorKind::MissingSubcommand => {
             return Problem::error("missing command").with_hint("see all commands with `onggi --help`");
@@ -165,6 +173,7 @@ fn hint(error: &clap::Error) -> Option<String> {
 fn bare(arg: &str) -> String {
     match arg.strip_prefix('<') {
         Some(positional) => positional.trim_end_matches("...").trim_end_matches('>').to_owned(),
+        None if arg.starts_with('[') => arg.trim_matches(['[', ']']).to_owned(),
         None => arg.split([' ', '=']).next().unwrap_or(arg).trim_end_matches('[').to_owned(),
     }
 }

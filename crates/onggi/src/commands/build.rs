@@ -11,7 +11,7 @@ use clap::ValueEnum;
 use engine::{BuildOptions, ContextSource, DockerfileSource, NetworkMode, Runtime, TimeOptions};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
-use crate::cli::build::{BuildArgs, BuildNetwork, Progress};
+use crate::cli::build::{BuildArgs, BuildCommand, BuildNetwork, Progress};
 use crate::cli::env_list;
 use crate::failure::Failure;
 use crate::progress::{self, Display};
@@ -28,6 +28,10 @@ const SOURCE_DATE_EPOCH: &str = "SOURCE_DATE_EPOCH";
 const STDIN: &str = "-";
 
 pub(super) fn run(args: &BuildArgs, session: &Session) -> Result<u8, Failure> {
+    match &args.command {
+        Some(BuildCommand::Logs(args)) => return super::build_logs::run(args, session),
+        None => {}
+    }
     if args.context.is_none() {
         session.note("warning: no build context given: using the current folder `.`");
     }

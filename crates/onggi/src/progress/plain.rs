@@ -87,8 +87,9 @@ impl Plain {
 
     fn say_line(&mut self, place: usize, line: &LogLine, now: Duration) {
         let is_terminal = self.is_terminal;
+        let number = self.steps.begun[place].number;
         let speaker = self.speaker(place, now);
-        speaker.lines.extend_from_slice(format!("#{} {:.3} ", place + 1, line.at.as_secs_f64()).as_bytes());
+        speaker.lines.extend_from_slice(format!("#{number} {:.3} ", line.at.as_secs_f64()).as_bytes());
         match is_terminal {
             true => speaker.lines.extend_from_slice(visible(&line.bytes).as_bytes()),
             false => speaker.lines.extend_from_slice(&line.bytes),
@@ -130,8 +131,9 @@ impl Plain {
     }
 
     fn say(&mut self, place: usize, line: &str, now: Duration) {
+        let number = self.steps.begun[place].number;
         let speaker = self.speaker(place, now);
-        speaker.lines.extend_from_slice(format!("#{} {line}\n", place + 1).as_bytes());
+        speaker.lines.extend_from_slice(format!("#{number} {line}\n").as_bytes());
         speaker.waits(now);
     }
 
@@ -152,7 +154,7 @@ impl Plain {
                     if !self.must_yield(place, next, now) {
                         return;
                     }
-                    out.extend_from_slice(format!("#{} ...\n", place + 1).as_bytes());
+                    out.extend_from_slice(format!("#{} ...\n", self.steps.begun[place].number).as_bytes());
                 }
                 self.floor = None;
             }
@@ -160,7 +162,9 @@ impl Plain {
             if std::mem::replace(&mut self.has_spoken, true) {
                 out.push(b'\n');
             }
-            out.extend_from_slice(format!("#{} {}\n", next + 1, self.steps.begun[next].name).as_bytes());
+            out.extend_from_slice(
+                format!("#{} {}\n", self.steps.begun[next].number, self.steps.begun[next].name).as_bytes(),
+            );
             self.floor = Some(next);
         }
     }

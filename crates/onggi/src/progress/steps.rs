@@ -21,6 +21,8 @@ pub(crate) struct Status {
 /// One step that has begun.
 #[derive(Debug)]
 pub(crate) struct Step {
+    /// As it is shown in plain lines, and as `build logs` takes it.
+    pub(crate) number: u32,
     /// Safe to show.
     pub(crate) name: String,
     pub(crate) started: Duration,
@@ -63,7 +65,7 @@ pub(crate) enum Change {
 /// All steps of a build.
 #[derive(Debug, Default)]
 pub(crate) struct Steps {
-    /// Steps in the order in which they began: number `n` on the screen is `begun[n - 1]`.
+    /// Steps in the order in which they began.
     pub(crate) begun: Vec<Step>,
     /// Warnings, safe to show.
     pub(crate) warnings: Vec<String>,
@@ -176,7 +178,7 @@ impl Steps {
             return *place;
         }
         let name = self.queued.entry(id).or_insert_with(|| format!("step {}", id.0)).clone();
-        let mut step = Step { name, started: at, ended: None, statuses: Vec::new(), log: Log::default() };
+        let mut step = Step { number: id.0, name, started: at, ended: None, statuses: Vec::new(), log: Log::default() };
         if let Some(reason) = self.misses.remove(&id) {
             step.note(reason, at);
         }

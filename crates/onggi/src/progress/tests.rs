@@ -10,7 +10,7 @@ pub(super) fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
 }
 
-/// Makes event lists short to write.
+/// Makes event lists short to write. Steps are counted from 0 here.
 #[derive(Default)]
 pub(super) struct Recording {
     pub(super) events: Vec<Event>,
@@ -20,17 +20,17 @@ pub(super) struct Recording {
 
 impl Recording {
     pub(super) fn queue(mut self, step: u32, name: &str) -> Self {
-        self.events.push(Event::StepQueued { step: StepId(step), name: name.to_owned(), at: ms(0) });
+        self.events.push(Event::StepQueued { step: StepId(step + 1), name: name.to_owned(), at: ms(0) });
         self
     }
 
     pub(super) fn start(mut self, step: u32, at: u64) -> Self {
-        self.events.push(Event::StepStarted { step: StepId(step), at: ms(at) });
+        self.events.push(Event::StepStarted { step: StepId(step + 1), at: ms(at) });
         self
     }
 
     pub(super) fn status(mut self, step: u32, text: &str, finished: bool, at: u64) -> Self {
-        self.events.push(Event::StepStatus { step: StepId(step), text: text.to_owned(), finished, at: ms(at) });
+        self.events.push(Event::StepStatus { step: StepId(step + 1), text: text.to_owned(), finished, at: ms(at) });
         self
     }
 
@@ -38,12 +38,12 @@ impl Recording {
         let data = text.as_bytes().to_vec();
         let written = self.written.entry(step).or_default();
         let offset = std::mem::replace(written, *written + data.len() as u64);
-        self.events.push(Event::StepLog { step: StepId(step), stream: Stream::Stdout, offset, data, at: ms(at) });
+        self.events.push(Event::StepLog { step: StepId(step + 1), stream: Stream::Stdout, offset, data, at: ms(at) });
         self
     }
 
     pub(super) fn finish(mut self, step: u32, outcome: StepOutcome, at: u64) -> Self {
-        self.events.push(Event::StepFinished { step: StepId(step), outcome, at: ms(at) });
+        self.events.push(Event::StepFinished { step: StepId(step + 1), outcome, at: ms(at) });
         self
     }
 
@@ -52,7 +52,7 @@ impl Recording {
     }
 
     pub(super) fn miss(mut self, step: u32, reason: &str) -> Self {
-        self.events.push(Event::CacheMiss { step: StepId(step), reason: reason.to_owned() });
+        self.events.push(Event::CacheMiss { step: StepId(step + 1), reason: reason.to_owned() });
         self
     }
 

@@ -26,7 +26,7 @@ pub(crate) struct Problem {
     pub(crate) excerpt: Option<Excerpt>,
     /// Why, from the nearest to the farthest reason.
     pub(crate) causes: Vec<String>,
-    /// What to type instead.
+    /// What to type instead; each line is a hint of its own.
     pub(crate) hint: Option<String>,
 }
 
@@ -80,7 +80,9 @@ fn one(problem: &Problem, has_color: bool) -> String {
         if problem.excerpt.is_some() || !problem.causes.is_empty() {
             text.push('\n');
         }
-        text.push_str(&format!("{} {}\n", bold("hint:", has_color), printable_lines(hint)));
+        for hint in hint.lines() {
+            text.push_str(&format!("{} {}\n", bold("hint:", has_color), printable(hint)));
+        }
     }
     text
 }

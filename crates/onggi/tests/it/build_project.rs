@@ -220,8 +220,8 @@ fn base_store() -> PathBuf {
     project.file("root.tar", testkit::busybox_root_tar());
     project.dockerfile("FROM scratch\nADD root.tar /\nCMD [\"sh\"]\n");
     project.build(&["-t", "busybox"]).run().success();
-    // An image that was loaded would have brought no results of steps with it.
-    for records in ["steps", "builds", "contexts"] {
+    // An image that was loaded would have brought no results of steps with it, and no log.
+    for records in ["steps", "builds", "contexts", "logs"] {
         fs::remove_dir_all(project.sandbox.root().join(records)).unwrap();
         fs::create_dir(project.sandbox.root().join(records)).unwrap();
     }

@@ -14,7 +14,8 @@ use super::{CheckedImage, Problem, chain_ids, diff_ids, digest, expect_digest, j
 ///
 /// Checked: each image has its name's digest and only layers that are there; each reference and each container's name
 /// leads somewhere; each layer's tar can be read and has its name's digest, and each layer that an image uses has an
-/// index or an extracted folder beside its tar.
+/// index or an extracted folder beside its tar; each build's log has an index that names all files beside it, with their
+/// sizes once the build is over.
 ///
 /// # Errors
 /// The first thing that is not so.
@@ -59,12 +60,37 @@ fn images(root: &Path) -> Result<Vec<CheckedImage>, Problem> {
     if let Some((id, names)) = names.pop_first() {
         return Err(Problem::new(format!("references/{names:?}: image {id} is not there")));
     }
+    build_logs(root)?;
     for (name, content) in texts(root, "names")? {
         if !root.join("containers").join(content.trim()).is_dir() {
             return Err(Problem::new(format!("names/{name}: container {} is not there", content.trim())));
         }
     }
     Ok(images)
+}
+
+fn build_logs(root: &Path) -> Result<(), Problem> {
+    for id in listing(root, "logs")? {
+        let folder = format!("logs/{id}");
+        let index = json(&folder, &read(&root.join(&folder).join("index.json"))?)?;
+        if index["id"] != id.as_str() {
+            return Err(Problem::new(format!("{folder}: the index is that of build {}", index["id"])));
+        }
+        for name in listing(root, &folder)?.iter().filter(|name| *name != "index.json") {
+            let number: Option<u64> = name.strip_suffix(".log").and_then(|number| number.parse().ok());
+            let steps = index["steps"].as_array().into_iter().flatten();
+            let step = steps.into_iter().find(|step| number.is_some() && step["number"].as_u64() == number);
+            let Some(step) = step else { return Err(Problem::new(format!("{folder}/{name}: no step of that number"))) };
+            let size = fs::metadata(root.join(&folder).join(name)).map_or(0, |file| file.len());
+            if index["result"] != "running" && step["log_bytes"] != size {
+                return Err(Problem::new(format!(
+                    "{folder}/{name}: {size} bytes, the index says {}",
+                    step["log_bytes"]
+                )));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Image IDs, as hex, with the references that lead to them.

@@ -23,7 +23,7 @@ fn mistake(line: &str) -> String {
     }
 }
 
-const MISTAKES: [&str; 26] = [
+const MISTAKES: &[&str] = &[
     "run --bogus img",
     "run --nmae x img",
     "run",
@@ -50,6 +50,7 @@ const MISTAKES: [&str; 26] = [
     "exec x sh",
     "swarm init",
     "--root images",
+    "build logs -a 3f2a",
 ];
 
 #[test]
@@ -114,7 +115,7 @@ fn mistakes_say_what_to_type() {
 
     $ onggi build --no-cache=maybe .
     error: flag `--no-cache` does not take the value `maybe`
-    [125] Usage: onggi build --no-cache [PATH]
+    [125] Usage: onggi build [OPTIONS] [PATH]
 
     $ onggi tag a
     error: missing `TARGET_IMAGE[:TAG]`
@@ -170,6 +171,10 @@ fn mistakes_say_what_to_type() {
     error: missing command
     hint: see all commands with `onggi --help`
     [1] Usage: onggi [OPTIONS] <COMMAND>
+
+    $ onggi build logs -a 3f2a
+    error: `--all` cannot be used with `BUILD`
+    [125] Usage: onggi build logs --all [BUILD] [STEP]
     ");
 }
 

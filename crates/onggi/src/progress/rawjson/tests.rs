@@ -9,15 +9,15 @@ fn every_line_is_an_object_with_buildkits_names() {
     let began: Timestamp = "2026-11-21T04:30:17.5Z".parse().unwrap();
     let text = show(RawJson::new(began), failure().warning("odd", Some(3)), 310);
     insta::assert_snapshot!(text, @r#"
-    {"vertexes":[{"digest":"sha256:a1d109c4a814ec074aebbf37c05ea071e4f0dd07bdc00be27bebc46d7b183146","name":"[1/3] FROM docker.io/library/node:18"}]}
-    {"vertexes":[{"digest":"sha256:ebeecf04ed45f4259b38c11d8f4099d726bbb9ba5a7a860588b146fa31910134","name":"[2/3] RUN make"}]}
-    {"vertexes":[{"digest":"sha256:6cd2e020cd44a0902af3abd55ff2de7d28c92791e5c1cbdfb03227c6c600d6d3","name":"[3/3] COPY . ."}]}
-    {"vertexes":[{"digest":"sha256:a1d109c4a814ec074aebbf37c05ea071e4f0dd07bdc00be27bebc46d7b183146","name":"[1/3] FROM docker.io/library/node:18","started":"2026-11-21T04:30:17.501Z","completed":"2026-11-21T04:30:17.501Z","cached":true}]}
-    {"vertexes":[{"digest":"sha256:ebeecf04ed45f4259b38c11d8f4099d726bbb9ba5a7a860588b146fa31910134","name":"[2/3] RUN make","started":"2026-11-21T04:30:17.502Z"}]}
-    {"logs":[{"vertex":"sha256:ebeecf04ed45f4259b38c11d8f4099d726bbb9ba5a7a860588b146fa31910134","stream":1,"data":"Y2MgbWFpbi5jCg==","timestamp":"2026-11-21T04:30:17.552Z"}]}
-    {"logs":[{"vertex":"sha256:ebeecf04ed45f4259b38c11d8f4099d726bbb9ba5a7a860588b146fa31910134","stream":1,"data":"G1szMW1lcnJvcjobWzBtIG5vIHN1Y2ggZmlsZQptYWtlOiAqKiogW2FsbF0gRXJyb3IgMQ==","timestamp":"2026-11-21T04:30:17.752Z"}]}
-    {"vertexes":[{"digest":"sha256:ebeecf04ed45f4259b38c11d8f4099d726bbb9ba5a7a860588b146fa31910134","name":"[2/3] RUN make","started":"2026-11-21T04:30:17.502Z","completed":"2026-11-21T04:30:17.802Z","error":"exited with status 2"}]}
-    {"vertexes":[{"digest":"sha256:6cd2e020cd44a0902af3abd55ff2de7d28c92791e5c1cbdfb03227c6c600d6d3","name":"[3/3] COPY . .","started":"2026-11-21T04:30:17.803Z","completed":"2026-11-21T04:30:17.803Z","error":"context canceled"}]}
+    {"vertexes":[{"digest":"sha256:6f342aa3a838f00b64df5b4c922a8b64b4b5ce9dbeadf216773a17015369a93b","name":"[1/3] FROM docker.io/library/node:18"}]}
+    {"vertexes":[{"digest":"sha256:f210bd7dd0c006e92d59b4236f9b5fdb24714e4f76801b594a937d483e94b601","name":"[2/3] RUN make"}]}
+    {"vertexes":[{"digest":"sha256:36eee0a5fb3970315d183a8e0bf7432ef22ff2ed027d5644cfd52045902f8dca","name":"[3/3] COPY . ."}]}
+    {"vertexes":[{"digest":"sha256:6f342aa3a838f00b64df5b4c922a8b64b4b5ce9dbeadf216773a17015369a93b","name":"[1/3] FROM docker.io/library/node:18","started":"2026-11-21T04:30:17.501Z","completed":"2026-11-21T04:30:17.501Z","cached":true}]}
+    {"vertexes":[{"digest":"sha256:f210bd7dd0c006e92d59b4236f9b5fdb24714e4f76801b594a937d483e94b601","name":"[2/3] RUN make","started":"2026-11-21T04:30:17.502Z"}]}
+    {"logs":[{"vertex":"sha256:f210bd7dd0c006e92d59b4236f9b5fdb24714e4f76801b594a937d483e94b601","stream":1,"data":"Y2MgbWFpbi5jCg==","timestamp":"2026-11-21T04:30:17.552Z"}]}
+    {"logs":[{"vertex":"sha256:f210bd7dd0c006e92d59b4236f9b5fdb24714e4f76801b594a937d483e94b601","stream":1,"data":"G1szMW1lcnJvcjobWzBtIG5vIHN1Y2ggZmlsZQptYWtlOiAqKiogW2FsbF0gRXJyb3IgMQ==","timestamp":"2026-11-21T04:30:17.752Z"}]}
+    {"vertexes":[{"digest":"sha256:f210bd7dd0c006e92d59b4236f9b5fdb24714e4f76801b594a937d483e94b601","name":"[2/3] RUN make","started":"2026-11-21T04:30:17.502Z","completed":"2026-11-21T04:30:17.802Z","error":"exited with status 2"}]}
+    {"vertexes":[{"digest":"sha256:36eee0a5fb3970315d183a8e0bf7432ef22ff2ed027d5644cfd52045902f8dca","name":"[3/3] COPY . .","started":"2026-11-21T04:30:17.803Z","completed":"2026-11-21T04:30:17.803Z","error":"context canceled"}]}
     {"warnings":[{"level":1,"short":"b2Rk","range":[{"start":{"line":3,"character":0},"end":{"line":3,"character":0}}]}]}
     "#);
     for line in show(RawJson::new(began), rebuild(), 2403).lines() {
