@@ -28,6 +28,9 @@ pub(crate) fn copy_problem(span: dockerfile::Span, error: &CopyError) -> BuildEr
         CopyError::User(image::users::UserError::Number(_)) => {
             problem.with_help("give a smaller number, or a name that the image knows")
         }
+        CopyError::Archive { path, .. } => {
+            problem.with_help(format!("check the archive; `ADD --unpack=false {path} …` copies it as it is"))
+        }
         CopyError::Context(crate::ContextError::Changed { .. }) => problem.with_help(
             "build again; if something keeps writing to the file, leave it out with a line in .dockerignore",
         ),

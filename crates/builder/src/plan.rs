@@ -177,8 +177,10 @@ pub(crate) struct CopyOp {
     pub(crate) into_folder: bool,
     pub(crate) chown: Option<String>,
     pub(crate) chmod: Option<Chmod>,
-    /// ADD unpacks local archives.
+    /// Archives are unpacked: ADD, unless it is told not to (D087).
     pub(crate) unpack: bool,
+    /// The layer does not depend on those below.
+    pub(crate) link: bool,
 }
 
 /// `--chmod`

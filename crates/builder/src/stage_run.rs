@@ -1,5 +1,7 @@
 //! The steps of one stage, in order: each from the cache, or made.
 
+mod files;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,18 +13,18 @@ use store::{Lock, RecordKind, Store};
 
 use crate::StepOutcome;
 use crate::build::BuildError;
-use crate::copy::{self, CopyError, Placement};
+use crate::copy::{self, CopyError};
 use crate::epoch::Epoch;
 use crate::failure::{copy_problem, internal};
 use crate::key::{CacheKey, Field};
 use crate::miss::CacheMiss;
 use crate::new_layer::NewLayer;
-use crate::plan::{Base, CopyFrom, CopyOp, Op, PlannedStep, StagePlan, WorkdirOp};
+use crate::plan::{Base, CopyFrom, Op, PlannedStep, StagePlan, WorkdirOp};
 use crate::report::Step;
+use crate::run;
 use crate::solve::{SolvedStage, Solver};
 use crate::source::Selection;
-use crate::step_key::{copy_key, run_key, workdir_key};
-use crate::{run, tree_source, unpack};
+use crate::step_key::{run_key, workdir_key};
 
 /// What is kept of a step that ran.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -58,6 +60,8 @@ pub(crate) struct StageRun<'s, 'a> {
 struct Work {
     key: CacheKey,
     selections: Vec<Arc<Selection>>,
+    /// Who gets the files, where that is part of the key.
+    owner: Option<(u32, u32)>,
 }
 
 impl Work {
@@ -257,55 +261,12 @@ impl<'s, 'a> StageRun<'s, 'a> {
 
 impl StageRun<'_, '_> {
     fn work(&self, number: usize, planned: &PlannedStep) -> Result<Work, BuildError> {
-        let no_files = |key| Work { key, selections: Vec::new() };
-        let op = match &planned.op {
-            Op::Run(op) => return Ok(no_files(run_key(op, self.chain))),
-            Op::Workdir(op) => return Ok(no_files(workdir_key(op, self.chain))),
-            Op::Copy(op) => op,
-        };
-        let (selections, digest) = match &op.from {
-            CopyFrom::Context => {
-                let prepared = self.solver.sources.of(self.index, number).expect("all context sources are loaded");
-                (prepared.selections.clone(), prepared.digest)
-            }
-            CopyFrom::Stage(stage) => {
-                let layers = self.solver.wait_for(*stage)?.config.rootfs.diff_ids;
-                let origin = format!("stage `{}`", self.solver.plan.stage_name(*stage));
-                self.select_of_layers(&layers, &origin, op, planned)?
-            }
-            CopyFrom::Image { image, name } => {
-                self.select_of_layers(&image.config.rootfs.diff_ids, &format!("image `{name}`"), op, planned)?
-            }
-        };
-        Ok(Work { key: copy_key(op, digest, self.chain), selections })
-    }
-
-    /// Selects files of another stage or image, by its indexes alone.
-    fn select_of_layers(
-        &self,
-        layers: &[DiffId],
-        origin: &str,
-        op: &CopyOp,
-        planned: &PlannedStep,
-    ) -> Result<(Vec<Arc<Selection>>, oci::Digest), BuildError> {
-        let stack = Stack::open(self.solver.tools.store, layers)
-            .map_err(|error| unopened("open the layers copied from", error))?;
-        let tree = stack.tree();
-        let mut selections = Vec::new();
-        for source in &op.sources {
-            let found = tree_source::select_all(&tree, &source.word, origin);
-            selections.extend(found.map_err(|error| copy_problem(source.span, &error))?);
+        let no_files = |key| Work { key, selections: Vec::new(), owner: None };
+        match &planned.op {
+            Op::Run(op) => Ok(no_files(run_key(op, self.chain))),
+            Op::Workdir(op) => Ok(no_files(workdir_key(op, self.chain))),
+            Op::Copy(op) => self.copy_work(number, planned, op),
         }
-        if selections.is_empty() {
-            let patterns: Vec<&str> = op.sources.iter().map(|source| source.word.as_str()).collect();
-            return Err(copy_problem(planned.span, &CopyError::NoMatch { patterns: patterns.join(" ") }));
-        }
-        for selection in &mut selections {
-            tree_source::digest(&mut selection.entries).map_err(|error| copy_problem(planned.span, &error))?;
-        }
-        let selections: Vec<Arc<Selection>> = selections.into_iter().map(Arc::new).collect();
-        let digest = copy::files_digest(&selections);
-        Ok((selections, digest))
     }
 
     fn make(
@@ -330,26 +291,6 @@ impl StageRun<'_, '_> {
                 layer.finish(store)
             }
         }
-    }
-
-    fn write_copy(&self, op: &CopyOp, work: &Work, stack: &Stack, writer: &mut LayerWriter) -> Result<(), CopyError> {
-        let base = stack.tree();
-        let owner = match &op.chown {
-            Some(owner) => Some(image::users::resolve_owner(&base, owner)?),
-            None => None,
-        };
-        let placement = Placement {
-            destination: op.destination.clone(),
-            into_folder: op.into_folder,
-            owner,
-            mode: op.chmod.as_ref().map(|chmod| &chmod.mode),
-            epoch: self.ceiling(),
-        };
-        if op.unpack {
-            let unpacked = unpack::unpack_archives(&work.selections, self.solver.tools.store)?;
-            return copy::write(&unpacked, &placement, &base, writer);
-        }
-        copy::write(&work.selections, &placement, &base, writer)
     }
 
     fn write_folder(&self, op: &WorkdirOp, stack: &Stack, writer: &mut LayerWriter) -> Result<(), CopyError> {

@@ -16,7 +16,7 @@ pub(crate) fn subjects(stages: &[&StagePlan]) -> HashSet<Vec<String>> {
     let key = |planned: &PlannedStep| match &planned.op {
         Op::Run(op) => run_key(op, None),
         Op::Workdir(op) => workdir_key(op, None),
-        Op::Copy(op) => copy_key(op, nothing, None),
+        Op::Copy(op) => copy_key(op, nothing, None, None),
     };
     steps.map(|planned| key(planned).subject()).collect()
 }
@@ -40,7 +40,10 @@ pub(crate) fn workdir_key(op: &WorkdirOp, chain: Option<ChainId>) -> CacheKey {
         .with(Field::User, op.user.as_str())
 }
 
-pub(crate) fn copy_key(op: &CopyOp, files: oci::Digest, chain: Option<ChainId>) -> CacheKey {
+/// `owner` is given where it does not follow from the layers below.
+pub(crate) fn copy_key(op: &CopyOp, files: oci::Digest, chain: Option<ChainId>, owner: Option<(u32, u32)>) -> CacheKey {
+    // What does not depend on the layers below is the same on top of any (D082).
+    let chain = chain.filter(|_| !op.link);
     let mut key = CacheKey::new(if op.unpack { "add" } else { "copy" }, chain);
     for source in &op.sources {
         key = key.with(Field::Sources, &source.word);
@@ -52,8 +55,10 @@ pub(crate) fn copy_key(op: &CopyOp, files: oci::Digest, chain: Option<ChainId>) 
     let slash = if op.into_folder { "/" } else { "" };
     key = key.with(Field::Destination, format!("/{}{slash}", String::from_utf8_lossy(&op.destination)));
     key = key.with(Field::Files, files.to_string());
-    if let Some(owner) = &op.chown {
-        key = key.with(Field::Owner, owner);
+    match (owner, &op.chown) {
+        (Some((uid, gid)), _) => key = key.with(Field::Owner, format!("{uid}:{gid}")),
+        (None, Some(owner)) => key = key.with(Field::Owner, owner),
+        (None, None) => {}
     }
     if let Some(chmod) = &op.chmod {
         let mode = chmod.mode.absolute().map_or_else(|| chmod.text.clone(), |mode| format!("{mode:o}"));

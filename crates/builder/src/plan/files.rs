@@ -15,13 +15,14 @@ struct Files<'i> {
     destination: &'i Word,
     chown: Option<&'i Word>,
     chmod: Option<&'i Word>,
+    link: bool,
+    unpack: bool,
 }
 
 impl StagePlanner<'_, '_> {
     pub(super) fn copy(&mut self, instruction: &Instruction, copy: &CopyInstruction) {
         let span = instruction.span;
-        let refused = self.refuse(copy.link.then_some(span), "COPY --link")
-            | self.refuse(copy.parents.then_some(span), "COPY --parents")
+        let refused = self.refuse(copy.parents.then_some(span), "COPY --parents")
             | self.refuse(copy.excludes.first().map(|word| word.span), "COPY --exclude");
         if refused {
             return;
@@ -36,19 +37,19 @@ impl StagePlanner<'_, '_> {
             destination: &copy.destination,
             chown: copy.chown.as_ref(),
             chmod: copy.chmod.as_ref(),
+            link: copy.link,
+            unpack: false,
         };
         if let Some(from) = from {
-            self.files(instruction, "COPY", &files, from, false);
+            self.files(instruction, "COPY", &files, from);
         }
     }
 
     pub(super) fn add(&mut self, instruction: &Instruction, add: &AddInstruction) {
         let span = instruction.span;
-        let mut refused = self.refuse(add.link.then_some(span), "ADD --link")
-            | self.refuse(add.excludes.first().map(|word| word.span), "ADD --exclude")
+        let mut refused = self.refuse(add.excludes.first().map(|word| word.span), "ADD --exclude")
             | self.refuse(add.checksum.as_ref().map(|word| word.span), "ADD --checksum")
-            | self.refuse(add.keep_git_dir.map(|_| span), "ADD --keep-git-dir")
-            | self.refuse(add.unpack.map(|_| span), "ADD --unpack");
+            | self.refuse(add.keep_git_dir.map(|_| span), "ADD --keep-git-dir");
         for source in &add.sources {
             let remote = ["http://", "https://", "git://", "git@", "ssh://"].iter().any(|s| source.text.starts_with(s));
             refused |= self.refuse(remote.then_some(source.span), "ADD from a remote source");
@@ -59,9 +60,11 @@ impl StagePlanner<'_, '_> {
             destination: &add.destination,
             chown: add.chown.as_ref(),
             chmod: add.chmod.as_ref(),
+            link: add.link,
+            unpack: add.unpack != Some(false),
         };
         if !refused {
-            self.files(instruction, "ADD", &files, CopyFrom::Context, true);
+            self.files(instruction, "ADD", &files, CopyFrom::Context);
         }
     }
 
@@ -116,7 +119,7 @@ impl StagePlanner<'_, '_> {
         Some(problem.with_help("name a stage that comes before, or an image"))
     }
 
-    fn files(&mut self, instruction: &Instruction, verb: &str, files: &Files<'_>, from: CopyFrom, unpack: bool) {
+    fn files(&mut self, instruction: &Instruction, verb: &str, files: &Files<'_>, from: CopyFrom) {
         let sources: Option<Vec<String>> = files.sources.iter().map(|word| self.expand(word)).collect();
         let documents: Option<Vec<Document>> = files.heredocs.iter().map(|heredoc| self.document(heredoc)).collect();
         let destination = self.expand(files.destination);
@@ -147,7 +150,8 @@ impl StagePlanner<'_, '_> {
             destination: inside(self.working_dir(), &destination),
             chown,
             chmod,
-            unpack,
+            unpack: files.unpack,
+            link: files.link,
         };
         self.step(instruction, Op::Copy(op), created_by.join(" "));
     }

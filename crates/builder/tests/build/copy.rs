@@ -386,7 +386,8 @@ fn s155_s156_d086_add_unpacks_archives_by_their_content() {
     let whole = fs::read(context.join("b.tar.gz")).unwrap();
     fs::write(context.join("torn.tgz"), &whole[..whole.len() - 30]).unwrap();
     let error = kitchen.build("FROM base\nADD torn.tgz /x").error();
-    assert!(error.starts_with("line 2: cannot unpack `torn.tgz`\n  cause: "), "{error}");
+    assert!(error.starts_with("line 2: cannot unpack `torn.tgz`\n  help: check the archive;"), "{error}");
+    assert!(error.contains("\n  cause: "), "{error}");
 }
 
 #[test]
@@ -405,11 +406,9 @@ fn d005_the_same_files_give_the_same_layer_in_any_order_of_making() {
 #[test]
 fn what_is_not_there_yet_is_an_honest_error() {
     let cases = [
-        ("COPY --link a /", "COPY --link"),
         ("COPY --parents a /", "COPY --parents"),
         ("COPY --exclude=x a /", "COPY --exclude"),
         ("ADD https://example.com/x /", "ADD from a remote source"),
-        ("ADD --unpack=true a /", "ADD --unpack"),
         ("RUN <<EOF\nhi\nEOF", "here-documents"),
     ];
     for (instruction, feature) in cases {

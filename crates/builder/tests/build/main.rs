@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod archives;
 mod cache;
 mod context;
 mod copy;
@@ -10,6 +11,7 @@ mod documents;
 mod events;
 mod instructions;
 mod kitchen;
+mod link;
 mod processes;
 mod recorder;
 mod reproducible;

@@ -58,7 +58,6 @@ const DOCKERFILES: &[(&str, &str, &str)] = &[
     ("FROM busybox\nCOPY --chown=me app.js /\n", "use a number", "FROM busybox\nCOPY --chown=1 app.js /\n"),
     ("FROM --platform=plan9 busybox\n", "write for example `--platform=", "FROM --platform=linux/amd64 busybox\n"),
     ("FROM busybox\nENV A=${B\n", "close it with `}`", "FROM busybox\nENV A=${B}\n"),
-    ("FROM busybox\nCOPY --link app.js /\n", "leave it out", "FROM busybox\nCOPY app.js /\n"),
 ];
 
 #[test]

@@ -1,0 +1,107 @@
+//! COPY and ADD within a stage: which files, whose they are to be, and on top of what.
+
+use std::sync::Arc;
+
+use image::Stack;
+use layer::{LayerWriter, Tree};
+use oci::DiffId;
+
+use super::{StageRun, Work, unopened};
+use crate::build::BuildError;
+use crate::copy::{self, CopyError, Placement};
+use crate::failure::copy_problem;
+use crate::plan::{CopyFrom, CopyOp, PlannedStep};
+use crate::source::Selection;
+use crate::step_key::copy_key;
+use crate::{tree_source, unpack};
+
+impl StageRun<'_, '_> {
+    /// The files of a step, and its key.
+    pub(super) fn copy_work(&self, number: usize, planned: &PlannedStep, op: &CopyOp) -> Result<Work, BuildError> {
+        let (selections, digest) = match &op.from {
+            CopyFrom::Context => {
+                let prepared = self.solver.sources.of(self.index, number).expect("all context sources are loaded");
+                (prepared.selections.clone(), prepared.digest)
+            }
+            CopyFrom::Stage(stage) => {
+                let layers = self.solver.wait_for(*stage)?.config.rootfs.diff_ids;
+                let origin = format!("stage `{}`", self.solver.plan.stage_name(*stage));
+                self.select_of_layers(&layers, &origin, op, planned)?
+            }
+            CopyFrom::Image { image, name } => {
+                self.select_of_layers(&image.config.rootfs.diff_ids, &format!("image `{name}`"), op, planned)?
+            }
+        };
+        let owner = self.independent_owner(planned, op)?;
+        Ok(Work { key: copy_key(op, digest, self.chain, owner), selections, owner })
+    }
+
+    /// Who `--chown` names, where the key does not name the layers that say so (D082).
+    fn independent_owner(&self, planned: &PlannedStep, op: &CopyOp) -> Result<Option<(u32, u32)>, BuildError> {
+        let Some(owner) = op.chown.as_ref().filter(|_| op.link) else { return Ok(None) };
+        let is_name = |part: &str| part != "root" && !part.bytes().all(|byte| byte.is_ascii_digit());
+        let base = if owner.split(':').any(is_name) {
+            let stack = Stack::open(self.solver.tools.store, &self.config.rootfs.diff_ids);
+            stack.map_err(|error| unopened("open the layers below", error))?.tree()
+        } else {
+            Tree::default()
+        };
+        let resolved = image::users::resolve_owner(&base, owner);
+        resolved.map(Some).map_err(|error| copy_problem(planned.span, &error.into()))
+    }
+
+    /// Selects files of another stage or image, by its indexes alone.
+    fn select_of_layers(
+        &self,
+        layers: &[DiffId],
+        origin: &str,
+        op: &CopyOp,
+        planned: &PlannedStep,
+    ) -> Result<(Vec<Arc<Selection>>, oci::Digest), BuildError> {
+        let stack = Stack::open(self.solver.tools.store, layers)
+            .map_err(|error| unopened("open the layers copied from", error))?;
+        let tree = stack.tree();
+        let mut selections = Vec::new();
+        for source in &op.sources {
+            let found = tree_source::select_all(&tree, &source.word, origin);
+            selections.extend(found.map_err(|error| copy_problem(source.span, &error))?);
+        }
+        if selections.is_empty() {
+            let patterns: Vec<&str> = op.sources.iter().map(|source| source.word.as_str()).collect();
+            return Err(copy_problem(planned.span, &CopyError::NoMatch { patterns: patterns.join(" ") }));
+        }
+        for selection in &mut selections {
+            tree_source::digest(&mut selection.entries).map_err(|error| copy_problem(planned.span, &error))?;
+        }
+        let selections: Vec<Arc<Selection>> = selections.into_iter().map(Arc::new).collect();
+        let digest = copy::files_digest(&selections);
+        Ok((selections, digest))
+    }
+
+    pub(super) fn write_copy(
+        &self,
+        op: &CopyOp,
+        work: &Work,
+        stack: &Stack,
+        writer: &mut LayerWriter,
+    ) -> Result<(), CopyError> {
+        // A layer that is to fit on any other is written as if there were none (D082).
+        let base = if op.link { Tree::default() } else { stack.tree() };
+        let owner = match &op.chown {
+            Some(owner) if work.owner.is_none() => Some(image::users::resolve_owner(&base, owner)?),
+            _ => work.owner,
+        };
+        let placement = Placement {
+            destination: op.destination.clone(),
+            into_folder: op.into_folder,
+            owner,
+            mode: op.chmod.as_ref().map(|chmod| &chmod.mode),
+            epoch: self.ceiling(),
+        };
+        if op.unpack {
+            let unpacked = unpack::unpack_archives(&work.selections, self.solver.tools.store)?;
+            return copy::write(&unpacked, &placement, &base, writer);
+        }
+        copy::write(&work.selections, &placement, &base, writer)
+    }
+}
