@@ -62,7 +62,8 @@ impl From<SaveError> for Error {
             SaveError::Write { ref source } if source.kind() == std::io::ErrorKind::StorageFull => {
                 ErrorKind::Unavailable
             }
-            SaveError::Write { .. } => ErrorKind::Internal,
+            SaveError::Write { .. } | SaveError::Encode { .. } => ErrorKind::Internal,
+            SaveError::Layout { .. } | SaveError::NotALayout { .. } => ErrorKind::InvalidInput,
             SaveError::Layer { .. } => ErrorKind::Corrupt,
         };
         Self::from_source(kind, &error)

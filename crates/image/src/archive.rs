@@ -7,19 +7,25 @@
 //!
 //! An archive is hostile until its digests are verified: nothing of it is listed before.
 
+mod annotations;
 mod catalog;
 mod documents;
 mod error;
+mod layout;
 mod load;
 mod member;
 mod members;
 mod plan;
 mod save;
+mod ship;
 mod take;
+mod tar_out;
 
+pub use annotations::{Annotation, AnnotationTarget, Annotations};
 pub use error::{LoadError, MemberError, SaveError};
 pub use load::{Loaded, load, load_file};
 pub use save::save;
+pub use ship::{MediaTypes, ShipOptions, Shipped, ShippedImage, Target, ship};
 
 /// Documents of the two formats, at the root of the tar.
 mod names {

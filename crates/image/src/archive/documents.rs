@@ -1,6 +1,6 @@
 //! The documents of archives as they are written and read.
 
-use oci::{Descriptor, ImageId};
+use oci::{Descriptor, ImageId, ImageIndex, media_type};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
@@ -36,6 +36,26 @@ pub(super) struct DockerImage {
 #[serde(rename_all = "camelCase")]
 pub(super) struct OciLayout {
     pub(super) image_layout_version: String,
+}
+
+impl Default for OciLayout {
+    fn default() -> Self {
+        Self { image_layout_version: "1.0.0".to_owned() }
+    }
+}
+
+/// `index.json`.
+pub(super) fn oci_index(manifests: Vec<Descriptor>) -> ImageIndex {
+    ImageIndex { schema_version: 2, media_type: Some(media_type::OCI_INDEX.to_owned()), manifests, extra: Map::new() }
+}
+
+/// The field of a manifest or index that holds its annotations; no field for none.
+pub(super) fn annotations(annotations: Map<String, Value>) -> Map<String, Value> {
+    let mut fields = Map::new();
+    if !annotations.is_empty() {
+        fields.insert("annotations".to_owned(), Value::Object(annotations));
+    }
+    fields
 }
 
 /// What is looked at of a document whose kind is not known.

@@ -255,6 +255,28 @@ pub enum SaveError {
         /// What the kernel said.
         source: io::Error,
     },
+    /// A layer cannot be compressed.
+    #[error("cannot compress layer {layer}")]
+    Encode {
+        /// Which layer.
+        layer: Digest,
+        /// Why not.
+        source: layer::EncodeError,
+    },
+    /// A file of an OCI layout cannot be written.
+    #[error("cannot write `{path}`")]
+    Layout {
+        /// The file.
+        path: std::path::PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The folder holds something that is no OCI layout.
+    #[error("`{path}` is there, and is not the index of an OCI layout")]
+    NotALayout {
+        /// The file.
+        path: std::path::PathBuf,
+    },
     /// A layer's file has not the length that its manifest says.
     #[error("layer {layer} is damaged: it has {found} bytes, not {expected}")]
     Layer {

@@ -8,3 +8,4 @@ mod formats;
 mod hostile;
 mod import;
 mod round_trip;
+mod ship;
