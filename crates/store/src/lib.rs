@@ -20,6 +20,7 @@
 //!   contexts/HEX                   stat index of a build context
 //!   logs/ID/                       what a build wrote: index.json, and N.log for what its step N wrote, as it comes
 //!   containers/ID/                 a container: image (its image ID), config.json, state files, upper/, work/
+//!   failures/ID/                   a build step that failed: record.json, layers (a DiffID a line), order, upper/
 //!   names/NAME                     container ID; made exclusively, so that a name is taken once
 //!   leases/PID-START-N             what a live process uses, a digest a line
 //!   ingest/PID-START-N             folders being worked in; swept when their process is gone
@@ -32,6 +33,7 @@
 mod build_logs;
 mod containers;
 mod error;
+mod failures;
 mod file;
 mod gc;
 mod images;
@@ -50,6 +52,7 @@ use rustix::fs::{Mode, OFlags};
 pub use build_logs::BuildLog;
 pub use containers::{ContainerFolder, ContainerLookup};
 pub use error::StoreError;
+pub use failures::{Failure, KEPT_FAILURES, NewFailure};
 pub use gc::Removed;
 pub use images::ImageLookup;
 pub use layers::{LayerFiles, LayerSink};
@@ -66,7 +69,7 @@ pub struct Store {
 }
 
 const VERSION: &[u8] = b"onggi store 1\n";
-const FOLDERS: [&str; 15] = [
+const FOLDERS: [&str; 16] = [
     "images",
     "parents",
     "references",
@@ -77,6 +80,7 @@ const FOLDERS: [&str; 15] = [
     "contexts",
     "logs",
     "containers",
+    "failures",
     "names",
     "leases",
     "ingest",

@@ -318,6 +318,71 @@ fn a_damaged_image_can_be_removed_and_stops_other_removals_early() {
     assert_eq!(store.remove_image(good, &|_| Vec::new()).unwrap().layers.len(), 1);
 }
 
+fn fail(store: &Store, id: &str, order: i128, layers: &[DiffId]) -> Result<(), StoreError> {
+    let work = store.work_folder().unwrap();
+    let upper = work.subfolder("upper", 0o750).unwrap();
+    rustix::fs::mkdirat(&upper, "written", Mode::RWXU).unwrap();
+    work.subfolder("work", 0o700).unwrap();
+    store.keep_failure(&NewFailure { id, order, layers, record: id.as_bytes() }, Some(&work))
+}
+
+#[test]
+fn n007_the_newest_failures_are_kept() {
+    let (_home, store) = store();
+    assert_eq!(store.failure_ids().unwrap(), [""; 0]);
+    for order in 1..=KEPT_FAILURES + 2 {
+        fail(&store, &format!("f{order}"), order as i128 * 1000, &[]).unwrap();
+    }
+    assert_eq!(store.failure_ids().unwrap(), ["f7", "f6", "f5", "f4", "f3"]);
+    let failure = store.failure("f4").unwrap().unwrap();
+    assert_eq!((failure.id.as_str(), failure.record.as_slice()), ("f4", &b"f4"[..]));
+    let stat = rustix::fs::fstat(&failure.upper).unwrap();
+    assert_eq!(stat.st_mode & 0o7777, 0o750);
+    assert!(rustix::fs::statat(&failure.upper, "written", rustix::fs::AtFlags::empty()).is_ok());
+    assert!(store.failure("f1").unwrap().is_none());
+    // Nothing but the failures is left, and what is in use stays.
+    assert_eq!(names_below(&store.path().join("ingest")), [""; 0]);
+    for order in 8..12 {
+        fail(&store, &format!("f{order}"), order * 1000, &[]).unwrap();
+    }
+    assert_eq!(store.failure_ids().unwrap(), ["f11", "f10", "f9", "f8", "f7", "f4"]);
+    assert!(!store.remove_failure("f4").unwrap());
+    drop(failure);
+    fail(&store, "f12", 12_000, &[]).unwrap();
+    assert_eq!(store.failure_ids().unwrap(), ["f12", "f11", "f10", "f9", "f8"]);
+    assert!(store.remove_failure("f12").unwrap());
+    assert!(!store.remove_failure("f12").unwrap());
+}
+
+#[test]
+fn n007_a_failure_holds_its_layers() {
+    let (_home, store) = store();
+    let (held, other) = (add_layer(&store, b"held"), add_layer(&store, b"other"));
+    let id = publish(&store, &[held, other]);
+    fail(&store, "f1", 1, &[held]).unwrap();
+    assert_eq!(store.remove_image(id, &|_| Vec::new()).unwrap().layers, [other]);
+    assert!(store.has_layer(held, None).unwrap());
+    // With the failure goes what it held.
+    store.remove_failure("f1").unwrap();
+    let id = publish(&store, &[held]);
+    assert_eq!(store.remove_image(id, &|_| Vec::new()).unwrap().layers, [held]);
+    let refused = fail(&store, "f2", 2, &[held]);
+    assert!(matches!(refused, Err(StoreError::LayerMissing(layer)) if layer == held), "{refused:?}");
+    assert_eq!(store.failure_ids().unwrap(), [""; 0]);
+    assert_eq!(names_below(&store.path().join("ingest")), [""; 0]);
+}
+
+#[test]
+fn n007_a_step_that_wrote_nothing_and_a_name_that_is_taken() {
+    let (_home, store) = store();
+    std::fs::remove_dir(store.path().join("failures")).unwrap();
+    let new = NewFailure { id: "f1", order: 1, layers: &[], record: b"{}" };
+    store.keep_failure(&new, None).unwrap();
+    assert!(store.failure("f1").unwrap().is_some());
+    assert!(store.keep_failure(&NewFailure { record: b"other", ..new }, None).is_err());
+    assert_eq!(store.failure("f1").unwrap().unwrap().record, b"{}");
+}
+
 /// A container can nest folders deeper than there are descriptors.
 #[test]
 fn deep_folders_are_removed() {

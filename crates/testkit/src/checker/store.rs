@@ -13,9 +13,9 @@ use super::{CheckedImage, Problem, chain_ids, diff_ids, digest, expect_digest, j
 /// Reads a store that nobody writes to at the moment, and recomputes everything that has a digest.
 ///
 /// Checked: each image has its name's digest and only layers that are there; each reference and each container's name
-/// leads somewhere; each layer's tar can be read and has its name's digest, and each layer that an image uses has an
-/// index or an extracted folder beside its tar; each build's log has an index that names all files beside it, with their
-/// sizes once the build is over.
+/// leads somewhere; each layer's tar can be read and has its name's digest, and each layer that an image or a kept failure
+/// uses has an index or an extracted folder beside its tar; a kept failure is whole; each build's log has an index that
+/// names all files beside it, with their sizes once the build is over.
 ///
 /// # Errors
 /// The first thing that is not so.
@@ -52,7 +52,7 @@ fn images(root: &Path) -> Result<Vec<CheckedImage>, Problem> {
         let diff_ids = diff_ids(&config, &id)?;
         let chain_ids = chain_ids(&diff_ids);
         for (diff_id, chain_id) in diff_ids.iter().zip(&chain_ids) {
-            check_presence(root, &id, diff_id, chain_id, &layers)?;
+            check_presence(root, &format!("image {id}"), diff_id, chain_id, &layers)?;
         }
         let names = names.remove(&hex).unwrap_or_default();
         images.push(CheckedImage { id, names, diff_ids, chain_ids, config, tree: Tree::new() });
@@ -66,6 +66,7 @@ fn images(root: &Path) -> Result<Vec<CheckedImage>, Problem> {
             return Err(Problem::new(format!("names/{name}: container {} is not there", content.trim())));
         }
     }
+    check_failures(root, &layers)?;
     Ok(images)
 }
 
@@ -88,6 +89,26 @@ fn build_logs(root: &Path) -> Result<(), Problem> {
                     step["log_bytes"]
                 )));
             }
+        }
+    }
+    Ok(())
+}
+
+/// A store of an older version has no folder for them.
+fn check_failures(root: &Path, layers: &BTreeSet<String>) -> Result<(), Problem> {
+    let kept = if root.join("failures").exists() { listing(root, "failures")? } else { Vec::new() };
+    for id in kept {
+        let folder = root.join("failures").join(&id);
+        let name = format!("failures/{id}");
+        json(&name, &read(&folder.join("record.json"))?)?;
+        let order = String::from_utf8_lossy(&read(&folder.join("order"))?).into_owned();
+        if order.parse::<i128>().is_err() || !folder.join("upper").is_dir() {
+            return Err(Problem::new(format!("{name} is not whole")));
+        }
+        let text = String::from_utf8_lossy(&read(&folder.join("layers"))?).into_owned();
+        let diff_ids: Vec<String> = text.lines().map(str::to_owned).collect();
+        for (diff_id, chain_id) in diff_ids.iter().zip(&chain_ids(&diff_ids)) {
+            check_presence(root, &name, diff_id, chain_id, layers)?;
         }
     }
     Ok(())
@@ -118,21 +139,21 @@ fn check_layers(root: &Path) -> Result<BTreeSet<String>, Problem> {
 
 fn check_presence(
     root: &Path,
-    image: &str,
+    user: &str,
     diff_id: &str,
     chain_id: &str,
     layers: &BTreeSet<String>,
 ) -> Result<(), Problem> {
     let (diff, chain) = (diff_id.trim_start_matches("sha256:"), chain_id.trim_start_matches("sha256:"));
     if !layers.contains(diff) {
-        return Err(Problem::new(format!("image {image}: layers/{diff}.tar is missing")));
+        return Err(Problem::new(format!("{user}: layers/{diff}.tar is missing")));
     }
     let forms =
         [format!("layers/{diff}.erofs"), format!("layers/{diff}-{chain}.erofs"), format!("extracted/{diff}-{chain}")];
     if forms.iter().any(|form| root.join(form).exists()) {
         return Ok(());
     }
-    Err(Problem::new(format!("image {image}: layer {diff} has neither an index nor an extracted folder")))
+    Err(Problem::new(format!("{user}: layer {diff} has neither an index nor an extracted folder")))
 }
 
 fn tree(root: &Path, diff_ids: &[String]) -> Result<Tree, Problem> {
