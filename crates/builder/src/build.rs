@@ -98,6 +98,8 @@ pub enum BuildError {
         causes: Vec<String>,
         /// Exit code of a RUN's command.
         exit_code: Option<u8>,
+        /// Name under which the store keeps it, for opening a shell in it.
+        kept: Option<String>,
     },
     /// `SOURCE_DATE_EPOCH` was given and is no time.
     #[error(transparent)]

@@ -5,11 +5,13 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use image::Stack;
+use serde::{Deserialize, Serialize};
 
 use crate::Stream;
 
 /// Which network a RUN step has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum RunNetwork {
     /// Its own namespace behind a bridge.
     #[default]
@@ -35,6 +37,8 @@ impl RunNetwork {
 pub struct RunRequest<'a> {
     /// The layers below, bottom first.
     pub stack: &'a Stack,
+    /// What a command that failed has written on top of them; a shell is opened in it.
+    pub written: Option<BorrowedFd<'a>>,
     /// Takes the changes; read into the next layer afterwards.
     pub upper: BorrowedFd<'a>,
     /// For overlayfs itself, on the same file system as `upper`.

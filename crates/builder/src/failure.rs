@@ -36,7 +36,7 @@ pub(crate) fn copy_problem(span: dockerfile::Span, error: &CopyError) -> BuildEr
         ),
         _ => problem,
     };
-    BuildError::Step { problem, causes: causes(error), exit_code: None }
+    BuildError::Step { problem, causes: causes(error), exit_code: None, kept: None }
 }
 
 /// A failure that is not the Dockerfile's.

@@ -1,9 +1,10 @@
 //! Dockerfile instructions become a graph of steps, solved with the cache.
 //!
 //! Reading order: `build` is one build from top to bottom; `plan` turns instructions into steps with every value
-//! final; `open` and `sources` find the files of the context; `solve` runs the stages, `stage_run` the steps of one, each from the
-//! cache or made (`copy`, `run`); `key` says what identifies a result, `miss` why there is none; `export` publishes the
-//! image. This crate starts no process (it takes a [`StepExecutor`]) and speaks no HTTP.
+//! final; `open` and `sources` find the files of the context; `solve` runs the stages, `stage_run` the steps of one, each
+//! from the cache or made (`copy`, `run`), with `failed_step` for what is kept when that fails; `key` says what
+//! identifies a result, `miss` why there is none; `export` publishes the image. This crate starts no process (it takes a
+//! [`StepExecutor`]) and speaks no HTTP.
 
 mod build;
 mod context;
@@ -12,6 +13,7 @@ mod copy;
 mod epoch;
 mod executor;
 mod export;
+mod failed_step;
 mod failure;
 mod ignore_file;
 mod key;
@@ -42,6 +44,7 @@ pub use context_files::BuildContext;
 pub use copy::CopyError;
 pub use epoch::{EpochError, TimeOptions};
 pub use executor::{ExecutorError, RunNetwork, RunRequest, StepExecutor};
+pub use failed_step::FailedStep;
 pub use key::{CacheKey, Field};
 pub use miss::CacheMiss;
 pub use open::{OpenedStream, open_stdin};

@@ -154,6 +154,8 @@ pub(crate) enum Op {
 #[derive(Debug)]
 pub(crate) struct RunOp {
     pub(crate) command: Vec<String>,
+    /// Words of SHELL; empty for the usual one.
+    pub(crate) shell: Vec<String>,
     /// What the process sees.
     pub(crate) env: Vec<String>,
     /// What the cache key holds: as `env`, without the proxies that nobody declared.

@@ -2,32 +2,35 @@
 
 use std::os::fd::AsFd;
 
+use dockerfile::Span;
 use image::Stack;
 use layer::{DiffOptions, EntryKind, Metadata, Timestamp};
 use oci::DiffId;
 
-use crate::build::{BuildError, BuildTools};
+use crate::build::BuildError;
 use crate::executor::RunRequest;
+use crate::failed_step::Keeper;
 use crate::failure::{causes, internal};
 use crate::new_layer::NewLayer;
-use crate::plan::{PlannedStep, Problem, RunOp};
+use crate::plan::{Problem, RunOp};
 use crate::report::Step;
 
 /// Runs a step's command on top of `stack` and gives the layer that it made.
 pub(crate) fn run(
-    tools: &BuildTools<'_>,
     stack: &Stack,
     op: &RunOp,
-    planned: &PlannedStep,
+    keeper: Keeper<'_>,
     ceiling: Option<Timestamp>,
     step: Step<'_, '_>,
 ) -> Result<DiffId, BuildError> {
+    let tools = keeper.tools;
     let root = root_metadata(stack)?;
     let folder = tools.store.work_folder()?;
     let upper = folder.subfolder("upper", root.mode)?;
     let work = folder.subfolder("work", 0o700)?;
     let request = RunRequest {
         stack,
+        written: None,
         upper: upper.as_fd(),
         work: work.as_fd(),
         scratch: folder.path(),
@@ -38,15 +41,14 @@ pub(crate) fn run(
         network: op.network,
         cancelled: tools.cancelled,
     };
-    let code = tools
-        .executor
-        .run(&request, &mut |stream, data| step.log(stream, data))
-        .map_err(|error| not_run(planned, error.as_ref()))?;
+    let code = tools.executor.run(&request, &mut |stream, data| step.log(stream, data));
+    let keep = |message: &str| keeper.keep_run(op, stack.diff_ids(), message, &folder);
+    let code = code.map_err(|error| not_run(keeper.planned.span, error.as_ref(), keep))?;
     if tools.cancelled.load(std::sync::atomic::Ordering::Relaxed) {
         return Err(BuildError::Cancelled);
     }
     if code != 0 {
-        return Err(failed(op, planned, code));
+        return Err(failed(op, keeper.planned.span, code, keep));
     }
     let mut new = NewLayer::begin(tools.store, ceiling)?;
     let tree = stack.tree();
@@ -69,9 +71,9 @@ fn root_metadata(stack: &Stack) -> Result<Metadata, BuildError> {
 }
 
 /// The command ran and ended with another code than 0.
-fn failed(op: &RunOp, planned: &PlannedStep, code: u8) -> BuildError {
+fn failed(op: &RunOp, span: Span, code: u8, keep: impl Fn(&str) -> Option<String>) -> BuildError {
     let command = op.command.join(" ");
-    let mut problem = Problem::error(planned.span, format!("`RUN {}` exited with status {code}", shown(op)));
+    let mut problem = Problem::error(span, format!("`RUN {}` exited with status {code}", shown(op)));
     let label = match code {
         127 => "a command in it was not found",
         126 => "a command in it cannot be executed",
@@ -79,7 +81,8 @@ fn failed(op: &RunOp, planned: &PlannedStep, code: u8) -> BuildError {
     };
     label.clone_into(&mut problem.label);
     let causes = vec![format!("process `{command}` did not complete successfully: exit code: {code}")];
-    BuildError::Step { problem, causes, exit_code: Some(code) }
+    let kept = keep(&problem.message);
+    BuildError::Step { problem, causes, exit_code: Some(code), kept }
 }
 
 /// The first line of the command is enough: the excerpt shows the rest.
@@ -89,9 +92,11 @@ fn shown(op: &RunOp) -> String {
     if short.len() < op.shown.len() { format!("{}…", short.trim_end()) } else { short }
 }
 
-fn not_run(planned: &PlannedStep, error: &(dyn std::error::Error + 'static)) -> BuildError {
-    let problem = Problem::error(planned.span, "the command could not be run");
+/// What the host cannot do is the same in a shell; a user who is not in the image can be looked for.
+fn not_run(span: Span, error: &(dyn std::error::Error + 'static), keep: impl Fn(&str) -> Option<String>) -> BuildError {
+    let problem = Problem::error(span, "the command could not be run");
     let mut chain = vec![error.to_string()];
     chain.extend(causes(error));
-    BuildError::Step { problem, causes: chain, exit_code: None }
+    let kept = error.is::<image::users::UserError>().then(|| keep(&problem.message)).flatten();
+    BuildError::Step { problem, causes: chain, exit_code: None, kept }
 }

@@ -15,7 +15,8 @@ use crate::StepOutcome;
 use crate::build::BuildError;
 use crate::copy::{self, CopyError};
 use crate::epoch::Epoch;
-use crate::failure::{copy_problem, internal};
+use crate::failed_step::{Keeper, Place};
+use crate::failure::internal;
 use crate::key::{CacheKey, Field};
 use crate::miss::CacheMiss;
 use crate::new_layer::NewLayer;
@@ -276,10 +277,10 @@ impl StageRun<'_, '_> {
         stack: &Stack,
         step: Step<'_, '_>,
     ) -> Result<DiffId, BuildError> {
-        let failed = |error: CopyError| copy_problem(planned.span, &error);
+        let failed = |error: CopyError| self.failed_here(planned, &error);
         let store = self.solver.tools.store;
         match &planned.op {
-            Op::Run(op) => run::run(self.solver.tools, stack, op, planned, self.ceiling(), step),
+            Op::Run(op) => run::run(stack, op, self.keeper(planned), self.ceiling(), step),
             Op::Copy(op) => {
                 let mut layer = NewLayer::begin(store, self.ceiling())?;
                 self.write_copy(op, work, stack, &mut layer.writer).map_err(failed)?;
@@ -291,6 +292,17 @@ impl StageRun<'_, '_> {
                 layer.finish(store)
             }
         }
+    }
+
+    fn keeper<'k>(&'k self, planned: &'k PlannedStep) -> Keeper<'k> {
+        let Solver { request, tools, reporter, .. } = self.solver;
+        Keeper { request, tools, reporter, planned }
+    }
+
+    /// A failure for which what is below the step is kept.
+    fn failed_here(&self, planned: &PlannedStep, error: &CopyError) -> BuildError {
+        let place = Place { layers: &self.config.rootfs.diff_ids, config: &self.config, is_complete: false };
+        self.keeper(planned).copy_failed(planned.span, error, &place)
     }
 
     fn write_folder(&self, op: &WorkdirOp, stack: &Stack, writer: &mut LayerWriter) -> Result<(), CopyError> {

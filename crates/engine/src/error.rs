@@ -208,8 +208,8 @@ impl Error {
                 source: source(),
                 ..Self::new(ErrorKind::InvalidInput, message)
             },
-            BuildError::Step { problem, causes, exit_code } => Self {
-                problems: vec![Problem::from(problem)],
+            BuildError::Step { problem, causes, exit_code, kept } => Self {
+                problems: vec![with_debug_hint(Problem::from(problem), kept.as_deref(), exit_code.is_some())],
                 causes,
                 source: source(),
                 exit_code: exit_code.map(|_| 1),
@@ -240,6 +240,15 @@ impl Error {
             BuildError::Cancelled => Self::new(ErrorKind::Cancelled, message).with_exit_code(130),
         }
     }
+}
+
+/// Adds the command that shows what is there, or opens a shell where a command ran.
+fn with_debug_hint(mut problem: Problem, kept: Option<&str>, has_run: bool) -> Problem {
+    let Some(id) = kept else { return problem };
+    let action = if has_run { "open a shell in the failed step with" } else { "see what is there with" };
+    let hint = format!("{action} `onggi build debug {id}`");
+    problem.help = Some(problem.help.map_or(hint.clone(), |help| format!("{help}; {hint}")));
+    problem
 }
 
 impl From<builder::Problem> for Problem {

@@ -10,7 +10,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use builder::{ExecutorError, RunNetwork, RunRequest, StepExecutor, Stream};
 use image::Writable;
 use runtime::network::{BuildNetwork, NetworkError, Owner, prepare_build_network};
-use runtime::{BindMount, BindSource, ContainerSpec, Executor, Mount, NetworkNamespace, Process, Stdio, StdioStream};
+use runtime::{
+    BindMount, BindSource, ContainerSpec, Executor, Mount, NetworkNamespace, Process, StartError, Stdio, StdioStream,
+};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use store::Store;
 
@@ -35,6 +37,10 @@ impl<'a> BuildExecutor<'a> {
         Self { store, runtime, host: OnceLock::new(), network: OnceLock::new(), next: AtomicU32::new(0) }
     }
 
+    pub(crate) fn start(&self, spec: ContainerSpec, stdio: Stdio) -> Result<Process, StartError> {
+        self.runtime.start(spec, stdio)
+    }
+
     fn host(&self) -> &HostFiles {
         self.host.get_or_init(HostFiles::read)
     }
@@ -48,10 +54,14 @@ impl<'a> BuildExecutor<'a> {
         network.as_ref().map_err(|error| format!("no network for RUN: {error}").into())
     }
 
-    fn spec(&self, request: &RunRequest<'_>) -> Result<ContainerSpec, ExecutorError> {
+    /// The container that a request asks for, not started yet.
+    pub(crate) fn spec(&self, request: &RunRequest<'_>) -> Result<ContainerSpec, ExecutorError> {
         crate::Runtime::check_rights()?;
-        image::prepare_upper(request.stack, request.upper)?;
-        let writable = Writable { upper: request.upper, work: request.work, volatile: true };
+        match request.written {
+            None => drop(image::prepare_upper(request.stack, request.upper)?),
+            Some(written) => image::continue_upper(written, request.upper)?,
+        }
+        let writable = Writable { upper: request.upper, work: request.work, below: request.written, volatile: true };
         let rootfs = image::mount_rootfs(self.store, request.stack, writable)?;
         let args = request.command.iter().map(OsString::from).collect();
         let number = self.next.fetch_add(1, Ordering::Relaxed);

@@ -99,7 +99,7 @@ fn spec(engine: &Engine, container: &Container, stack: &Stack) -> Result<Contain
     let (upper, work) = (container.folder.subfolder("upper")?, container.folder.subfolder("work")?);
     image::prepare_upper(stack, upper.as_fd())
         .map_err(|error| failed(record, "cannot prepare the container's folder", &error))?;
-    let writable = Writable { upper: upper.as_fd(), work: work.as_fd(), volatile: record.auto_remove };
+    let writable = Writable { upper: upper.as_fd(), work: work.as_fd(), below: None, volatile: record.auto_remove };
     let rootfs = image::mount_rootfs(engine.store(), stack, writable)
         .map_err(|error| failed(record, "cannot mount the container's file system", &error))?;
     let args: Vec<OsString> = record.entrypoint.iter().chain(&record.cmd).map(OsString::from).collect();

@@ -8,8 +8,10 @@ mod build_log;
 mod changes;
 mod container;
 mod containers;
+mod debug;
 mod error;
 mod executor;
+mod front;
 mod history;
 mod images;
 mod import;
@@ -38,6 +40,7 @@ pub use build::{BuildOptions, ContextSource, DockerfileSource, TimeOptions, buil
 pub use build_log::{BuildRecord, BuildResult, RecordedOutcome, RecordedStep, build_log, build_logs, step_log};
 pub use container::{ContainerRecord, ContainerState, ContainerStatus};
 pub use containers::{ContainerSummary, containers, inspect_containers, kill, remove_container, stop, wait};
+pub use debug::{COMMAND_VARIABLE, DebugEvent, DebugOptions, FailedStep, debug};
 pub use error::{Error, ErrorKind, Problem, SourceText};
 pub use history::{HistoryEntry, history};
 pub use images::{ImageFilter, ImageSummary, ImagesOptions, images};

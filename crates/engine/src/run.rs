@@ -5,10 +5,9 @@ use std::io::IsTerminal;
 use oci::{ContainerConfig, Reference};
 
 use crate::container::{Container, ContainerRecord, ContainerState};
+use crate::front::Front;
 use crate::launch::{Launched, launch};
 use crate::network::NetworkMode;
-use crate::signals::Forwarder;
-use crate::terminal::{self, RawMode};
 use crate::{Engine, Error, ErrorKind, monitor};
 
 /// What `run` was asked for.
@@ -247,13 +246,8 @@ fn foreground(engine: &Engine, container: &Container) -> Result<u8, Error> {
     let broken = |error: std::io::Error| {
         Error::new(ErrorKind::Internal, "cannot connect the container's streams").because(&error)
     };
-    let forwarder = Forwarder::install().map_err(broken)?;
-    let (stdio, relays) = match record.tty {
-        true => (runtime::Stdio::null(), terminal::Relays::default()),
-        false => terminal::foreground(record.interactive).map_err(broken)?,
-    };
-    let size = record.tty.then(|| terminal::window_size().unwrap_or(runtime::WindowSize { columns: 80, rows: 24 }));
-    let started = launch(engine, container, size, stdio);
+    let (front, ends) = Front::prepare(record.tty, record.interactive).map_err(broken)?;
+    let started = launch(engine, container, ends.terminal, ends.stdio);
     let launched = match started {
         Ok(launched) => launched,
         Err(error) => {
@@ -262,16 +256,7 @@ fn foreground(engine: &Engine, container: &Container) -> Result<u8, Error> {
         }
     };
     container.write_state(&running(engine, &launched))?;
-    let raw = (record.tty && record.interactive).then(RawMode::enter).flatten();
-    let waited = forwarder.while_running(&launched.process, record.tty, || {
-        match record.tty {
-            true => terminal::relay_terminal(&launched.process, record.interactive).map_err(broken)?,
-            false => relays.run(),
-        }
-        launched.process.wait().map_err(broken)
-    });
-    drop(raw);
-    let code = waited?.docker_code();
+    let code = front.attend(&launched.process).map_err(broken)?.docker_code();
     finished(engine, container, code)?;
     Ok(code)
 }

@@ -14,6 +14,6 @@ pub mod users;
 
 pub use import::{ImportError, ImportOptions, import};
 pub use manifest::{ManifestError, StoredImage, find, manifest};
-pub use rootfs::{RootfsError, Writable, mount_rootfs, prepare_upper};
+pub use rootfs::{RootfsError, Writable, continue_upper, mount_rootfs, prepare_upper};
 pub use sizes::Sizes;
 pub use stack::{Stack, StackError};

@@ -15,6 +15,8 @@ pub struct Writable<'a> {
     pub upper: BorrowedFd<'a>,
     /// For overlayfs itself, on the same file system.
     pub work: BorrowedFd<'a>,
+    /// The changes of another root on the same layers, which stay as they are: all is on top of them.
+    pub below: Option<BorrowedFd<'a>>,
     /// Syncs are ignored: only for what is read back, or thrown away, in the same boot.
     pub volatile: bool,
 }
@@ -55,6 +57,9 @@ pub enum RootfsError {
     /// The layers cannot be read.
     #[error("cannot read the root of the layers below")]
     Tree(#[source] layer::TreeError),
+    /// The changes on top of the layers cannot be read.
+    #[error("cannot read the changes on top of the layers below")]
+    Changes(#[source] layer::DiffError),
     /// The layers cannot be stacked.
     #[error("cannot stack {count} layers")]
     Overlay {
@@ -82,6 +87,15 @@ pub fn prepare_upper(stack: &Stack, upper: BorrowedFd<'_>) -> Result<Metadata, R
     Ok(root)
 }
 
+/// Gives a new upper folder what the root of an older one has, which it is to continue.
+///
+/// # Errors
+/// When the older one cannot be read, or something cannot be set.
+pub fn continue_upper(older: BorrowedFd<'_>, upper: BorrowedFd<'_>) -> Result<(), RootfsError> {
+    let root = layer::folder_metadata(older).map_err(RootfsError::Changes)?;
+    layer::prepare_upper(upper, &root).map_err(|source| RootfsError::Upper { source })
+}
+
 /// Mounts a stack with a writable folder on top; the mount is attached nowhere and ends with its descriptor.
 ///
 /// Where the kernel cannot mount layers by their index they are extracted to folders first, once for each layer.
@@ -99,8 +113,9 @@ pub fn mount_rootfs(store: &Store, stack: &Stack, writable: Writable<'_>) -> Res
         other => other?,
     };
     let stubs = store.stubs()?;
-    let lower: Vec<BorrowedFd<'_>> = layers.into_iter().rev().chain([stubs.as_fd()]).collect();
-    let Writable { upper, work, volatile } = writable;
+    let Writable { upper, work, below, volatile } = writable;
+    let layers = layers.into_iter().rev();
+    let lower: Vec<BorrowedFd<'_>> = below.into_iter().chain(layers).chain([stubs.as_fd()]).collect();
     let options =
         OverlayOptions { upper: Some(Upper { folder: upper, work, volatile }), ..OverlayOptions::new(&lower) };
     layer::mount_overlay(&options).map_err(|source| RootfsError::Overlay { count: lower.len(), source })

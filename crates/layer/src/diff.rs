@@ -174,7 +174,7 @@ impl Diff<'_> {
         let Some(before) = self.options.root else { return Ok(()) };
         let status = status_of(root, &[])?;
         let Attributes { xattrs, .. } = self.attributes(Source::Open(root.as_fd()), &[])?;
-        let now = self.metadata(&status, xattrs);
+        let now = metadata_of(&status, xattrs);
         if is_same_but_for_time(&now, before) { Ok(()) } else { self.write(&[], EntryKind::Directory, now) }
     }
 
@@ -203,7 +203,7 @@ impl Diff<'_> {
         if marks.partial {
             return Err(DiffError::Partial { path: path.clone() });
         }
-        let metadata = self.metadata(&status, xattrs);
+        let metadata = metadata_of(&status, xattrs);
         if !marks.opaque && self.is_leftover(&folder, path, &metadata)? {
             return Ok(None);
         }
@@ -246,7 +246,7 @@ impl Diff<'_> {
         if marks.partial {
             return Err(DiffError::Partial { path: path.clone() });
         }
-        let (size, metadata) = (status.stx_size, self.metadata(&status, xattrs));
+        let (size, metadata) = (status.stx_size, metadata_of(&status, xattrs));
         let entry = Entry { path: path.clone(), kind: EntryKind::File { size }, metadata };
         self.writer
             .append_file(&entry, &File::from(file))
@@ -273,7 +273,7 @@ impl Diff<'_> {
             return Ok(());
         }
         let Attributes { xattrs, .. } = self.attributes(Source::Name(parent, &found.name), path)?;
-        let metadata = self.metadata(&status, xattrs);
+        let metadata = metadata_of(&status, xattrs);
         self.write(path, kind, metadata)
     }
 
@@ -287,7 +287,7 @@ impl Diff<'_> {
             self.first_names.insert(file, path.to_vec());
             return Ok(false);
         };
-        let (target, metadata) = (first.clone(), self.metadata(status, Vec::new()));
+        let (target, metadata) = (first.clone(), metadata_of(status, Vec::new()));
         self.write(path, EntryKind::HardLink { target }, metadata)?;
         Ok(true)
     }
@@ -306,10 +306,28 @@ impl Diff<'_> {
     fn attributes(&mut self, source: Source<'_>, path: &[u8]) -> Result<Attributes, DiffError> {
         self.xattrs.read(source).map_err(reading(path, "reading extended attributes"))
     }
+}
 
-    fn metadata(&self, status: &Statx, xattrs: Vec<crate::entry::Xattr>) -> Metadata {
-        let mtime = Timestamp { secs: status.stx_mtime.tv_sec, nanos: status.stx_mtime.tv_nsec };
-        Metadata { mode: u32::from(status.stx_mode) & 0o7777, uid: status.stx_uid, gid: status.stx_gid, mtime, xattrs }
+/// Mode, owner, time and attributes of a folder that overlayfs wrote to, without its own marks.
+///
+/// # Errors
+/// When they cannot be read.
+pub fn folder_metadata(folder: BorrowedFd<'_>) -> Result<Metadata, DiffError> {
+    let failed = reading(&[], "opening the folder");
+    let folder = rustix::fs::openat(folder, c".", FOLDER, Mode::empty()).map_err(failed)?;
+    let status = status_of(&folder, &[])?;
+    let xattrs = XattrReader::new(false).read(Source::Open(folder.as_fd()));
+    let xattrs = xattrs.map_err(reading(&[], "reading extended attributes"))?.xattrs;
+    Ok(metadata_of(&status, xattrs))
+}
+
+fn metadata_of(status: &Statx, xattrs: Vec<crate::entry::Xattr>) -> Metadata {
+    Metadata {
+        mode: u32::from(status.stx_mode) & 0o7777,
+        uid: status.stx_uid,
+        gid: status.stx_gid,
+        mtime: Timestamp { secs: status.stx_mtime.tv_sec, nanos: status.stx_mtime.tv_nsec },
+        xattrs,
     }
 }
 

@@ -34,6 +34,7 @@ impl StagePlanner<'_, '_> {
             working_dir: self.working_dir().to_owned(),
             network,
             shown,
+            shell: self.config.config.shell.clone(),
             command,
         };
         self.step(instruction, Op::Run(op), created_by.join(" "));

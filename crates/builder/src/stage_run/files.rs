@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use image::Stack;
 use layer::{LayerWriter, Tree};
-use oci::DiffId;
+use oci::ImageConfig;
 
 use super::{StageRun, Work, unopened};
 use crate::build::BuildError;
 use crate::copy::{self, CopyError, Placement};
-use crate::failure::copy_problem;
+use crate::failed_step::Place;
 use crate::plan::{CopyFrom, CopyOp, PlannedStep};
 use crate::source::Selection;
 use crate::step_key::copy_key;
@@ -24,12 +24,12 @@ impl StageRun<'_, '_> {
                 (prepared.selections.clone(), prepared.digest)
             }
             CopyFrom::Stage(stage) => {
-                let layers = self.solver.wait_for(*stage)?.config.rootfs.diff_ids;
+                let config = self.solver.wait_for(*stage)?.config;
                 let origin = format!("stage `{}`", self.solver.plan.stage_name(*stage));
-                self.select_of_layers(&layers, &origin, op, planned)?
+                self.select_of_layers(&config, &origin, op, planned)?
             }
             CopyFrom::Image { image, name } => {
-                self.select_of_layers(&image.config.rootfs.diff_ids, &format!("image `{name}`"), op, planned)?
+                self.select_of_layers(&image.config, &format!("image `{name}`"), op, planned)?
             }
         };
         let owner = self.independent_owner(planned, op)?;
@@ -47,31 +47,35 @@ impl StageRun<'_, '_> {
             Tree::default()
         };
         let resolved = image::users::resolve_owner(&base, owner);
-        resolved.map(Some).map_err(|error| copy_problem(planned.span, &error.into()))
+        resolved.map(Some).map_err(|error| self.failed_here(planned, &error.into()))
     }
 
     /// Selects files of another stage or image, by its indexes alone.
     fn select_of_layers(
         &self,
-        layers: &[DiffId],
+        source: &ImageConfig,
         origin: &str,
         op: &CopyOp,
         planned: &PlannedStep,
     ) -> Result<(Vec<Arc<Selection>>, oci::Digest), BuildError> {
-        let stack = Stack::open(self.solver.tools.store, layers)
+        let stack = Stack::open(self.solver.tools.store, &source.rootfs.diff_ids)
             .map_err(|error| unopened("open the layers copied from", error))?;
+        let failed = |span, error: &CopyError| {
+            let place = Place { layers: &source.rootfs.diff_ids, config: source, is_complete: true };
+            self.keeper(planned).copy_failed(span, error, &place)
+        };
         let tree = stack.tree();
         let mut selections = Vec::new();
         for source in &op.sources {
             let found = tree_source::select_all(&tree, &source.word, origin);
-            selections.extend(found.map_err(|error| copy_problem(source.span, &error))?);
+            selections.extend(found.map_err(|error| failed(source.span, &error))?);
         }
         if selections.is_empty() {
             let patterns: Vec<&str> = op.sources.iter().map(|source| source.word.as_str()).collect();
-            return Err(copy_problem(planned.span, &CopyError::NoMatch { patterns: patterns.join(" ") }));
+            return Err(failed(planned.span, &CopyError::NoMatch { patterns: patterns.join(" ") }));
         }
         for selection in &mut selections {
-            tree_source::digest(&mut selection.entries).map_err(|error| copy_problem(planned.span, &error))?;
+            tree_source::digest(&mut selection.entries).map_err(|error| failed(planned.span, &error))?;
         }
         let selections: Vec<Arc<Selection>> = selections.into_iter().map(Arc::new).collect();
         let digest = copy::files_digest(&selections);
