@@ -89,15 +89,25 @@ fn find(engine: &Engine, options: &DebugOptions) -> Result<Failure, Error> {
                     let message = format!("the ID `{text}` is ambiguous: several failed steps begin with it");
                     return Err(Error::new(ErrorKind::InvalidInput, message).with_hint("give more digits of the ID"));
                 }
-                (None, _) => {
-                    let number = store::KEPT_FAILURES;
-                    let message = format!("no failed step is kept as `{text}` (the last {number} are)");
-                    return Err(missing(message).with_hint(format!("the last one is `onggi build debug {newest}`")));
-                }
+                (None, _) => return Err(unknown(text, newest, &options.command)),
             }
         }
     };
     store.failure(id)?.ok_or_else(|| missing(format!("the failed step {id} is being removed")))
+}
+
+fn unknown(text: &str, newest: &str, command: &[String]) -> Error {
+    let number = store::KEPT_FAILURES;
+    let message = format!("no failed step is kept as `{text}` (the last {number} are)");
+    let is_id = text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let hint = match is_id {
+        true => format!("the last one is `onggi build debug {newest}`"),
+        false => {
+            let words: Vec<String> = [text.to_owned()].into_iter().chain(command.iter().cloned()).collect();
+            format!("the ID comes before the command: `onggi build debug {newest} {}`", quoted(&words))
+        }
+    };
+    Error::new(ErrorKind::NotFound, message).with_hint(hint)
 }
 
 /// One visit to a step that failed.

@@ -208,13 +208,18 @@ impl Error {
                 source: source(),
                 ..Self::new(ErrorKind::InvalidInput, message)
             },
-            BuildError::Step { problem, causes, exit_code, kept } => Self {
-                problems: vec![with_debug_hint(Problem::from(problem), kept.as_deref(), exit_code.is_some())],
-                causes,
-                source: source(),
-                exit_code: exit_code.map(|_| 1),
-                ..Self::new(ErrorKind::InvalidInput, message)
-            },
+            BuildError::Step { problem, causes, exit_code, kept } => {
+                let error = Self {
+                    problems: vec![Problem::from(problem)],
+                    causes,
+                    source: source(),
+                    exit_code: exit_code.map(|_| 1),
+                    ..Self::new(ErrorKind::InvalidInput, message)
+                };
+                let way = if exit_code.is_some() { "open a shell in the failed step" } else { "see what is there" };
+                kept.iter()
+                    .fold(error, |error, id| error.with_further_hint(format!("{way} with `onggi build debug {id}`")))
+            }
             BuildError::IgnoreFile { file, text, problems } => Self {
                 problems: problems.into_iter().map(Problem::from).collect(),
                 source: Some(SourceText { name: file, text }),
@@ -240,15 +245,6 @@ impl Error {
             BuildError::Cancelled => Self::new(ErrorKind::Cancelled, message).with_exit_code(130),
         }
     }
-}
-
-/// Adds the command that shows what is there, or opens a shell where a command ran.
-fn with_debug_hint(mut problem: Problem, kept: Option<&str>, has_run: bool) -> Problem {
-    let Some(id) = kept else { return problem };
-    let action = if has_run { "open a shell in the failed step with" } else { "see what is there with" };
-    let hint = format!("{action} `onggi build debug {id}`");
-    problem.help = Some(problem.help.map_or(hint.clone(), |help| format!("{help}; {hint}")));
-    problem
 }
 
 impl From<builder::Problem> for Problem {

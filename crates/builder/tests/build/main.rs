@@ -9,6 +9,7 @@ mod context;
 mod copy;
 mod documents;
 mod events;
+mod failed;
 mod instructions;
 mod kitchen;
 mod link;

@@ -10,7 +10,7 @@ use clap::{Args, Subcommand, ValueEnum};
     disable_help_subcommand = true
 )]
 pub(crate) struct BuildArgs {
-    /// What is asked about builds instead; a folder of such a name is written as `./logs`.
+    /// What is asked about builds instead; a folder of such a name is written as `./debug`.
     #[command(subcommand)]
     pub(crate) command: Option<BuildCommand>,
     /// Folder whose files the build may use [default: .]
@@ -63,7 +63,24 @@ pub(crate) struct BuildArgs {
 #[derive(Debug, Subcommand)]
 #[command(defer = true)]
 pub(crate) enum BuildCommand {
+    Debug(BuildDebugArgs),
     Logs(BuildLogsArgs),
+}
+
+/// Open a shell in a step that failed
+#[derive(Debug, Args)]
+#[command(override_usage = "onggi build debug [OPTIONS] [ID] [COMMAND] [ARG...]")]
+pub(crate) struct BuildDebugArgs {
+    /// Run it with this program (`crun`, `runc`, a path)
+    #[arg(long, value_name = "PROGRAM", hide = true)]
+    pub(crate) runtime: Option<String>,
+    /// First digits of what the error named [default: the last step that failed]
+    #[arg(value_name = "ID")]
+    pub(crate) id: Option<String>,
+    /// What to run instead of a shell
+    // All of it belongs to the command, also what looks like a flag of ours.
+    #[arg(value_name = "COMMAND", trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(crate) command: Vec<String>,
 }
 
 /// Show what the steps of a build wrote

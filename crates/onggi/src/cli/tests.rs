@@ -85,6 +85,24 @@ fn n016_build_logs_is_asked_before_any_flag() {
     }
 }
 
+/// N007: everything behind the ID belongs to the command; what comes behind a flag, or has a slash, is a context.
+#[test]
+fn n007_build_debug_stands_where_the_context_would() {
+    for (line, expected) in [
+        ("build debug", (None, "")),
+        ("build debug 3f2a", (Some("3f2a"), "")),
+        ("image build debug 3f2a ls -l --tag x -- y", (Some("3f2a"), "ls -l --tag x -- y")),
+    ] {
+        let Command::Build(args) = command(line) else { panic!("{line}") };
+        let Some(BuildCommand::Debug(debug)) = args.command else { panic!("{line}") };
+        assert_eq!((debug.id.as_deref(), debug.command.join(" ").as_str()), expected, "{line}");
+    }
+    for (line, context) in [("build ./debug", "./debug"), ("build -t x debug", "debug"), ("build help", "help")] {
+        let Command::Build(args) = command(line) else { panic!("{line}") };
+        assert_eq!((args.command.is_none(), args.context.as_deref()), (true, Some(context)), "{line}");
+    }
+}
+
 /// S040 to S046, S049, S050, S054, S057, C200, C201.
 #[test]
 fn run_stops_reading_flags_at_the_image() {

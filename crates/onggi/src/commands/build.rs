@@ -29,6 +29,7 @@ const STDIN: &str = "-";
 
 pub(super) fn run(args: &BuildArgs, session: &Session) -> Result<u8, Failure> {
     match &args.command {
+        Some(BuildCommand::Debug(args)) => return super::build_debug::run(args, session),
         Some(BuildCommand::Logs(args)) => return super::build_logs::run(args, session),
         None => {}
     }

@@ -11,6 +11,7 @@ mod archive;
 mod broken;
 mod broken_hints;
 mod build_command;
+mod build_debug;
 mod build_logs;
 mod cache;
 mod containers;
