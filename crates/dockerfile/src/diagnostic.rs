@@ -106,8 +106,7 @@ impl Diagnostics {
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident,)*) => {
-        /// The kinds of problems. Where BuildKit has a check of the same meaning the name is BuildKit's, so that
-        /// `# check=skip=NAME` works as people know it.
+        /// The kinds of problems. BuildKit's checks are not among them: those are in [`crate::lint()`].
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[non_exhaustive]
         pub enum Code { $($(#[$doc])* $name,)* }
@@ -154,10 +153,6 @@ codes! {
     InvalidQuoting,
     /// A name of a variable, label or stage that is not allowed.
     InvalidName,
-    /// A stage named like something that has a meaning of its own.
-    ReservedStageName,
-    /// Two stages with one name.
-    DuplicateStageName,
     /// A stage reference that cannot work.
     InvalidStageReference,
     /// A JSON array that does not parse where nothing else is allowed.
@@ -170,10 +165,6 @@ codes! {
     InvalidNumber,
     /// A port or protocol that is not one.
     InvalidPort,
-    /// Legacy IP or host mapping in EXPOSE.
-    ExposeInvalidFormat,
-    /// EXPOSE with a protocol in upper case.
-    ExposeProtoCasing,
     /// A signal that does not exist.
     InvalidSignal,
     /// ONBUILD with an instruction that cannot be a trigger.
@@ -182,14 +173,6 @@ codes! {
     InvalidExpansion,
     /// Several sources, and a destination that is not a folder.
     InvalidDestination,
-    /// An empty line within a continued instruction.
-    NoEmptyContinuation,
-    /// `ENV key value` instead of `ENV key=value`.
-    LegacyKeyValueFormat,
-    /// MAINTAINER instead of a label.
-    MaintainerDeprecated,
-    /// An instruction of which only the last counts, several times in a stage.
-    MultipleInstructionsDisallowed,
     /// Pattern in an ignore file that is malformed.
     InvalidPattern,
 }

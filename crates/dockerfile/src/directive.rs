@@ -2,8 +2,9 @@
 //!
 //! A blank line, an ordinary comment or an instruction ends them (Dockerfile reference, "Parser directives").
 
+use crate::checks::Checks;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
-use crate::instruction::{Checks, Directives, Word};
+use crate::instruction::{Directives, Word};
 use crate::lexer::{PhysicalLine, physical_line};
 use crate::source::Span;
 use crate::suggest;
@@ -104,29 +105,17 @@ fn apply(directives: &mut Directives, name: &str, value: Word, diagnostics: &mut
 
 /// `skip=A,B;error=true;experimental=C`
 fn checks(value: &Word, diagnostics: &mut Diagnostics) -> Checks {
-    let mut checks = Checks::default();
-    for part in value.text.split(';').map(str::trim).filter(|part| !part.is_empty()) {
-        let (key, list) = part.split_once('=').unwrap_or((part, ""));
-        let names = list.split(',').map(str::trim).filter(|name| !name.is_empty());
-        match key.trim().to_ascii_lowercase().as_str() {
-            "skip" if list.trim().eq_ignore_ascii_case("all") => checks.skip_all = true,
-            "skip" => checks.skip.extend(names.map(str::to_owned)),
-            "experimental" => checks.experimental.extend(names.map(str::to_owned)),
-            "error" if matches!(list.trim(), "true" | "1") => checks.warnings_are_errors = true,
-            "error" if matches!(list.trim(), "false" | "0") => checks.warnings_are_errors = false,
-            _ => {
-                let message = format!("invalid check option `{part}`");
-                diagnostics.push(
-                    Diagnostic::error(Code::InvalidDirective, value.span, message)
-                        .with_help("write for example `# check=skip=JSONArgsRecommended;error=true`"),
-                );
-            }
-        }
-    }
-    checks
+    Checks::parse(&value.text).unwrap_or_else(|error| {
+        diagnostics.push(
+            Diagnostic::error(Code::InvalidDirective, value.span, error.to_string())
+                .with_help("write for example `# check=skip=JSONArgsRecommended;error=true`"),
+        );
+        Checks::default()
+    })
 }
 
-/// Warns of directives that come too late to count, up to the first instruction.
+/// Warns of directives that come too late to count, up to the first instruction. `# check=` counts there too, for the
+/// instruction below it.
 fn warn_about_late_ones(text: &str, top: &Top, diagnostics: &mut Diagnostics) {
     let mut position = top.position;
     while let Some(line) = physical_line(text, position) {
@@ -135,7 +124,7 @@ fn warn_about_late_ones(text: &str, top: &Top, diagnostics: &mut Diagnostics) {
             return;
         }
         if let Some((name, _)) = directive(line)
-            && NAMES.contains(&name.text.to_ascii_lowercase().as_str())
+            && matches!(name.text.to_ascii_lowercase().as_str(), "syntax" | "escape")
         {
             let message = format!("parser directive `{}` comes too late and is taken as a comment", name.text);
             diagnostics.push(

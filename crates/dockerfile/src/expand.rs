@@ -24,6 +24,8 @@ pub struct Expanded {
     /// Variables that were asked for and have no value, each once, in order. For those with a default this is
     /// nothing to warn of, and they are not in here.
     pub unset: Vec<String>,
+    /// As `unset`, with those that have a default: BuildKit's check for undefined variables speaks of them too.
+    pub undefined: Vec<String>,
     /// Variables that were asked for and have one, each once, in order.
     pub used: Vec<String>,
 }
@@ -147,11 +149,10 @@ impl Expander {
             lookup,
             check_only,
             depth: 0,
-            unset: Vec::new(),
-            used: Vec::new(),
+            found: Expanded::default(),
         };
         let (text, words) = run.until(None)?;
-        Ok((words, Expanded { text, unset: run.unset, used: run.used }))
+        Ok((words, Expanded { text, ..run.found }))
     }
 }
 
@@ -164,8 +165,8 @@ struct Run<'a, 'v> {
     lookup: Lookup<'a, 'v>,
     check_only: bool,
     depth: usize,
-    unset: Vec<String>,
-    used: Vec<String>,
+    /// Which variables were asked for.
+    found: Expanded,
 }
 
 impl Run<'_, '_> {
@@ -364,8 +365,9 @@ impl Run<'_, '_> {
         if self.options.keep_unset && value.is_none() {
             return Ok(format!("${{{name}{colon_text}{operator}{word}}}"));
         }
-        if value.is_some() {
-            self.note(name, true);
+        match value {
+            Some(_) => self.note(name, true),
+            None => add(&mut self.found.undefined, name),
         }
         let counts = value.filter(|value| !(colon && value.is_empty()));
         match (operator, counts) {
@@ -466,10 +468,19 @@ impl Run<'_, '_> {
     }
 
     fn note(&mut self, name: &str, found: bool) {
-        let list = if found { &mut self.used } else { &mut self.unset };
-        if !list.iter().any(|known| known == name) {
-            list.push(name.to_owned());
+        if found {
+            add(&mut self.found.used, name);
+        } else {
+            add(&mut self.found.unset, name);
+            add(&mut self.found.undefined, name);
         }
+    }
+}
+
+/// Adds a name unless it is there.
+fn add(list: &mut Vec<String>, name: &str) {
+    if !list.iter().any(|known| known == name) {
+        list.push(name.to_owned());
     }
 }
 

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use crate::checks::Checks;
 use crate::keyword::Keyword;
 use crate::source::Span;
 
@@ -36,19 +37,6 @@ impl Default for Directives {
     }
 }
 
-/// Value of `# check=`.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Checks {
-    /// `skip=all`.
-    pub skip_all: bool,
-    /// Names of the checks to skip; upper and lower case differ.
-    pub skip: Vec<String>,
-    /// `error=true`: a warning fails the build.
-    pub warnings_are_errors: bool,
-    /// Names of experimental checks to run.
-    pub experimental: Vec<String>,
-}
-
 /// A piece of the text, as written: quotes, escapes and variables still in it, continuations and comments taken out.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Word {
@@ -75,8 +63,12 @@ pub struct Stage {
     pub last_line: usize,
     /// The FROM line as BuildKit shows it.
     pub text: String,
-    /// Comment directly above, where it describes the stage (`# name what it is for`).
-    pub comment: Option<String>,
+    /// Comment lines above.
+    pub comment: Comment,
+    /// What a comment line above says of the stage (`# name what it is for`).
+    pub description: Option<String>,
+    /// Empty lines within the continued FROM.
+    pub empty_lines: EmptyLines,
     /// What follows, up to the next FROM.
     pub instructions: Vec<Instruction>,
 }
@@ -93,10 +85,30 @@ pub struct Instruction {
     /// The logical line as BuildKit keeps it: continuations joined, comments dropped, blanks at the ends trimmed,
     /// blanks inside kept, here-document bodies left out. See [`Instruction::step_name`].
     pub text: String,
-    /// Comment lines directly above, without `#`.
-    pub comment: Option<String>,
+    /// Comment lines above.
+    pub comment: Comment,
+    /// Empty lines within the continued instruction.
+    pub empty_lines: EmptyLines,
     /// What it does.
     pub kind: InstructionKind,
+}
+
+/// Comment lines above an instruction, up to an empty one or the instruction before.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Comment {
+    /// The lines, without `#` and blanks at the ends.
+    pub lines: Vec<String>,
+    /// No blank line lies between the last of them and the instruction.
+    pub is_adjacent: bool,
+}
+
+/// Empty lines within an instruction that goes over several lines. They are skipped today.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct EmptyLines {
+    /// Their numbers, from 1.
+    pub lines: Vec<usize>,
+    /// The last line of the instruction, here-documents left out.
+    pub last_line: usize,
 }
 
 /// An instruction's meaning.
@@ -136,6 +148,13 @@ pub enum InstructionKind {
     Volume(Vec<Word>),
     /// `WORKDIR`
     Workdir(Word),
+}
+
+impl Comment {
+    /// What a line says of `name`: `# name what it is for` (BuildKit's `--call=outline` and `targets`).
+    pub fn description_of(&self, name: &str) -> Option<&str> {
+        self.lines.iter().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')).map(str::trim)
+    }
 }
 
 impl Word {
@@ -281,6 +300,8 @@ pub struct KeyValue {
     pub key: Word,
     /// Value.
     pub value: Word,
+    /// Written as `key value`, without `=`.
+    pub is_legacy: bool,
 }
 
 /// `HEALTHCHECK`

@@ -2,11 +2,11 @@
 //!
 //! Knows of instructions only which of them may carry a here-document. The rules are BuildKit's
 //! (`frontend/dockerfile/parser`), oddities included: a comment within a continued line is dropped, blanks at
-//! the start of a continuation line stay, an empty one is skipped with a warning.
+//! the start of a continuation line stay, an empty one is skipped.
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::heredoc;
-use crate::instruction::{Heredoc, HeredocBody};
+use crate::instruction::{Comment, Heredoc, HeredocBody};
 use crate::logical_line::LogicalLine;
 use crate::source::Span;
 
@@ -40,7 +40,7 @@ pub(crate) struct Lexer<'a> {
     position: usize,
     line: usize,
     escape: char,
-    comments: Vec<String>,
+    comment: Comment,
     /// What was noticed on the way.
     pub diagnostics: Diagnostics,
     /// How often reading went on within a here-document that was never ended.
@@ -50,7 +50,15 @@ pub(crate) struct Lexer<'a> {
 impl<'a> Lexer<'a> {
     /// Starts at a byte offset, which is the beginning of line `line` (from 1).
     pub(crate) fn new(text: &'a str, position: usize, line: usize, escape: char) -> Lexer<'a> {
-        Lexer { text, position, line, escape, comments: Vec::new(), diagnostics: Diagnostics::default(), rewinds: 0 }
+        Lexer {
+            text,
+            position,
+            line,
+            escape,
+            comment: Comment::default(),
+            diagnostics: Diagnostics::default(),
+            rewinds: 0,
+        }
     }
 
     fn physical(&mut self) -> Option<PhysicalLine<'a>> {
@@ -71,6 +79,7 @@ impl<'a> Lexer<'a> {
             }
             let (piece, mut continued) = self.strip_continuation(trimmed);
             if piece.is_empty() && !continued {
+                self.comment.is_adjacent = false;
                 continue;
             }
             let mut line = LogicalLine { first_line: self.line - 1, ..LogicalLine::default() };
@@ -83,7 +92,7 @@ impl<'a> Lexer<'a> {
                     continue;
                 }
                 if text.is_empty() {
-                    self.empty_continuation(next);
+                    line.empty_lines.lines.push(self.line - 1);
                     continue;
                 }
                 let piece;
@@ -92,10 +101,11 @@ impl<'a> Lexer<'a> {
                 line.end = next.start + next.text.len();
             }
             line.last_line = self.line - 1;
+            line.empty_lines.last_line = line.last_line;
             if line.text.trim().is_empty() {
                 continue;
             }
-            line.comments = std::mem::take(&mut self.comments);
+            line.comment = std::mem::take(&mut self.comment);
             self.read_heredocs(&mut line);
             return Some(line);
         }
@@ -104,9 +114,10 @@ impl<'a> Lexer<'a> {
     /// An empty comment line separates; blank lines do not.
     fn note_comment(&mut self, comment: &str) {
         if comment.is_empty() {
-            self.comments.clear();
+            self.comment = Comment::default();
         } else {
-            self.comments.push(comment.to_owned());
+            self.comment.lines.push(comment.to_owned());
+            self.comment.is_adjacent = true;
         }
     }
 
@@ -116,15 +127,6 @@ impl<'a> Lexer<'a> {
             return (line, false);
         };
         if piece.ends_with(self.escape) { (line, false) } else { (piece, true) }
-    }
-
-    fn empty_continuation(&mut self, line: PhysicalLine<'_>) {
-        let span = Span::new(line.start, line.start + line.text.len());
-        self.diagnostics.push(
-            Diagnostic::warning(Code::NoEmptyContinuation, span, "empty line within a continued instruction")
-                .with_label("skipped today, an error in the future")
-                .with_help("remove the empty line, or make it a comment with `#`"),
-        );
     }
 
     fn read_heredocs(&mut self, line: &mut LogicalLine) {

@@ -12,6 +12,7 @@ mod source;
 
 mod diagnostic;
 
+mod checks;
 mod instruction;
 mod keyword;
 
@@ -32,24 +33,34 @@ mod signal;
 mod expand;
 mod stage;
 
+mod scope;
+mod walk;
+
+mod lint;
+mod outline;
+
 mod ignore_file;
 mod pattern;
 
+pub use checks::{Checks, ChecksError};
 pub use diagnostic::{Code, Diagnostic, Severity};
 pub use directive::detect_foreign_syntax;
 pub use duration::{DurationError, parse_duration};
 pub use expand::{ExpandError, ExpandErrorKind, Expanded, Expander, Lookup};
 pub use ignore_file::{Folder, IgnoreFile, Rule, Verdict};
 pub use instruction::{
-    AddInstruction, ArgDeclaration, Checks, Command, CopyInstruction, Directives, Dockerfile, Healthcheck, Heredoc,
-    HeredocBody, Instruction, InstructionKind, KeyValue, Mount, MountKind, MountOption, RunInstruction, Stage, Trigger,
-    Word,
+    AddInstruction, ArgDeclaration, Command, Comment, CopyInstruction, Directives, Dockerfile, EmptyLines, Healthcheck,
+    Heredoc, HeredocBody, Instruction, InstructionKind, KeyValue, Mount, MountKind, MountOption, RunInstruction, Stage,
+    Trigger, Word,
 };
 pub use keyword::{Expansion, Keyword};
+pub use lint::{LintInput, LintRule, Location, Warning, lint, rules};
 pub use mode::{FileMode, FileModeError};
+pub use outline::{Outline, OutlineArg, OutlineMount, Target, outline, targets};
 pub use parser::{MAX_LENGTH, Parsed, parse, parse_trigger};
 pub use pattern::{PathPattern, Pattern, PatternError};
 pub use port::{ExposedPort, PortError, Protocol};
+pub use scope::{BaseFacts, Surroundings};
 pub use signal::parse_signal;
 pub use source::{LineColumn, SourceMap, Span};
 pub use stage::{StageReference, UnknownTarget};

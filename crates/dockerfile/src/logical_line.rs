@@ -1,6 +1,6 @@
 //! One instruction's text with continuations joined, and the way back to where each byte stood in the file.
 
-use crate::instruction::{Heredoc, Word};
+use crate::instruction::{Comment, EmptyLines, Heredoc, Word};
 use crate::source::Span;
 
 /// A logical line: one instruction, from its name to its last argument.
@@ -16,8 +16,10 @@ pub(crate) struct LogicalLine {
     pub last_line: usize,
     /// One past the last byte in the file, here-documents included.
     pub end: usize,
-    /// Comment lines directly above.
-    pub comments: Vec<String>,
+    /// Comment lines above.
+    pub comment: Comment,
+    /// Empty lines in between.
+    pub empty_lines: EmptyLines,
     /// Here-documents with their bodies.
     pub heredocs: Vec<Heredoc>,
 }

@@ -250,10 +250,7 @@ impl File {
 /// Takes out warnings that `# check=skip=` names.
 fn drop_skipped(dockerfile: &Dockerfile, diagnostics: &mut Vec<Diagnostic>) {
     let Some(checks) = &dockerfile.directives.check else { return };
-    diagnostics.retain(|diagnostic| {
-        let skipped = checks.skip_all || checks.skip.iter().any(|name| name == diagnostic.code.as_str());
-        diagnostic.is_error() || !skipped
-    });
+    diagnostics.retain(|diagnostic| diagnostic.is_error() || !checks.skips(diagnostic.code.as_str()));
 }
 
 /// Reads an instruction other than FROM. `text` is all of it, `rest` what follows its name.
@@ -271,7 +268,8 @@ fn instruction(
         first_line: line.first_line,
         last_line: line.last_line,
         text: text.as_str().to_owned(),
-        comment: (!line.comments.is_empty()).then(|| line.comments.join("\n")),
+        comment: line.comment.clone(),
+        empty_lines: line.empty_lines.clone(),
         kind,
     })
 }

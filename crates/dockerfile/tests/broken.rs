@@ -1,6 +1,6 @@
-//! Broken Dockerfiles: each gives line, column, cause and a help that works, all problems in one run.
+//! Broken and odd Dockerfiles: each gives line, column, cause and a help that works, all problems in one run.
 
-use dockerfile::{SourceMap, parse};
+use dockerfile::{BaseFacts, Checks, LintInput, SourceMap, Surroundings, parse};
 
 /// Name, text, and one `line:column severity: message | help` for each problem.
 type Case = (&'static str, &'static str, &'static [&'static str]);
@@ -41,10 +41,6 @@ const CASES: &[Case] = &[
         &["1:16 error: invalid stage name `1build` | write for example `AS stage-1build`"]),
     ("stage name with odd characters", "FROM alpine AS my/build!\n",
         &["1:16 error: invalid stage name `my/build!` | write for example `AS my-build`"]),
-    ("reserved stage name", "FROM alpine AS scratch\n",
-        &["1:16 warning: stage name `scratch` is reserved | choose another name, for example `scratch-stage`"]),
-    ("duplicate stage name", "FROM alpine AS a\nFROM alpine AS A\n",
-        &["2:16 warning: stage name `a` is already used in line 1 | give each stage a name of its own"]),
     ("FROM with unknown flag", "FROM --platfrom=linux/amd64 alpine\n",
         &["1:6 error: FROM has no flag `--platfrom` | did you mean `--platform`?"]),
     ("FROM with flag behind", "FROM alpine --platform=linux/amd64\n",
@@ -123,8 +119,6 @@ const CASES: &[Case] = &[
         &["3:5 error: unknown instruction `&&` | end line 2 with ` \\` to continue it here"]),
     ("comment behind backslash", "FROM alpine\nRUN apk update \\ # all\n    apk add curl\n",
         &["3:5 error: unknown instruction `apk` | nothing may follow the `\\` in line 2: put the comment on a line of its own"]),
-    ("empty continuation", "FROM alpine\nRUN a \\\n\n  b\n",
-        &["3:1 warning: empty line within a continued instruction | remove the empty line, or make it a comment with `#`"]),
     ("unterminated heredoc", "FROM alpine\nRUN <<EOF\nmake\n",
         &["2:5 error: here-document `EOF` is never ended | end the text with a line that holds only `EOF`"]),
     ("heredoc end with blanks", "FROM alpine\nRUN <<EOF\nmake\n  EOF\nRUNN x\n", &[
@@ -137,14 +131,10 @@ const CASES: &[Case] = &[
         &["2:5 error: ENV `NAME` has no value | write `ENV NAME=value`, or `ENV NAME=` for an empty one"]),
     ("ENV unquoted blank", "FROM alpine\nENV NAME=John Doe\n",
         &["2:15 error: `Doe` is not of the form `key=value` | quote values with blanks: `NAME=\"John Doe\"`"]),
-    ("ENV blank before =", "FROM alpine\nENV NAME = dojin\n",
-        &["2:5 warning: blanks before `=` make it a part of the value of `NAME` | write `ENV NAME=dojin`"]),
     ("ENV blank after =", "FROM alpine\nENV NAME= dojin\n",
         &["2:11 error: `dojin` is not of the form `key=value` | remove the blank behind `=`"]),
     ("ENV without name", "FROM alpine\nENV =x\n",
         &["2:5 error: the name before `=` is missing in ENV | write `ENV NAME=x`, without a blank before `=`"]),
-    ("ENV legacy", "FROM alpine\nENV NAME John Doe\n",
-        &["2:5 warning: legacy form `ENV key value` | write `ENV NAME=\"John Doe\"`"]),
     ("ENV open quote", "FROM alpine\nENV NAME=\"dojin\n",
         &["2:10 error: the closing quote `\"` is missing | close it with `\"`, or write `\\\"` if the character itself is meant"]),
     ("LABEL open quote in continuation", "FROM alpine\nLABEL a=b \\\n  c='d e\n",
@@ -169,10 +159,6 @@ const CASES: &[Case] = &[
         &["2:8 error: port range `90-80` ends before it begins | write `80-90`"]),
     ("EXPOSE with comma", "FROM alpine\nEXPOSE 80,443\n",
         &["2:8 error: invalid port `80,443` | separate ports by blanks: `EXPOSE 80 443`"]),
-    ("EXPOSE mapping", "FROM alpine\nEXPOSE 8080:80\n",
-        &["2:8 warning: EXPOSE publishes nothing: the host's part is ignored | write `EXPOSE 80`, and publish with `run -p 8080:80`"]),
-    ("EXPOSE upper case", "FROM alpine\nEXPOSE 53/UDP\n",
-        &["2:8 warning: protocol `UDP` is not in lower case | write `53/udp`"]),
     ("HEALTHCHECK bad duration", "FROM alpine\nHEALTHCHECK --interval=5 CMD true\n",
         &["2:24 error: invalid duration `5` for `--interval`: the unit is missing | write `--interval=5s`"]),
     ("HEALTHCHECK bad unit", "FROM alpine\nHEALTHCHECK --timeout=5sec CMD true\n",
@@ -201,8 +187,6 @@ const CASES: &[Case] = &[
         &["2:9 error: unknown instruction `RUNN` | did you mean `RUN`?"]),
     ("ONBUILD MAINTAINER", "FROM alpine\nONBUILD MAINTAINER me\n",
         &["2:9 error: ONBUILD may not trigger MAINTAINER | write `LABEL maintainer=\"me\"` without ONBUILD"]),
-    ("MAINTAINER", "FROM alpine\nMAINTAINER Jane \"J\" Doe\n",
-        &["2:12 warning: MAINTAINER is deprecated | write `LABEL maintainer=\"Jane \\\"J\\\" Doe\"`"]),
     ("STOPSIGNAL unknown", "FROM alpine\nSTOPSIGNAL SIGTREM\n",
         &["2:12 error: unknown signal `SIGTREM` | did you mean `SIGTERM`?"]),
     ("USER empty", "FROM alpine\nUSER\n",
@@ -221,8 +205,6 @@ const CASES: &[Case] = &[
         &["2:18 error: stage `b` comes later (line 3) | move the stage `b` above this one"]),
     ("network misspelt", "FROM alpine\nRUN --network=hots make\n",
         &["2:15 error: invalid value `hots` for `--network` | did you mean `--network=host`?"]),
-    ("two CMDs", "FROM alpine\nCMD a\nCMD b\n",
-        &["2:1 warning: this CMD has no effect: only the last one in a stage counts | remove it, or the CMD in line 3"]),
     ("bad escape directive", "# escape=/\nFROM alpine\n",
         &["1:10 error: invalid escape character `/` | write `# escape=\\`, or a backtick in place of the backslash"]),
     ("duplicate directive", "# escape=`\n# escape=`\nFROM alpine\n",
@@ -278,4 +260,84 @@ fn problems(text: &str) -> Vec<String> {
         format!("{}:{} {severity}: {} | {help}", at.line, at.column, diagnostic.message)
     };
     parse(text.as_bytes()).diagnostics.into_iter().map(line).collect()
+}
+
+/// Name, text, and one `line rule | help` for each finding of a check.
+#[rustfmt::skip]
+const ODD: &[Case] = &[
+    ("reserved stage name", "FROM alpine AS scratch\n",
+        &["1 ReservedStageName | choose another name, for example `scratch-stage`"]),
+    ("duplicate stage name", "FROM alpine AS a\nFROM alpine AS A\n",
+        &["2 StageNameCasing | write `AS a`",
+          "2 DuplicateStageName | choose another name: this one is that of the stage in line 1"]),
+    ("empty line", "FROM alpine\nRUN a && \\\n\n    b\n",
+        &["4 NoEmptyContinuation | remove line 3, or make it a comment with `#`"]),
+    ("empty lines", "FROM alpine\nRUN a && \\\n\n\n\n    b\n",
+        &["6 NoEmptyContinuation | remove line 3 and the other 2 like it, or make them comments with `#`"]),
+    ("ENV blank before =", "FROM alpine\nENV NAME = dojin\n",
+        &["2 LegacyKeyValueFormat | write `ENV NAME=dojin`"]),
+    ("ENV legacy", "FROM alpine\nENV NAME John Doe\n",
+        &["2 LegacyKeyValueFormat | write `ENV NAME=\"John Doe\"`"]),
+    ("LABEL legacy", "FROM alpine\nLABEL a \"b c\"\n",
+        &["2 LegacyKeyValueFormat | write `LABEL a=\"b c\"`"]),
+    ("EXPOSE mapping", "FROM alpine\nEXPOSE 8080:80\n",
+        &["2 ExposeInvalidFormat | write `EXPOSE 80`, and publish with `run -p 8080:80`"]),
+    ("EXPOSE upper case", "FROM alpine\nEXPOSE 53/UDP\n",
+        &["2 ExposeProtoCasing | write `53/udp`"]),
+    ("MAINTAINER", "FROM alpine\nMAINTAINER Jane \"J\" Doe\n",
+        &["2 MaintainerDeprecated | write `LABEL org.opencontainers.image.authors=\"Jane \\\"J\\\" Doe\"`"]),
+    ("MAINTAINER in quotes", "FROM alpine\nMAINTAINER \"Jane\"\n",
+        &["2 MaintainerDeprecated | write `LABEL org.opencontainers.image.authors=\"Jane\"`"]),
+    ("two CMDs", "FROM alpine\nCMD [\"a\"]\nCMD [\"b\"]\n",
+        &["2 MultipleInstructionsDisallowed | remove it, or the CMD in line 3"]),
+    ("CMD for the shell", "FROM alpine\nCMD node app.js\nENTRYPOINT exec a && b\n",
+        &["2 JSONArgsRecommended | write `CMD [\"node\", \"app.js\"]`", "3 JSONArgsRecommended | -"]),
+    ("stage name in upper case", "FROM alpine AS Build\n",
+        &["1 StageNameCasing | write `AS build`"]),
+    ("as in lower case", "FROM alpine as build\n",
+        &["1 FromAsCasing | write `AS build`"]),
+    ("instructions in both cases", "FROM alpine\nrun a\nRUN b\n",
+        &["2 ConsistentInstructionCasing | write `RUN`"]),
+    ("undefined variable", "FROM alpine\nCOPY $SRC /x\n",
+        &["2 UndefinedVar | declare it above: `ARG SRC`"]),
+    ("undefined in FROM", "FROM alpine:3${MINOR}\n",
+        &["1 UndefinedArgInFrom | add `ARG MINOR=…` before the first FROM"]),
+    ("FROM that needs an argument", "ARG TAG\nFROM alpine:$TAG\n",
+        &["2 InvalidDefaultArgInFrom | give it a default: `ARG TAG=…`, or write `${TAG:-…}`"]),
+    ("relative WORKDIR", "FROM alpine\nWORKDIR ./app\n",
+        &["2 WorkdirRelativePath | write `WORKDIR /app`"]),
+    ("fixed platform", "FROM --platform=linux/amd64 alpine\n",
+        &["1 FromPlatformFlagConstDisallowed | leave `--platform` out, and give it to the build"]),
+    ("platform that it has", "FROM --platform=$TARGETPLATFORM alpine\n",
+        &["1 RedundantTargetPlatform | leave `--platform` out"]),
+    ("secret", "FROM alpine\nARG NPM_TOKEN\n",
+        &["2 SecretsUsedInArgOrEnv | give it to the RUN that needs it: `RUN --mount=type=secret,id=npm_token,env=NPM_TOKEN …`"]),
+];
+
+#[test]
+fn d170_to_d176_findings_come_with_help() {
+    let platform = [("TARGETPLATFORM".to_owned(), "linux/amd64".to_owned())];
+    for (name, text, expected) in ODD {
+        let parsed = parse(text.as_bytes());
+        assert_eq!(parsed.diagnostics, [], "{name}");
+        let input = LintInput {
+            dockerfile: &parsed.dockerfile,
+            stages: None,
+            around: Surroundings {
+                build_args: &[],
+                platform_args: &platform,
+                bases: &|_| Some(BaseFacts { platform: "linux/amd64".to_owned(), ..BaseFacts::default() }),
+            },
+            target_platform: "linux/amd64",
+            ignore_file: None,
+            is_image_name: &|name| !name.ends_with(':'),
+            has_errors: false,
+        };
+        let line = |warning: &dockerfile::Warning| {
+            let help = warning.help.as_deref().unwrap_or("-");
+            format!("{} {} | {help}", warning.location.first_line, warning.rule.name)
+        };
+        let found: Vec<String> = dockerfile::lint(&input, &Checks::default()).iter().map(line).collect();
+        assert_eq!(found, *expected, "{name}");
+    }
 }

@@ -1,7 +1,7 @@
 //! FROM.
 
 use crate::diagnostic::{Code, Diagnostic};
-use crate::instruction::{Stage, Word};
+use crate::instruction::{Comment, Stage, Word};
 use crate::keyword::Keyword;
 use crate::logical_line::{LogicalLine, Text};
 use crate::source::Span;
@@ -28,7 +28,9 @@ pub(super) fn read(line: &LogicalLine, rest: Text<'_>, context: &mut Context) ->
     let all = line.all();
     let span = all.span();
     Some(Stage {
-        comment: description(&line.comments, name.as_ref()),
+        comment: line.comment.clone(),
+        description: description(&line.comment, name.as_ref()),
+        empty_lines: line.empty_lines.clone(),
         name,
         base,
         platform,
@@ -66,11 +68,6 @@ fn stage_name(words: &[Text<'_>], context: &mut Context) -> Option<Word> {
                 .with_help(format!("write for example `{} {}`", as_word.as_str(), valid_version(&lower)));
         context.push(error);
         return None;
-    }
-    if matches!(lower.as_str(), "scratch" | "context") {
-        let warning =
-            Diagnostic::warning(Code::ReservedStageName, name.span(), format!("stage name `{lower}` is reserved"));
-        context.push(warning.with_help(format!("choose another name, for example `{lower}-stage`")));
     }
     Some(Word::new(lower, name.span()))
 }
@@ -119,11 +116,7 @@ fn valid_version(name: &str) -> String {
     if is_valid(trimmed) { trimmed.to_owned() } else { format!("stage-{trimmed}").trim_end_matches('-').to_owned() }
 }
 
-/// The comment above that begins with the stage's name describes the stage (BuildKit's `--call=targets`).
-fn description(comments: &[String], name: Option<&Word>) -> Option<String> {
-    let name = &name?.text;
-    comments.iter().find_map(|comment| {
-        let (first, rest) = comment.split_once(' ')?;
-        first.eq_ignore_ascii_case(name).then(|| rest.trim().to_owned())
-    })
+/// What the comment above says of the stage.
+fn description(comment: &Comment, name: Option<&Word>) -> Option<String> {
+    comment.description_of(&name?.text).map(str::to_owned)
 }

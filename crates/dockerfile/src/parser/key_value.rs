@@ -51,6 +51,7 @@ pub(super) fn pairs(keyword: Keyword, arguments: Text<'_>, context: &mut Context
                 let pair = KeyValue {
                     key: word.slice(0, at).to_word(),
                     value: word.slice(at + 1, word.as_str().len()).to_word(),
+                    is_legacy: false,
                 };
                 context.check_expansion(&pair.key);
                 // `A=${B?two words}` lacks quotes, not the brace.
@@ -112,27 +113,10 @@ fn legacy(keyword: Keyword, arguments: Text<'_>, context: &mut Context) -> Optio
         );
         return None;
     }
-    let pair = KeyValue { key: key.to_word(), value: value.to_word() };
-    // `ENV KEY = value` sets KEY to `= value`, which nobody wants.
-    let (message, meant) = match value.as_str().strip_prefix('=') {
-        Some(rest) => {
-            (format!("blanks before `=` make it a part of the value of `{}`", key.as_str()), rest.trim_start())
-        }
-        None => (format!("legacy form `{name} key value`"), value.as_str()),
-    };
-    context.push(Diagnostic::warning(Code::LegacyKeyValueFormat, arguments.span(), message).with_help(format!(
-        "write `{name} {}={}`",
-        key.as_str(),
-        value_as_typed(meant)
-    )));
+    let pair = KeyValue { key: key.to_word(), value: value.to_word(), is_legacy: true };
     context.check_expansion(&pair.key);
     context.check_expansion(&pair.value);
     Some(pair)
-}
-
-/// A value of the legacy form, for the modern one: quoted where it has to be.
-fn value_as_typed(value: &str) -> String {
-    if value.contains(char::is_whitespace) { quoted(value) } else { value.to_owned() }
 }
 
 /// ARG.

@@ -7,7 +7,7 @@ use crate::logical_line::Text;
 use crate::port::{ExposedPort, PortError};
 use crate::signal;
 
-use super::{Context, copy, missing_argument, quoted};
+use super::{Context, copy, missing_argument};
 
 /// USER and WORKDIR: the rest of the line is one word, blanks included.
 pub(super) fn single(keyword: Keyword, arguments: Text<'_>, context: &mut Context) -> Option<Word> {
@@ -56,10 +56,6 @@ pub(super) fn maintainer(arguments: Text<'_>, context: &mut Context) -> Option<W
         ));
         return None;
     }
-    context.push(
-        Diagnostic::warning(Code::MaintainerDeprecated, arguments.span(), "MAINTAINER is deprecated")
-            .with_help(format!("write `LABEL maintainer={}`", quoted(arguments.as_str()))),
-    );
     Some(arguments.to_word())
 }
 
@@ -100,10 +96,7 @@ pub(super) fn expose(arguments: Text<'_>, context: &mut Context) -> Option<Vec<W
 
 fn check_port(word: &Word, context: &mut Context) -> bool {
     let error = match ExposedPort::parse(&word.text) {
-        Ok(_) => {
-            warn_about_form(word, context);
-            return true;
-        }
+        Ok(_) => return true,
         Err(error) => error,
     };
     let help = match &error {
@@ -119,24 +112,4 @@ fn check_port(word: &Word, context: &mut Context) -> bool {
     };
     context.push(Diagnostic::error(Code::InvalidPort, word.span, error.to_string()).with_help(help));
     false
-}
-
-fn warn_about_form(word: &Word, context: &mut Context) {
-    let (ports, protocol) = word.text.split_once('/').unwrap_or((&word.text, ""));
-    if let Some((_, container)) = ports.rsplit_once(':') {
-        let warning = Diagnostic::warning(
-            Code::ExposeInvalidFormat,
-            word.span,
-            "EXPOSE publishes nothing: the host's part is ignored",
-        );
-        context.push(warning.with_help(format!("write `EXPOSE {container}`, and publish with `run -p {ports}`")));
-    }
-    if protocol.bytes().any(|byte| byte.is_ascii_uppercase()) {
-        let warning = Diagnostic::warning(
-            Code::ExposeProtoCasing,
-            word.span,
-            format!("protocol `{protocol}` is not in lower case"),
-        );
-        context.push(warning.with_help(format!("write `{ports}/{}`", protocol.to_ascii_lowercase())));
-    }
 }

@@ -1,7 +1,7 @@
-//! Names of stages: told twice, used before they exist, or mistyped.
+//! Names of stages: used before they exist, or mistyped.
 
 use crate::diagnostic::{Code, Diagnostic};
-use crate::instruction::{Dockerfile, Instruction, InstructionKind, Stage, Word};
+use crate::instruction::{Dockerfile, Instruction, Stage, Word};
 use crate::keyword::Keyword;
 use crate::stage;
 use crate::suggest;
@@ -12,20 +12,12 @@ use super::Context;
 pub(super) fn check(dockerfile: &Dockerfile, context: &mut Context) {
     let stages = dockerfile.stages.as_slice();
     for (index, stage) in stages.iter().enumerate() {
-        if let Some(name) = &stage.name
-            && let Some(earlier) = stages[..index].iter().find(|earlier| has_name(earlier.name.as_ref(), &name.text))
-        {
-            let message = format!("stage name `{}` is already used in line {}", name.text, earlier.first_line);
-            let warning = Diagnostic::warning(Code::DuplicateStageName, name.span, message);
-            context.push(warning.with_help("give each stage a name of its own"));
-        }
         check_base(stages, index, context);
         for instruction in &stage.instructions {
             for from in stage::references(instruction) {
                 check_from(stages, index, instruction, &from, context);
             }
         }
-        check_repeated(&stage.instructions, context);
     }
 }
 
@@ -112,28 +104,5 @@ fn check_from(stages: &[Stage], index: usize, instruction: &Instruction, from: &
         let message = format!("no stage is named `{name}`, so it is taken as an image");
         let warning = Diagnostic::warning(Code::InvalidStageReference, from.span, message);
         context.push(warning.with_help(format!("did you mean `{meant}`?")));
-    }
-}
-
-/// CMD, ENTRYPOINT and HEALTHCHECK: only the last in a stage counts.
-fn check_repeated(instructions: &[Instruction], context: &mut Context) {
-    let mut later: Vec<&Instruction> = Vec::new();
-    for instruction in instructions.iter().rev() {
-        let counts_once = matches!(
-            instruction.kind,
-            InstructionKind::Cmd(_) | InstructionKind::Entrypoint(_) | InstructionKind::Healthcheck(_)
-        );
-        if !counts_once {
-            continue;
-        }
-        let keyword = instruction.kind.keyword();
-        let Some(last) = later.iter().find(|later| later.kind.keyword() == keyword) else {
-            later.push(instruction);
-            continue;
-        };
-        let name = keyword.as_str();
-        let message = format!("this {name} has no effect: only the last one in a stage counts");
-        let warning = Diagnostic::warning(Code::MultipleInstructionsDisallowed, instruction.span, message);
-        context.push(warning.with_help(format!("remove it, or the {name} in line {}", last.first_line)));
     }
 }

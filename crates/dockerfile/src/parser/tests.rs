@@ -339,9 +339,9 @@ fn stages() {
     assert_eq!(third.name.as_ref().map(|name| name.text.as_str()), Some("x.y_z"));
     assert_eq!(third.base.text, "alpine:3@sha256:00");
     let described = good("# build compiles\n# the rest\nFROM a AS build\n");
-    assert_eq!(described.stages[0].comment.as_deref(), Some("compiles"));
+    assert_eq!(described.stages[0].description.as_deref(), Some("compiles"));
     let not_described = good("# other compiles\n#\nFROM a AS build\n");
-    assert_eq!(not_described.stages[0].comment, None);
+    assert_eq!(not_described.stages[0].description, None);
 }
 
 #[test]
@@ -376,9 +376,10 @@ fn directives() {
 #[test]
 fn skipped_checks() {
     let count = |text: &str| parse(text.as_bytes()).diagnostics.len();
-    assert_eq!(count("FROM a\nMAINTAINER x\nENV a b\n"), 2);
-    assert_eq!(count("# check=skip=MaintainerDeprecated\nFROM a\nMAINTAINER x\nENV a b\n"), 1);
-    assert_eq!(count("# check=skip=all\nFROM a\nMAINTAINER x\nENV a b\n"), 0);
+    let odd = "FROM builder AS c\nCMD ['a']\nFROM b AS builder\n";
+    assert_eq!(count(odd), 2);
+    assert_eq!(count(&format!("# check=skip=BrokenJson\n{odd}")), 1);
+    assert_eq!(count(&format!("# check=skip=all\n{odd}")), 0);
     assert_eq!(count("# check=skip=all\nFROM a\nRUNN x\n"), 1);
 }
 
@@ -396,7 +397,7 @@ fn texts_lines_and_step_names() {
     let [copy, run, heredoc] = file.stages[0].instructions.as_slice() else { panic!("three") };
     assert_eq!(file.stages[0].step_name(), "FROM alpine");
     assert_eq!((copy.text.as_str(), copy.step_name().as_str()), ("copy  app.js   .", "COPY  app.js   ."));
-    assert_eq!(copy.comment.as_deref(), Some("one\ntwo"));
+    assert_eq!(copy.comment.lines, ["one", "two"]);
     assert_eq!((run.text.as_str(), run.first_line, run.last_line), ("RUN a &&     b", 6, 8));
     assert_eq!(&text[run.span.range()], "RUN a && \\\n    # no\n    b");
     assert_eq!((heredoc.text.as_str(), heredoc.first_line, heredoc.last_line), ("RUN <<EOF", 10, 12));
