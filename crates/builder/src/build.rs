@@ -8,6 +8,7 @@ use dockerfile::{Dockerfile, IgnoreFile};
 use oci::{ImageId, Platform, Reference};
 use store::{Store, StoreError};
 
+use crate::checks;
 use crate::context::ContextError;
 use crate::context_files::BuildContext;
 use crate::epoch::{self, EpochError, TimeOptions};
@@ -89,6 +90,18 @@ pub enum BuildError {
     /// The Dockerfile has mistakes; all of them are here.
     #[error("the Dockerfile has errors")]
     Dockerfile(Vec<Problem>),
+    /// The Dockerfile wants that nothing is built while its checks find something (`# check=error=true`).
+    #[error("lint violation found for rules: {}", rules.join(", "))]
+    Checks {
+        /// Names of the rules, each once.
+        rules: Vec<&'static str>,
+    },
+    /// `BUILDKIT_DOCKERFILE_CHECK` holds something else than options of checks.
+    #[error("invalid check option `{option}` in BUILDKIT_DOCKERFILE_CHECK")]
+    CheckOption {
+        /// The part that is none.
+        option: String,
+    },
     /// A step failed.
     #[error("{}", problem.message)]
     Step {
@@ -174,6 +187,7 @@ pub fn build(request: &BuildRequest, tools: &BuildTools<'_>) -> Result<Built, Bu
     let ignore = read_ignore_file(request, reporter)?;
     let target = dockerfile.target(request.target.as_deref()).map_err(BuildError::Target)?;
     let plan = plan(request, tools, reporter, &dockerfile, target)?;
+    checks::run(request, reporter, &dockerfile, &plan, &ignore.1)?;
     let sources = Sources::load(&plan, request.context.as_ref(), ignore, tools.store, reporter)?;
     let run = |holding| {
         let solved = Solver::new(request, tools, reporter, &plan, &sources).solve(holding);
@@ -244,10 +258,6 @@ fn plan(
         similar_image: &|name| similar_image(tools.store, name),
     };
     let plan = planner.plan(target).map_err(BuildError::Dockerfile)?;
-    for warning in &plan.warnings {
-        let line = dockerfile::SourceMap::new(&request.dockerfile).line_column(warning.span.start).line;
-        reporter.warning(warning.message.clone(), u32::try_from(line).ok());
-    }
     for name in &plan.unused_arguments {
         reporter.warning(format!("build argument `{name}` was given, but no ARG takes it"), None);
     }

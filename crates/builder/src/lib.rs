@@ -7,6 +7,7 @@
 //! [`StepExecutor`]) and speaks no HTTP.
 
 mod build;
+mod checks;
 mod context;
 mod context_files;
 mod copy;

@@ -89,7 +89,6 @@ pub(crate) struct Plan {
     pub(crate) target: usize,
     /// `SOURCE_DATE_EPOCH`.
     pub(crate) epoch: Option<Epoch>,
-    pub(crate) warnings: Vec<Problem>,
     /// Names of build arguments that were given in vain (D033).
     pub(crate) unused_arguments: Vec<String>,
 }
@@ -270,11 +269,10 @@ impl Planner<'_> {
             }
         };
         problems.extend(found);
-        let (errors, warnings): (Vec<_>, Vec<_>) = problems.into_iter().partition(|problem| problem.is_error);
-        if !errors.is_empty() {
-            return Err(errors);
+        if !problems.is_empty() {
+            return Err(problems);
         }
-        let mut plan = Plan { stages, target, epoch, warnings, unused_arguments: Vec::new() };
+        let mut plan = Plan { stages, target, epoch, unused_arguments: Vec::new() };
         if let Some(Some(stage)) = plan.stages.get_mut(target) {
             metadata::add_labels(&mut stage.config, self.labels);
         }

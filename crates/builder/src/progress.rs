@@ -6,6 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use dockerfile::Warning;
 use oci::ImageId;
 
 /// Number of a step within one build, in the order in which steps became known; it is shown, and steps are asked for
@@ -124,6 +125,8 @@ pub enum Event {
     },
     /// An instruction, for builds that make an image for each (the classic builder's way).
     Instruction(InstructionEvent),
+    /// A check found something in the Dockerfile.
+    Check(Warning),
     /// Something to know that does not stop the build.
     Warning {
         /// One sentence.

@@ -5,6 +5,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use dockerfile::Warning;
+
 use crate::solve::lock;
 use crate::{Event, StepId, StepOutcome, Stream};
 
@@ -39,6 +41,11 @@ impl<'a> Reporter<'a> {
         let step = self.queue(name);
         step.start();
         step
+    }
+
+    /// What a check found.
+    pub(crate) fn check(&self, warning: Warning) {
+        (self.sink)(Event::Check(warning));
     }
 
     pub(crate) fn warning(&self, message: String, line: Option<u32>) {

@@ -16,8 +16,8 @@ pub struct Surroundings<'a> {
     pub build_args: &'a [(String, String)],
     /// Arguments that are there before the first ARG: `TARGETPLATFORM` and the like.
     pub platform_args: &'a [(String, String)],
-    /// The base image of that name; `None` if nothing is known of it.
-    pub bases: &'a dyn Fn(&str) -> Option<BaseFacts>,
+    /// The base image of a stage, by the stage's index and the image's name; `None` if nothing is known of it.
+    pub bases: &'a dyn Fn(usize, &str) -> Option<BaseFacts>,
 }
 
 /// What a stage takes over from a base image.

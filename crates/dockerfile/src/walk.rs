@@ -150,7 +150,7 @@ impl<'a> Walker<'a> {
             Some(StageReference::Other(name)) if name != "scratch" => Some(name),
             _ => None,
         };
-        let facts = image.and_then(|name| (self.around.bases)(name));
+        let facts = image.and_then(|name| (self.around.bases)(index, name));
         let scope = match (parent, image) {
             (Some(parent), _) => before.get(parent).map_or_else(Scope::default, |parent| parent.end.clone()),
             (None, None) if base.is_some() => Scope::of_scratch(),

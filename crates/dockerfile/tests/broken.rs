@@ -326,7 +326,7 @@ fn d170_to_d176_findings_come_with_help() {
             around: Surroundings {
                 build_args: &[],
                 platform_args: &platform,
-                bases: &|_| Some(BaseFacts { platform: "linux/amd64".to_owned(), ..BaseFacts::default() }),
+                bases: &|_, _| Some(BaseFacts { platform: "linux/amd64".to_owned(), ..BaseFacts::default() }),
             },
             target_platform: "linux/amd64",
             ignore_file: None,

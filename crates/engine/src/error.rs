@@ -226,6 +226,12 @@ impl Error {
                 ..Self::new(ErrorKind::InvalidInput, message)
             },
             BuildError::Epoch(error) => Self::new(ErrorKind::InvalidInput, message).with_hint(error.hint()),
+            BuildError::Checks { .. } => Self::new(ErrorKind::InvalidInput, message).with_hint(
+                "`onggi build --check` shows each with its place; mend them, or take `error=true` out of `# check=`",
+            ),
+            BuildError::CheckOption { .. } => Self::new(ErrorKind::InvalidInput, message).with_hint(
+                "write for example `--build-arg 'BUILDKIT_DOCKERFILE_CHECK=skip=JSONArgsRecommended;error=true'`",
+            ),
             BuildError::Target(unknown) => {
                 let hint = match (&unknown.suggestion, unknown.names.as_slice()) {
                     (Some(near), _) => format!("did you mean `--target {near}`?"),

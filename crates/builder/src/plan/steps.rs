@@ -138,13 +138,7 @@ impl<'a, 'p> StagePlanner<'a, 'p> {
     /// The same with other rules; variables that are not set are noted.
     pub(super) fn expand_with(&mut self, expander: Expander, word: &Word) -> Result<String, ExpandError> {
         let scope = &self.scope;
-        let expanded = expander.expand(&word.text, &|name| scope.get(name))?;
-        for name in expanded.unset {
-            let mut problem = Problem::error(word.span, format!("usage of undefined variable `${name}`"));
-            problem.is_error = false;
-            self.problem(problem);
-        }
-        Ok(expanded.text)
+        Ok(expander.expand(&word.text, &|name| scope.get(name))?.text)
     }
 
     pub(super) fn problem(&mut self, problem: Problem) {

@@ -43,7 +43,7 @@ fn steps(text: &str) -> Vec<String> {
 }
 
 fn errors(text: &str) -> String {
-    let problems = plan(text, None).map_or_else(|problems| problems, |plan| plan.warnings);
+    let problems = plan(text, None).err().unwrap_or_default();
     problems.iter().map(|problem| problem.message.as_str()).collect::<Vec<_>>().join("\n")
 }
 

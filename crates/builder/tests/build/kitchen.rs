@@ -350,6 +350,11 @@ impl Outcome<'_> {
                 Event::StepLog { step, data, .. } => (*step, format!("  | {}", String::from_utf8_lossy(data))),
                 Event::StepFinished { step, outcome, .. } => (*step, finish(outcome)),
                 Event::CacheMiss { step, reason } => (*step, format!("  because {reason}\n")),
+                Event::Check(found) => {
+                    let (name, line) = (found.rule.name, found.location.first_line);
+                    writeln!(warnings, "check: {name}: {}, line {line}", found.message).unwrap();
+                    continue;
+                }
                 Event::Warning { message, line } => {
                     writeln!(warnings, "warning: {message}, line {}", line.unwrap_or(0)).unwrap();
                     continue;

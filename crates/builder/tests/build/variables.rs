@@ -109,7 +109,11 @@ fn d059_an_unset_variable_is_empty_and_warned_about() {
     let kitchen = Kitchen::new();
     let outcome = build(&kitchen, &[], "FROM base\nENV A=x${NOPE}y");
     assert!(outcome.config().contains("\"A=xy\""));
-    assert!(outcome.text().contains("warning: usage of undefined variable `$NOPE`, line 2"), "{}", outcome.text());
+    assert!(
+        outcome.text().contains("check: UndefinedVar: Usage of undefined variable '$NOPE', line 2"),
+        "{}",
+        outcome.text()
+    );
 }
 
 #[test]

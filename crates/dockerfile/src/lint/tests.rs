@@ -12,7 +12,7 @@ struct Around<'a> {
     checks: Option<&'a str>,
 }
 
-fn facts(name: &str) -> Option<BaseFacts> {
+fn facts(_: usize, name: &str) -> Option<BaseFacts> {
     let mut facts = BaseFacts { platform: "linux/amd64".to_owned(), ..BaseFacts::default() };
     match name {
         "elsewhere" => return None,

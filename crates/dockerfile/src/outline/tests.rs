@@ -6,7 +6,8 @@ fn of(text: &str, target: &str, build_args: &[(&str, &str)]) -> Outline {
     let parsed = parse(text.as_bytes());
     assert!(!parsed.has_errors(), "{:?}", parsed.diagnostics);
     let build_args: Vec<_> = build_args.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    let around = Surroundings { build_args: &build_args, platform_args: &[], bases: &|_| Some(BaseFacts::default()) };
+    let around =
+        Surroundings { build_args: &build_args, platform_args: &[], bases: &|_, _| Some(BaseFacts::default()) };
     let target = parsed.dockerfile.target(Some(target)).expect("a stage");
     outline(&parsed.dockerfile, target, around)
 }

@@ -72,6 +72,11 @@ struct VertexWarning {
     level: u8,
     /// Base64, as Go writes bytes.
     short: String,
+    /// The same, a line each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    detail: Vec<String>,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    url: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     range: Vec<Range>,
 }
@@ -84,8 +89,15 @@ struct Range {
 
 #[derive(Debug, Serialize)]
 struct Position {
-    line: u32,
+    line: usize,
     character: u32,
+}
+
+impl Range {
+    /// A whole line.
+    fn of_line(line: usize) -> Self {
+        Self { start: Position { line, character: 0 }, end: Position { line, character: 0 } }
+    }
 }
 
 impl RawJson {
@@ -143,11 +155,21 @@ impl RawJson {
                 let at = self.latest;
                 self.status(step, format!("not cached: {reason}"), true, at)
             }
+            Event::Check(warning) => {
+                let (name, line) = (warning.rule.name, warning.location.first_line);
+                let warning = VertexWarning {
+                    level: 1,
+                    short: base64(format!("{name}: {} (line {line})", warning.message).as_bytes()),
+                    detail: vec![base64(warning.rule.description.as_bytes())],
+                    url: warning.rule.url().unwrap_or_default(),
+                    range: (line..=warning.location.last_line).map(Range::of_line).collect(),
+                };
+                SolveStatus { warnings: vec![warning], ..SolveStatus::default() }
+            }
             Event::Warning { message, line } => {
-                let place =
-                    |line| Range { start: Position { line, character: 0 }, end: Position { line, character: 0 } };
-                let range = line.map(place).into_iter().collect();
-                let warning = VertexWarning { level: 1, short: base64(message.as_bytes()), range };
+                let range = line.map(|line| Range::of_line(line as usize)).into_iter().collect();
+                let (detail, url) = (Vec::new(), String::new());
+                let warning = VertexWarning { level: 1, short: base64(message.as_bytes()), detail, url, range };
                 SolveStatus { warnings: vec![warning], ..SolveStatus::default() }
             }
             Event::StepRuns { .. }

@@ -69,6 +69,8 @@ pub(crate) struct Steps {
     pub(crate) begun: Vec<Step>,
     /// Warnings, safe to show.
     pub(crate) warnings: Vec<String>,
+    /// What the checks of the Dockerfile found, safe to show.
+    pub(crate) checks: Vec<String>,
     queued: HashMap<StepId, String>,
     places: HashMap<StepId, usize>,
     /// Reasons that came before their steps began.
@@ -121,6 +123,12 @@ impl Steps {
             | Event::CacheHit { .. }
             | Event::StageNotNeeded { .. }
             | Event::Instruction(_) => Change::Nothing,
+            Event::Check(warning) => {
+                let (name, message, line) =
+                    (warning.rule.name, printable(&warning.message), warning.location.first_line);
+                self.checks.push(format!("{name}: {message} (line {line})"));
+                Change::Nothing
+            }
             Event::Warning { message, line } => {
                 let message = printable(&message);
                 self.warnings.push(match line {
@@ -163,11 +171,19 @@ impl Steps {
         }
     }
 
-    /// The warnings, one line each.
+    /// The warnings, one line each; those of the checks together, as Docker shows them.
     pub(crate) fn write_warnings(&self, out: &mut Vec<u8>) {
         for warning in &self.warnings {
             out.extend_from_slice(warning.as_bytes());
             out.push(b'\n');
+        }
+        if !self.checks.is_empty() {
+            let warnings = if self.checks.len() == 1 { "warning" } else { "warnings" };
+            let head = format!("\n {} {warnings} found (use `onggi build --check` to expand):\n", self.checks.len());
+            out.extend_from_slice(head.as_bytes());
+            for check in &self.checks {
+                out.extend_from_slice(format!(" - {check}\n").as_bytes());
+            }
         }
     }
 

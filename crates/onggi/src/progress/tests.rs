@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use engine::progress::{Location, Span, Warning, rules};
+
 use super::View;
 use super::event::{Event, StepId, StepOutcome, Stream};
 
@@ -56,6 +58,14 @@ impl Recording {
         self
     }
 
+    pub(super) fn check(mut self, name: &str, message: &str, line: usize) -> Self {
+        let rule = rules().iter().find(|rule| rule.name == name).unwrap();
+        let location = Location { first_line: line, last_line: line + 1 };
+        let span = Span::new(0, 1);
+        self.events.push(Event::Check(Warning { rule, message: message.to_owned(), location, span, help: None }));
+        self
+    }
+
     pub(super) fn warning(mut self, message: &str, line: Option<u32>) -> Self {
         self.events.push(Event::Warning { message: message.to_owned(), line });
         self
@@ -78,6 +88,7 @@ pub(super) fn show(mut view: impl View, recording: Recording, end: u64) -> Strin
             | Event::StepKept { .. }
             | Event::StageNotNeeded { .. }
             | Event::Instruction(_)
+            | Event::Check(_)
             | Event::Warning { .. } => ms(0),
         };
         view.tick(at, &mut out);

@@ -186,3 +186,28 @@ fn cache_misses_are_explained() {
     #2 DONE 0.0s
     ");
 }
+
+/// D178: as Docker shows them, below everything else.
+#[test]
+fn d178_findings_of_checks_come_together_at_the_end() {
+    let one = Recording::default().check("JSONArgsRecommended", "JSON arguments recommended", 3);
+    insta::assert_snapshot!(show(Plain::new(true), one, 0), @"
+
+     1 warning found (use `onggi build --check` to expand):
+     - JSONArgsRecommended: JSON arguments recommended (line 3)
+    ");
+    let several = Recording::default()
+        .done(0, 0, 100)
+        .warning("build argument `A` was given, but no ARG takes it", None)
+        .check("UndefinedVar", "Usage of undefined variable '$\u{1b}[31mx'", 2)
+        .check("MaintainerDeprecated", "Maintainer instruction is deprecated in favor of using label", 7);
+    insta::assert_snapshot!(show(Plain::new(true), several, 100), @"
+    #1 step 0
+    #1 DONE 0.1s
+    warning: build argument `A` was given, but no ARG takes it
+
+     2 warnings found (use `onggi build --check` to expand):
+     - UndefinedVar: Usage of undefined variable '$\\x1b[31mx' (line 2)
+     - MaintainerDeprecated: Maintainer instruction is deprecated in favor of using label (line 7)
+    ");
+}

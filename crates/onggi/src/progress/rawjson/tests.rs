@@ -2,7 +2,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{RawJson, base64};
-use crate::progress::tests::{failure, rebuild, show};
+use crate::progress::tests::{Recording, failure, rebuild, show};
 
 #[test]
 fn every_line_is_an_object_with_buildkits_names() {
@@ -35,4 +35,23 @@ fn base64_is_rfc_4648s() {
     {
         assert_eq!(base64(bytes.as_bytes()), text);
     }
+}
+
+#[test]
+fn d178_findings_of_checks_have_description_and_page() {
+    let began: Timestamp = "2026-11-21T04:30:17.5Z".parse().unwrap();
+    let recording = Recording::default().check("InvalidBaseImagePlatform", "x", 1).check(
+        "FromAsCasing",
+        "'as' and 'FROM' keywords' casing do not match",
+        8,
+    );
+    let text = show(RawJson::new(began), recording, 0);
+    let message: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+    let warning = &message["warnings"][0];
+    assert_eq!(warning["short"], base64(b"FromAsCasing: 'as' and 'FROM' keywords' casing do not match (line 8)"));
+    let description = b"The 'as' keyword should match the case of the 'from' keyword";
+    assert_eq!(warning["detail"], serde_json::json!([base64(description)]));
+    assert_eq!(warning["url"], "https://docs.docker.com/go/dockerfile/rule/from-as-casing/");
+    assert_eq!(warning["range"][1]["end"]["line"], 9);
+    assert!(!text.lines().next().unwrap().contains("url"), "{text}");
 }

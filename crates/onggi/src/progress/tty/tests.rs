@@ -199,3 +199,19 @@ fn odd_sizes_are_survived() {
         }
     }
 }
+
+#[test]
+fn d178_findings_of_checks_come_together_at_the_end() {
+    let recording = Recording::default().queue(0, "exporting to image").done(0, 0, 100).check(
+        "UndefinedVar",
+        "Usage of undefined variable '$x'",
+        2,
+    );
+    insta::assert_snapshot!(last_frame(tty(60, 24), recording, 100), @"
+    [+] Building 0.1s (1/1) FINISHED              onggi:default
+     => exporting to image                                 0.1s
+
+     1 warning found (use `onggi build --check` to expand):
+     - UndefinedVar: Usage of undefined variable '$x' (line 2)
+    ");
+}
