@@ -215,7 +215,14 @@ impl<'a> Walker<'a> {
         match &instruction.kind {
             InstructionKind::Copy(copy) => {
                 step.values = words.all(&copy.sources);
-                words.all([&copy.destination].into_iter().chain(&copy.chown).chain(&copy.chmod).chain(&copy.excludes));
+                words.all(
+                    [&copy.destination]
+                        .into_iter()
+                        .chain(&copy.from)
+                        .chain(&copy.chown)
+                        .chain(&copy.chmod)
+                        .chain(&copy.excludes),
+                );
                 words.documents(&copy.heredocs);
             }
             InstructionKind::Add(add) => {

@@ -135,7 +135,7 @@ impl<'a, 'p> StagePlanner<'a, 'p> {
             .ok()
     }
 
-    /// The same with other rules; variables that are not set are noted.
+    /// The same with other rules.
     pub(super) fn expand_with(&mut self, expander: Expander, word: &Word) -> Result<String, ExpandError> {
         let scope = &self.scope;
         Ok(expander.expand(&word.text, &|name| scope.get(name))?.text)

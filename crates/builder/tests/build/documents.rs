@@ -78,7 +78,11 @@ fn d124_variables_in_documents() {
     assert_eq!(backtick.changes(), "/f 644 \"`1 $A\\n\"");
     let unset = kitchen.build("FROM base\nCOPY <<EOF /f\n[$NOBODY]\nEOF");
     assert_eq!(unset.changes(), "/f 644 \"[]\\n\"");
-    assert!(unset.text().contains("warning: usage of undefined variable `$NOBODY`, line 3"), "{}", unset.text());
+    assert!(
+        unset.text().contains("check: UndefinedVar: Usage of undefined variable '$NOBODY', line 2"),
+        "{}",
+        unset.text()
+    );
     let help = "help: write `<<\"EOF\"` to keep the text as it is, or a backslash before the `$`";
     assert_eq!(
         kitchen.build("FROM base\nCOPY <<EOF /f\none\n${A:?must be given}\nEOF").error(),

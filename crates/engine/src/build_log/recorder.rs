@@ -87,6 +87,7 @@ impl<'a> Recorder<'a> {
             | Event::StepStatus { .. }
             | Event::CacheHit { .. }
             | Event::Instruction(_)
+            | Event::Check(_)
             | Event::Warning { .. } => {}
         }
     }

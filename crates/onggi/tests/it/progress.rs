@@ -308,11 +308,17 @@ fn explain_says_why_each_step_is_not_cached() {
 }
 
 #[test]
-fn warnings_stand_at_the_end_and_name_their_line() {
-    let project = Project::with("from busybox as Build\nMAINTAINER somebody\nCMD echo hi\n");
+fn d178_warnings_stand_at_the_end_and_name_their_line() {
+    let project = Project::with("from busybox as Build\nMAINTAINER somebody\nCMD echo hi $X\n");
     let built = project.build(&["-t", "app"]).run().success();
-    let warnings: Vec<&str> = built.stderr.lines().filter(|line| line.starts_with("warning: ")).collect();
-    insta::assert_snapshot!(warnings.join("\n"), @"warning: MAINTAINER is deprecated (line 2)");
+    let at = built.stderr.find("\n ").expect("warnings below an empty line");
+    insta::assert_snapshot!(&built.stderr[at + 1..], @r"
+    4 warnings found (use `onggi build --check` to expand):
+    - StageNameCasing: Stage name 'Build' should be lowercase (line 1)
+    - ConsistentInstructionCasing: Command 'from' should match the case of the command majority (uppercase) (line 1)
+    - MaintainerDeprecated: Maintainer instruction is deprecated in favor of using label (line 2)
+    - JSONArgsRecommended: JSON arguments recommended for CMD to prevent unintended behavior related to OS signals (line 3)
+    ");
     assert_eq!(project.build(&["-q"]).run().success().stderr, "", "-q is quiet about warnings too");
 }
 

@@ -202,7 +202,7 @@ fn d178_findings_of_checks_come_together_at_the_end() {
         .check("UndefinedVar", "Usage of undefined variable '$\u{1b}[31mx'", 2)
         .check("MaintainerDeprecated", "Maintainer instruction is deprecated in favor of using label", 7);
     insta::assert_snapshot!(show(Plain::new(true), several, 100), @"
-    #1 step 0
+    #1 step 1
     #1 DONE 0.1s
     warning: build argument `A` was given, but no ARG takes it
 
