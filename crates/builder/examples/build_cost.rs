@@ -72,6 +72,7 @@ fn build(store: &Store, folder: &Path, no_cache: bool) -> Result<(), Box<dyn std
         no_cache,
         times: builder::TimeOptions::default(),
         network: RunNetwork::Default,
+        classic: None,
         explain: false,
     };
     let cancelled = AtomicBool::new(false);

@@ -9,8 +9,9 @@ use oci::{ImageId, Platform, Reference};
 use store::{Store, StoreError};
 
 use crate::checks;
+use crate::classic::{Classic, ClassicRequest};
 use crate::context::ContextError;
-use crate::context_files::BuildContext;
+use crate::context_files::{self, BuildContext};
 use crate::epoch::{self, EpochError, TimeOptions};
 use crate::export;
 use crate::ignore_file;
@@ -18,7 +19,7 @@ use crate::plan::{BaseImage, FindImage, Plan, Planner, Problem};
 use crate::report::Reporter;
 use crate::solve::{Holding, Solver};
 use crate::sources::Sources;
-use crate::{RunNetwork, StepExecutor, StepOutcome};
+use crate::{InstructionEvent, RunNetwork, StepExecutor, StepOutcome};
 
 /// What to build.
 #[derive(Debug, Clone)]
@@ -45,6 +46,8 @@ pub struct BuildRequest {
     pub times: TimeOptions,
     /// `--network`.
     pub network: RunNetwork,
+    /// One instruction after the other, an image for each, and told as the classic builder does.
+    pub classic: Option<ClassicRequest>,
     /// Say why each step that ran was not cached.
     pub explain: bool,
 }
@@ -186,11 +189,12 @@ pub fn build(request: &BuildRequest, tools: &BuildTools<'_>) -> Result<Built, Bu
     let dockerfile = read_dockerfile(request, reporter)?;
     let ignore = read_ignore_file(request, reporter)?;
     let target = dockerfile.target(request.target.as_deref()).map_err(BuildError::Target)?;
+    let classic = begin_classic(request, tools, &dockerfile, &ignore.1, target)?;
     let plan = plan(request, tools, reporter, &dockerfile, target)?;
     checks::run(request, reporter, &dockerfile, &plan, &ignore.1)?;
     let sources = Sources::load(&plan, request.context.as_ref(), ignore, tools.store, reporter)?;
     let run = |holding| {
-        let solved = Solver::new(request, tools, reporter, &plan, &sources).solve(holding);
+        let solved = Solver::new(request, tools, reporter, &plan, &sources, classic.as_ref()).solve(holding);
         solved.and_then(|stage| export::export(&stage, request, plan.epoch, tools, reporter))
     };
     let exported = match run(Holding::WhenNeeded) {
@@ -234,6 +238,20 @@ fn read_ignore_file(request: &BuildRequest, reporter: &Reporter<'_>) -> Result<(
     parsed
 }
 
+/// Tells how large the context is, and gets ready to count instructions.
+fn begin_classic<'a>(
+    request: &BuildRequest,
+    tools: &BuildTools<'a>,
+    dockerfile: &Dockerfile,
+    ignore: &IgnoreFile,
+    target: usize,
+) -> Result<Option<Classic<'a>>, BuildError> {
+    let Some(classic) = &request.classic else { return Ok(None) };
+    let size = context_files::tar_size(request, classic, tools.store, ignore)?;
+    tools.progress.instruction(InstructionEvent::Context { size });
+    Ok(Some(Classic::new(tools.progress, dockerfile, target, &request.labels)))
+}
+
 fn plan(
     request: &BuildRequest,
     tools: &BuildTools<'_>,
@@ -254,6 +272,7 @@ fn plan(
         platform: &Platform::host(),
         network: request.network,
         times: request.times,
+        is_classic: request.classic.is_some(),
         find_image,
         similar_image: &|name| similar_image(tools.store, name),
     };

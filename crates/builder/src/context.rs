@@ -5,6 +5,7 @@
 //! them, by two threads where there is enough to do.
 
 mod hash;
+mod tar_size;
 mod walk;
 
 use std::collections::{HashMap, HashSet};
@@ -23,6 +24,7 @@ use store::{RecordKind, Store};
 use crate::path::{join, lossy, name, parent};
 use crate::source::{Content, Selection};
 use crate::stat_index::{Remembered, Stamp, StatIndex};
+pub(crate) use tar_size::tar_size;
 use walk::{Walk, entry, kind_of, list, stamp_of};
 
 /// Why files of the context cannot be used.

@@ -7,12 +7,39 @@ use dockerfile::IgnoreFile;
 use oci::Digest;
 use store::Store;
 
-use crate::context::{Context, ContextError};
+use crate::build::{BuildError, BuildRequest};
+use crate::classic::ClassicRequest;
+use crate::context::{self, Context, ContextError};
 use crate::copy::CopyError;
+use crate::failure::internal;
+use crate::ignore_file;
 use crate::path::{join, lossy};
 use crate::pattern::Name;
 use crate::source::Selection;
 use crate::tree_context::{ContextTree, IgnoringTree};
+
+/// Bytes of the tar that Docker's client would send to a classic builder, which holds Dockerfile and ignore file whatever
+/// the ignore file says.
+pub(crate) fn tar_size(
+    request: &BuildRequest,
+    classic: &ClassicRequest,
+    store: &Store,
+    ignore: &IgnoreFile,
+) -> Result<u64, BuildError> {
+    let dockerfile = classic.dockerfile_path.as_deref().unwrap_or(DOCKERFILE_FROM_ELSEWHERE);
+    let mut added = vec![(dockerfile, request.dockerfile.len() as u64)];
+    let Some(context) = &request.context else { return Ok(context::tar_size(&[], &added)) };
+    let own = ignore_file::read(context)?;
+    if !own.bytes.is_empty() {
+        added.push((ignore_file::NAME, own.bytes.len() as u64));
+    }
+    let files = ContextFiles::open(store, context, ignore.clone())?;
+    let all = files.all().map_err(|error| internal("look through the build context", &error))?;
+    Ok(context::tar_size(&all.entries, &added))
+}
+
+/// As Docker's client calls it.
+const DOCKERFILE_FROM_ELSEWHERE: &str = ".dockerfile.0123456789abcdef0123";
 
 /// Where a context's files are.
 #[derive(Debug, Clone)]
@@ -85,6 +112,14 @@ impl ContextFiles {
                 Ok(selection)
             }
             Self::Tree(tree) => tree.select(path),
+        }
+    }
+
+    /// The whole context without digests.
+    fn all(&self) -> Result<Selection, CopyError> {
+        match self {
+            Self::Folder(context) => Ok(context.select(b"")?),
+            Self::Tree(tree) => tree.find(b""),
         }
     }
 

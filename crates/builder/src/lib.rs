@@ -8,6 +8,7 @@
 
 mod build;
 mod checks;
+mod classic;
 mod context;
 mod context_files;
 mod copy;
@@ -40,6 +41,7 @@ mod unpack;
 mod variables;
 
 pub use build::{BuildError, BuildRequest, BuildTools, Built, Document, build, layers_of_record};
+pub use classic::ClassicRequest;
 pub use context::ContextError;
 pub use context_files::BuildContext;
 pub use copy::CopyError;

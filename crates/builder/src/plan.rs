@@ -14,6 +14,7 @@ mod steps;
 use dockerfile::{Diagnostic, Dockerfile, Expander, FileMode, Instruction, InstructionKind, Span, Stage, Word};
 use oci::{ImageConfig, ImageId, Platform};
 
+use crate::classic::RowImage;
 use crate::epoch::{self, Epoch, TimeOptions};
 use crate::variables::{Arguments, Scope};
 
@@ -140,6 +141,8 @@ pub(crate) struct PlannedRow {
     pub(crate) created_by: String,
     /// Which of the stage's steps makes its layer.
     pub(crate) step: Option<usize>,
+    /// In a classic build, what the image of this row has.
+    pub(crate) image: Option<Box<RowImage>>,
 }
 
 /// What a step does.
@@ -238,6 +241,8 @@ pub(crate) struct Planner<'a> {
     pub(crate) platform: &'a Platform,
     pub(crate) network: crate::RunNetwork,
     pub(crate) times: TimeOptions,
+    /// Every row is to have an image.
+    pub(crate) is_classic: bool,
     pub(crate) find_image: FindImage<'a>,
     /// The name of an image that may have been meant instead.
     pub(crate) similar_image: &'a dyn Fn(&str) -> Option<String>,

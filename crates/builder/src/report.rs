@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use dockerfile::Warning;
 
 use crate::solve::lock;
-use crate::{Event, StepId, StepOutcome, Stream};
+use crate::{Event, InstructionEvent, StepId, StepOutcome, Stream};
 
 /// Where a build's events go, with the numbers of its steps: one for the opening of the context and the build itself.
 pub struct Reporter<'a> {
@@ -48,6 +48,10 @@ impl<'a> Reporter<'a> {
         (self.sink)(Event::Check(warning));
     }
 
+    pub(crate) fn instruction(&self, event: InstructionEvent) {
+        (self.sink)(Event::Instruction(event));
+    }
+
     pub(crate) fn warning(&self, message: String, line: Option<u32>) {
         (self.sink)(Event::Warning { message, line });
     }
@@ -67,6 +71,10 @@ pub(crate) struct Step<'r, 'a> {
 }
 
 impl Step<'_, '_> {
+    pub(crate) fn id(self) -> StepId {
+        self.id
+    }
+
     pub(crate) fn start(self) {
         (self.reporter.sink)(Event::StepStarted { step: self.id, at: self.reporter.at() });
     }

@@ -4,11 +4,12 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
 
-use oci::ImageConfig;
+use oci::{ImageConfig, ImageId};
 use store::{Lease, RecordKind};
 
 use crate::StepOutcome;
 use crate::build::{BuildError, BuildRequest, BuildTools};
+use crate::classic::Classic;
 use crate::key::CacheKey;
 use crate::miss::{self, CacheMiss};
 use crate::plan::{BaseImage, Plan, StagePlan};
@@ -24,6 +25,10 @@ pub(crate) struct SolvedStage {
     pub(crate) config: ImageConfig,
     /// How many rows of its history came with the base image.
     pub(crate) inherited_rows: usize,
+    /// The image of its last instruction, in a classic build.
+    pub(crate) image: Option<ImageId>,
+    /// The same if it was made in this build, which an image that is only the base was not.
+    pub(crate) made: Option<ImageId>,
 }
 
 /// When to begin naming what the build uses, so that nobody removes it.
@@ -77,6 +82,7 @@ pub(crate) struct Solver<'a> {
     pub(crate) reporter: &'a Reporter<'a>,
     pub(crate) plan: &'a Plan,
     pub(crate) sources: &'a Sources,
+    pub(crate) classic: Option<&'a Classic<'a>>,
     slots: Vec<Slot>,
     lease: OnceLock<Lease<'a>>,
     taking_lease: Mutex<()>,
@@ -99,6 +105,7 @@ impl<'a> Solver<'a> {
         reporter: &'a Reporter<'a>,
         plan: &'a Plan,
         sources: &'a Sources,
+        classic: Option<&'a Classic<'a>>,
     ) -> Self {
         let slots = plan.stages.iter().map(|_| Slot::default()).collect();
         Self {
@@ -107,6 +114,7 @@ impl<'a> Solver<'a> {
             reporter,
             plan,
             sources,
+            classic,
             slots,
             lease: OnceLock::new(),
             taking_lease: Mutex::default(),
@@ -125,6 +133,20 @@ impl<'a> Solver<'a> {
         if holding == Holding::FromTheStart {
             self.lease()?;
         }
+        match self.classic {
+            None => self.solve_together(),
+            Some(classic) => self.solve_in_order(classic),
+        }
+        let error = lock(&self.first_error).take();
+        if self.missed.load(Ordering::Relaxed) {
+            // They only serve to explain.
+            self.keep_keys(error.is_none()).ok();
+        }
+        error.map_or_else(|| self.wait_for(self.plan.target), Err)
+    }
+
+    /// Stages that do not need each other at the same time.
+    fn solve_together(&self) {
         let needed: Vec<usize> =
             (0..self.plan.stages.len()).filter(|index| self.plan.stages[*index].is_some()).collect();
         std::thread::scope(|scope| {
@@ -134,12 +156,21 @@ impl<'a> Solver<'a> {
             }
             self.solve_stage(self.plan.target);
         });
-        let error = lock(&self.first_error).take();
-        if self.missed.load(Ordering::Relaxed) {
-            // They only serve to explain.
-            self.keep_keys(error.is_none()).ok();
+    }
+
+    /// One stage after the other, as they stand in the file; the target is the last.
+    fn solve_in_order(&self, classic: &Classic<'_>) {
+        classic.begin();
+        for index in 0..=self.plan.target {
+            if self.plan.stages[index].is_none() {
+                classic.skip(index);
+                continue;
+            }
+            self.solve_stage(index);
+            if self.is_over() {
+                return;
+            }
         }
-        error.map_or_else(|| self.wait_for(self.plan.target), Err)
     }
 
     fn solve_stage(&self, index: usize) {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use image::{Stack, StackError};
 use layer::{LayerWriter, Timestamp};
-use oci::{ChainId, DiffId, History, ImageConfig};
+use oci::{ChainId, DiffId, History, ImageConfig, ImageId};
 use serde::{Deserialize, Serialize};
 use store::{Lock, RecordKind, Store};
 
@@ -47,12 +47,16 @@ impl StepRecord {
 
 /// One stage on its way.
 pub(crate) struct StageRun<'s, 'a> {
-    solver: &'s Solver<'a>,
-    index: usize,
+    pub(crate) solver: &'s Solver<'a>,
+    pub(crate) index: usize,
     chain: Option<ChainId>,
-    config: ImageConfig,
+    pub(crate) config: ImageConfig,
     /// How many rows of the history came with the base image.
-    inherited_rows: usize,
+    pub(crate) inherited_rows: usize,
+    /// The image of the last instruction, in a classic build.
+    pub(crate) image: Option<ImageId>,
+    /// The same if it was made in this build.
+    pub(crate) made: Option<ImageId>,
     /// Opened when the first step is not cached.
     stack: Option<Stack>,
 }
@@ -80,6 +84,7 @@ impl<'s, 'a> StageRun<'s, 'a> {
     pub(crate) fn solve(solver: &'s Solver<'a>, index: usize, plan: &StagePlan) -> Result<SolvedStage, BuildError> {
         let mut config = plan.config.clone();
         let mut inherited_rows = config.history.len();
+        let (mut image, mut made) = (None, None);
         match &plan.base {
             Base::Scratch => {}
             Base::Image { .. } => solver.reporter.start(plan.from_name.clone()).finish(StepOutcome::Cached),
@@ -88,17 +93,25 @@ impl<'s, 'a> StageRun<'s, 'a> {
                 config.history = parent.config.history;
                 config.rootfs = parent.config.rootfs;
                 inherited_rows = parent.inherited_rows;
+                (image, made) = (parent.image, parent.made);
             }
         }
-        let mut run = Self { solver, index, chain: config.chain_id(), config, inherited_rows, stack: None };
-        for row in &plan.history {
-            let created = match row.step {
-                Some(step) => Some(run.step(step, &plan.steps[step])?),
-                None => None,
+        let mut run =
+            Self { solver, index, chain: config.chain_id(), config, inherited_rows, image, made, stack: None };
+        run.tell_from(plan);
+        for (place, row) in plan.history.iter().enumerate() {
+            run.tell_row(row);
+            let (created, outcome) = match row.step {
+                Some(step) => {
+                    run.step(step, &plan.steps[step]).map(|(created, outcome)| (Some(created), Some(outcome)))?
+                }
+                None => (None, None),
             };
             run.add_row(row.created_by.clone(), created, row.step.is_none());
+            run.keep_image(plan, place, outcome.as_ref())?;
         }
-        Ok(SolvedStage { config: run.config, inherited_rows })
+        run.keep_labels(plan)?;
+        Ok(SolvedStage { config: run.config, inherited_rows, image: run.image, made: run.made })
     }
 
     /// The latest time that a file may have.
@@ -122,7 +135,7 @@ impl<'s, 'a> StageRun<'s, 'a> {
     }
 
     /// Finds or makes a step's layer; gives the time at which it was made.
-    fn step(&mut self, number: usize, planned: &PlannedStep) -> Result<String, BuildError> {
+    fn step(&mut self, number: usize, planned: &PlannedStep) -> Result<(String, StepOutcome), BuildError> {
         let step = self.solver.reporter.queue(planned.name.clone());
         let result = self.wait_for_sources(planned).and_then(|()| {
             if self.solver.is_over() {
@@ -136,10 +149,10 @@ impl<'s, 'a> StageRun<'s, 'a> {
             Err(BuildError::Cancelled) => step.finish(StepOutcome::Canceled),
             Err(error) => step.finish(StepOutcome::Failed(error.to_string())),
         }
-        let (record, _) = result?;
+        let (record, outcome) = result?;
         self.chain = Some(self.chain.map_or(ChainId(record.layer.0), |below| below.then(record.layer)));
         self.config.rootfs.diff_ids.push(record.layer);
-        Ok(record.created)
+        Ok((record.created, outcome))
     }
 
     /// A step that copies from another stage begins when that is there.
@@ -175,6 +188,7 @@ impl<'s, 'a> StageRun<'s, 'a> {
             return Ok((record, StepOutcome::Cached));
         }
         step.runs();
+        self.tell_running(digest, &planned.op, step.id());
         let layer = self.make(planned, &work, &stack, step)?;
         let created = match self.solver.plan.epoch {
             Some(epoch) => epoch.text(),

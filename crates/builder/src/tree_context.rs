@@ -104,6 +104,13 @@ impl IgnoringTree {
 
     /// All files that a source path stands for, with their digests. `path` is in normal form.
     pub(crate) fn select(&self, path: &[u8]) -> Result<Selection, CopyError> {
+        let mut selection = self.find(path)?;
+        tree_source::digest(&mut selection.entries)?;
+        Ok(selection)
+    }
+
+    /// The same without digests.
+    pub(crate) fn find(&self, path: &[u8]) -> Result<Selection, CopyError> {
         let missing = || CopyError::Context(ContextError::NotFound { path: lossy(path) });
         let ignored = || CopyError::Context(ContextError::Ignored { path: lossy(path) });
         let found = match self.files.tree.resolve(path, true) {
@@ -133,7 +140,6 @@ impl IgnoringTree {
         for entry in &mut entries {
             (entry.metadata.uid, entry.metadata.gid) = (0, 0);
         }
-        tree_source::digest(&mut entries)?;
         let name = name(path).to_vec();
         Ok(Selection { context: None, name, root: found.path, is_unpacked: false, entries })
     }

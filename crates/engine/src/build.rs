@@ -122,6 +122,7 @@ pub fn build(
             NetworkMode::None => RunNetwork::None,
             NetworkMode::Host => RunNetwork::Host,
         },
+        classic: None,
         explain: options.explain,
     };
     recorder.name_dockerfile(&request.dockerfile_name);

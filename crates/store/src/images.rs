@@ -99,12 +99,20 @@ impl Store {
         }
         self.sync_layers(&layers)?;
         if let Some(parent) = parent {
-            file::replace(self, &format!("parents/{}", id.0.hex()), parent.to_string().as_bytes())?;
+            self.set_parent(id, parent)?;
         }
         if !self.has_image(id)? {
             file::replace(self, &path(id), bytes)?;
         }
         Ok(id)
+    }
+
+    /// Notes which image another was made from.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn set_parent(&self, id: ImageId, parent: ImageId) -> Result<(), StoreError> {
+        file::replace(self, &format!("parents/{}", id.0.hex()), parent.to_string().as_bytes())
     }
 
     /// The image that this one was committed from, as far as this store knows.

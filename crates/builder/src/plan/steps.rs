@@ -4,6 +4,7 @@ use dockerfile::{ArgDeclaration, ExpandError, Expander, Heredoc, Instruction, In
 use oci::ImageConfig;
 
 use super::{Base, Op, PlannedRow, PlannedStep, Planner, Problem, StagePlan, WorkdirOp, expansion_problem};
+use crate::classic::RowImage;
 use crate::path::inside;
 use crate::variables::{Arguments, Scope};
 
@@ -98,6 +99,7 @@ impl<'a, 'p> StagePlanner<'a, 'p> {
     }
 
     pub(super) fn instruction(&mut self, instruction: &Instruction) {
+        let rows = self.history.len();
         match &instruction.kind {
             InstructionKind::Run(run) => self.run(instruction, run),
             InstructionKind::Copy(copy) => self.copy(instruction, copy),
@@ -105,6 +107,24 @@ impl<'a, 'p> StagePlanner<'a, 'p> {
             InstructionKind::Workdir(word) => self.workdir(instruction, word),
             InstructionKind::Arg(declarations) => self.arguments(declarations),
             _ => self.metadata(instruction),
+        }
+        if self.planner.is_classic {
+            self.describe_images(rows, instruction);
+        }
+    }
+
+    /// What the images of an instruction's rows have, so far.
+    fn describe_images(&mut self, first: usize, instruction: &Instruction) {
+        let mut config = self.config.config.clone();
+        config.env.clone_from(&self.scope.env);
+        let image = RowImage {
+            text: instruction.text.clone(),
+            is_trigger: self.is_trigger,
+            config,
+            author: self.config.author.clone(),
+        };
+        for row in &mut self.history[first..] {
+            row.image = Some(Box::new(image.clone()));
         }
     }
 
@@ -152,7 +172,7 @@ impl<'a, 'p> StagePlanner<'a, 'p> {
     }
 
     pub(super) fn row(&mut self, created_by: String) {
-        self.history.push(PlannedRow { created_by, step: None });
+        self.history.push(PlannedRow { created_by, step: None, image: None });
     }
 
     /// The instruction as BuildKit shows it: name in upper case, values put in, quotes kept.
@@ -166,7 +186,7 @@ impl<'a, 'p> StagePlanner<'a, 'p> {
     pub(super) fn step(&mut self, instruction: &Instruction, op: Op, created_by: String) {
         let text = self.shown(instruction);
         let name = self.numbered(text.trim_end());
-        self.history.push(PlannedRow { created_by, step: Some(self.steps.len()) });
+        self.history.push(PlannedRow { created_by, step: Some(self.steps.len()), image: None });
         self.steps.push(PlannedStep { name, span: instruction.span, op });
     }
 

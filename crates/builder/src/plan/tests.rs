@@ -25,6 +25,7 @@ fn plan(text: &str, target: Option<&str>) -> Result<Plan, Vec<Problem>> {
         labels: &[],
         platform: &platform,
         network: crate::RunNetwork::Default,
+        is_classic: false,
         find_image: &find_image,
         similar_image: &|_| None,
     };

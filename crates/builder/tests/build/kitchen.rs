@@ -194,6 +194,7 @@ impl Kitchen {
             no_cache: false,
             times: TimeOptions::default(),
             network: RunNetwork::Default,
+            classic: None,
             explain: true,
         }
     }

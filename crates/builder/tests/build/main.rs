@@ -5,6 +5,7 @@
 
 mod archives;
 mod cache;
+mod classic;
 mod context;
 mod copy;
 mod documents;
