@@ -17,6 +17,7 @@ mod executor;
 mod export;
 mod failed_step;
 mod failure;
+mod filter;
 mod ignore_file;
 mod key;
 mod miss;
@@ -39,6 +40,7 @@ mod tree_context;
 mod tree_source;
 mod unpack;
 mod variables;
+mod wanted;
 
 pub use build::{BuildError, BuildRequest, BuildTools, Built, Document, build, layers_of_record};
 pub use classic::ClassicRequest;

@@ -11,6 +11,7 @@ mod copy;
 mod documents;
 mod events;
 mod failed;
+mod filters;
 mod instructions;
 mod kitchen;
 mod link;
