@@ -17,6 +17,7 @@ mod cache;
 mod containers;
 mod context;
 mod context_stream;
+mod copy_flags;
 mod crash;
 mod forge;
 mod history;
