@@ -10,8 +10,8 @@ fn taken(wanted: Option<&str>, excludes: &[&str], paths: &[&str]) -> Vec<String>
         let mut folder = filter.root();
         let mut reached = true;
         for (at, _) in name.match_indices('/') {
-            reached &= filter.choose(&folder, name[..at].as_bytes(), true) != Choice::Left;
-            folder = filter.enter(&folder, name[..at].as_bytes());
+            reached &= filter.choose(&folder, &name.as_bytes()[..at], true) != Choice::Left;
+            folder = filter.enter(&folder, &name.as_bytes()[..at]);
         }
         match filter.choose(&folder, name.as_bytes(), is_folder) {
             Choice::Left => {}
