@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use builder::{BuildContext, BuildRequest, BuildTools, OpenedStream, Reporter, RunNetwork};
+use builder::{BuildContext, BuildError, BuildRequest, BuildTools, ClassicRequest, OpenedStream, Reporter, RunNetwork};
 
 pub use builder::TimeOptions;
 use oci::ImageId;
@@ -40,6 +40,8 @@ pub struct BuildOptions {
     pub times: TimeOptions,
     /// Network of RUN.
     pub network: NetworkMode,
+    /// An image for each instruction, told as the classic builder does.
+    pub is_classic: bool,
     /// Say why steps were not cached.
     pub explain: bool,
     /// Which runtime runs the steps.
@@ -106,6 +108,7 @@ pub fn build(
     let tools =
         BuildTools { store: engine.store(), executor: &executor, progress: &reporter, clock: &clock, cancelled };
     let (context, found) = open(options, &tools)?;
+    let dockerfile_path = options.is_classic.then(|| find::path_in_context(options, &found.dockerfile.name)).flatten();
     let request = BuildRequest {
         dockerfile_name: found.dockerfile.name,
         dockerfile: found.dockerfile.bytes,
@@ -122,13 +125,19 @@ pub fn build(
             NetworkMode::None => RunNetwork::None,
             NetworkMode::Host => RunNetwork::Host,
         },
-        classic: None,
+        classic: options.is_classic.then_some(ClassicRequest { dockerfile_path }),
         explain: options.explain,
     };
     recorder.name_dockerfile(&request.dockerfile_name);
-    let built = builder::build(&request, &tools)
-        .map(|built| built.image)
-        .map_err(|error| Error::from_build(error, &request.dockerfile_name, &request.dockerfile));
+    let built = builder::build(&request, &tools).map(|built| built.image).map_err(|error| {
+        let code = exit_code(&error).filter(|_| options.is_classic);
+        let error = Error::from_build(error, &request.dockerfile_name, &request.dockerfile);
+        // A classic build ends as the command did.
+        match code {
+            Some(code) => error.with_exit_code(code),
+            None => error,
+        }
+    });
     let kept = recorder.finish(built.as_ref());
     built.map_err(|error| match kept {
         Some((build, step)) => {
@@ -136,6 +145,14 @@ pub fn build(
         }
         None => error,
     })
+}
+
+/// How the command of a RUN ended.
+fn exit_code(error: &BuildError) -> Option<u8> {
+    match error {
+        BuildError::Step { exit_code, .. } => *exit_code,
+        _ => None,
+    }
 }
 
 /// Opens the context and finds the Dockerfile, which may be in it.

@@ -1,8 +1,10 @@
-//! The progress of a build, shown: one stream of events, four views.
+//! The progress of a build, shown: one stream of events, five views.
 //!
 //! A view turns events into bytes and touches nothing else, so that recorded events are enough to test it. `display`
-//! runs one on its own thread and writes to standard error, as Docker does: standard output is for data.
+//! runs one on its own thread and writes to standard error, as Docker does: standard output is for data. Only the classic
+//! view goes to standard output, where it is data.
 
+mod classic;
 mod display;
 mod log;
 mod plain;
@@ -33,6 +35,11 @@ pub(crate) trait View: Send {
 
     /// No further events will come.
     fn finish(&mut self, now: Duration, out: &mut Vec<u8>);
+
+    /// What is for people alone, where the view itself is for programs too: for standard error, at the end.
+    fn remarks(&self) -> String {
+        String::new()
+    }
 }
 
 /// The view of that name; `began` is the time that events count from.
@@ -42,7 +49,13 @@ pub(crate) fn view(progress: Progress, terminal: Terminal, began: Timestamp, bui
         Progress::Tty => Box::new(tty::Tty::new(terminal, builder)),
         Progress::Quiet => Box::new(quiet::Quiet::default()),
         Progress::Rawjson => Box::new(rawjson::RawJson::new(began)),
+        Progress::Classic => classic(terminal),
     }
+}
+
+/// The classic builder's view, for standard output.
+pub(crate) fn classic(stdout: Terminal) -> Box<dyn View> {
+    Box::new(classic::Classic::new(stdout))
 }
 
 #[cfg(test)]

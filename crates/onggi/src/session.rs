@@ -79,6 +79,11 @@ pub(crate) fn terminal() -> Terminal {
     Terminal::of_stderr(variable("NO_COLOR").as_deref(), variable("TERM").as_deref())
 }
 
+/// Standard output as a terminal.
+pub(crate) fn stdout() -> Terminal {
+    Terminal::of_stdout(variable("NO_COLOR").as_deref(), variable("TERM").as_deref())
+}
+
 /// A variable of the environment.
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
 pub(crate) fn variable(name: &str) -> Option<String> {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use builder::{BuildContext, ContextTree, Document};
 
-use super::{BuildOptions, DockerfileSource};
+use super::{BuildOptions, ContextSource, DockerfileSource};
 use crate::{Error, ErrorKind};
 
 /// How it is called when nothing else is said, best first.
@@ -85,6 +85,20 @@ pub(super) fn dockerfile(source: &DockerfileSource, context: Option<&BuildContex
         }
         (DockerfileSource::Default, _) => read_default(folder.unwrap_or_else(|| Path::new("."))),
     }
+}
+
+/// Where in the context the Dockerfile of this name is, if it is there.
+pub(super) fn path_in_context(options: &BuildOptions, name: &str) -> Option<String> {
+    let path = match (&options.dockerfile, &options.context) {
+        (DockerfileSource::Default, _) => return Some(name.to_owned()),
+        (DockerfileSource::File(path), ContextSource::Folder(folder)) => {
+            let (path, folder) = (std::path::absolute(path).ok()?, std::path::absolute(folder).ok()?);
+            path.strip_prefix(folder).ok()?.to_owned()
+        }
+        (DockerfileSource::File(path), _) if path.is_relative() => path.clone(),
+        _ => return None,
+    };
+    Some(path.to_string_lossy().into_owned())
 }
 
 /// The first of these that a context from elsewhere holds.

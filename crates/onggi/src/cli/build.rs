@@ -144,4 +144,6 @@ pub(crate) enum Progress {
     Quiet,
     /// One JSON object in each line.
     Rawjson,
+    /// `Step 1/8 : FROM …`, with an image for each step, as without BuildKit (also `DOCKER_BUILDKIT=0`).
+    Classic,
 }

@@ -1,5 +1,7 @@
 //! `build`.
 
+mod view;
+
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::AsFd;
@@ -7,7 +9,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use clap::ValueEnum;
 use engine::{BuildOptions, ContextSource, DockerfileSource, NetworkMode, Runtime, TimeOptions};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
@@ -16,7 +17,8 @@ use crate::cli::env_list;
 use crate::failure::Failure;
 use crate::progress::{self, Display};
 use crate::render::problem::Problem;
-use crate::session::{Session, variable};
+use crate::session::{self, Session, variable};
+use view::{Chosen, Wishes};
 
 /// What the views show as the builder's name: this program, and its only way of building.
 const BUILDER: &str = "onggi:default";
@@ -36,17 +38,22 @@ pub(super) fn run(args: &BuildArgs, session: &Session) -> Result<u8, Failure> {
     if args.context.is_none() {
         session.note("warning: no build context given: using the current folder `.`");
     }
-    let options = options(args, &variable, &read_stdin)?;
-    let chosen =
-        choose(args.progress, args.quiet, variable("BUILDKIT_PROGRESS").as_deref(), session.terminal.is_terminal)?;
+    let chosen = chosen(args, session)?;
+    let options = BuildOptions { is_classic: chosen.is_classic, ..options(args, &variable, &read_stdin)? };
     let engine = session.engine()?;
-    let view = progress::view(chosen, session.terminal, session.now, BUILDER);
-    let display = Display::start(view, std::io::stderr());
+    let display = match chosen.view {
+        // Scripts read it there, as they do with Docker.
+        Progress::Classic => Display::start(progress::classic(session::stdout()), std::io::stdout()),
+        view => Display::start(progress::view(view, session.terminal, session.now, BUILDER), std::io::stderr()),
+    };
     let sender = display.sender();
     let cancelled = cancel_on_interrupt()?;
     let built = engine::build(&engine, &options, &|event| drop(sender.send(event)), &cancelled);
     drop(sender);
-    display.finish();
+    let remarks = display.finish();
+    if !remarks.is_empty() {
+        session.note(remarks.trim_end_matches('\n'));
+    }
     let image = built?.to_string();
     if let Some(path) = &args.iidfile {
         std::fs::write(path, &image).map_err(|error| unwritable(path, &error))?;
@@ -55,6 +62,17 @@ pub(super) fn run(args: &BuildArgs, session: &Session) -> Result<u8, Failure> {
         session.print(&format!("{image}\n"))?;
     }
     Ok(0)
+}
+
+fn chosen(args: &BuildArgs, session: &Session) -> Result<Chosen, Failure> {
+    let (buildkit_progress, docker_buildkit) = (variable("BUILDKIT_PROGRESS"), variable("DOCKER_BUILDKIT"));
+    let wishes = Wishes {
+        flag: args.progress,
+        is_quiet: args.quiet,
+        buildkit_progress: buildkit_progress.as_deref(),
+        docker_buildkit: docker_buildkit.as_deref(),
+    };
+    view::choose(&wishes, session.terminal.is_terminal)
 }
 
 /// Set by the first Ctrl-C, so that running steps are killed and finished ones kept; the second one ends us at once.
@@ -99,6 +117,7 @@ fn options(
             BuildNetwork::None => NetworkMode::None,
             BuildNetwork::Host => NetworkMode::Host,
         },
+        is_classic: false,
         explain: args.explain,
         runtime: Runtime::from_name(args.runtime.as_deref()),
     })
@@ -143,32 +162,6 @@ fn open_stdin() -> Result<File, Failure> {
 /// What Docker would fetch. A folder of that name is taken as a folder by neither.
 fn is_remote(context: &str) -> bool {
     ["http://", "https://", "git://", "ssh://", "git@", "github.com/"].iter().any(|prefix| context.starts_with(prefix))
-}
-
-/// The view that is wanted, never `Auto`: `--quiet`, else the flag, else the variable.
-fn choose(
-    flag: Option<Progress>,
-    is_quiet: bool,
-    variable: Option<&str>,
-    is_terminal: bool,
-) -> Result<Progress, Failure> {
-    let named = |name: &str| {
-        let hint = "use `auto`, `tty`, `plain`, `quiet` or `rawjson`";
-        let wrong =
-            |_| Failure::new(Problem::error(format!("`{name}` is not a value of BUILDKIT_PROGRESS")).with_hint(hint));
-        Progress::from_str(name, true).map_err(wrong)
-    };
-    let asked = match (is_quiet, flag, variable) {
-        (true, _, _) => Progress::Quiet,
-        (false, Some(flag), _) => flag,
-        (false, None, None | Some("")) => Progress::Auto,
-        (false, None, Some(name)) => named(name)?,
-    };
-    Ok(match asked {
-        Progress::Auto if is_terminal => Progress::Tty,
-        Progress::Auto => Progress::Plain,
-        other => other,
-    })
 }
 
 fn read_stdin() -> Result<Vec<u8>, Failure> {

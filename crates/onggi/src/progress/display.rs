@@ -15,14 +15,17 @@ const TICK: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(crate) struct Display {
     sender: Sender<Event>,
-    thread: JoinHandle<()>,
+    thread: JoinHandle<String>,
 }
 
 impl Display {
     /// Begins to show; times of events count from here.
     pub(crate) fn start(mut view: Box<dyn View>, mut target: impl Write + Send + 'static) -> Self {
         let (sender, receiver) = channel();
-        let thread = std::thread::spawn(move || show(&mut *view, &receiver, &mut target));
+        let thread = std::thread::spawn(move || {
+            show(&mut *view, &receiver, &mut target);
+            view.remarks()
+        });
         Self { sender, thread }
     }
 
@@ -31,12 +34,10 @@ impl Display {
         self.sender.clone()
     }
 
-    /// Waits until all is shown. Every sender must be gone by then.
-    pub(crate) fn finish(self) {
+    /// Waits until all is shown, and gives what is to be said besides. Every sender must be gone by then.
+    pub(crate) fn finish(self) -> String {
         drop(self.sender);
-        if let Err(panic) = self.thread.join() {
-            std::panic::resume_unwind(panic);
-        }
+        self.thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     }
 }
 

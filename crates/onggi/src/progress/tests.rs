@@ -6,7 +6,7 @@ use std::time::Duration;
 use engine::progress::{Location, Span, Warning, rules};
 
 use super::View;
-use super::event::{Event, StepId, StepOutcome, Stream};
+use super::event::{Event, InstructionEvent, StepId, StepOutcome, Stream};
 
 pub(super) fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
@@ -36,11 +36,20 @@ impl Recording {
         self
     }
 
-    pub(super) fn log(mut self, step: u32, text: &str, at: u64) -> Self {
+    pub(super) fn instruction(mut self, event: InstructionEvent) -> Self {
+        self.events.push(Event::Instruction(event));
+        self
+    }
+
+    pub(super) fn log(self, step: u32, text: &str, at: u64) -> Self {
+        self.log_to(step, Stream::Stdout, text, at)
+    }
+
+    pub(super) fn log_to(mut self, step: u32, stream: Stream, text: &str, at: u64) -> Self {
         let data = text.as_bytes().to_vec();
         let written = self.written.entry(step).or_default();
         let offset = std::mem::replace(written, *written + data.len() as u64);
-        self.events.push(Event::StepLog { step: StepId(step + 1), stream: Stream::Stdout, offset, data, at: ms(at) });
+        self.events.push(Event::StepLog { step: StepId(step + 1), stream, offset, data, at: ms(at) });
         self
     }
 

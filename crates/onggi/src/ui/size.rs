@@ -5,6 +5,8 @@
 
 /// Significant digits in `images` and `history`.
 pub(crate) const LIST_DIGITS: usize = 3;
+/// Significant digits of the build context (S120).
+pub(crate) const CONTEXT_DIGITS: usize = 4;
 
 const UNITS: [&str; 7] = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
 

@@ -18,7 +18,15 @@ pub(crate) struct Terminal {
 impl Terminal {
     /// Asks standard error. `no_color` and `term` are the variables of those names.
     pub(crate) fn of_stderr(no_color: Option<&str>, term: Option<&str>) -> Self {
-        let is_terminal = std::io::stderr().is_terminal();
+        Self::of(std::io::stderr().is_terminal(), no_color, term)
+    }
+
+    /// Asks standard output, of which only what it is counts.
+    pub(crate) fn of_stdout(no_color: Option<&str>, term: Option<&str>) -> Self {
+        Self::of(std::io::stdout().is_terminal(), no_color, term)
+    }
+
+    fn of(is_terminal: bool, no_color: Option<&str>, term: Option<&str>) -> Self {
         let (width, height) = match is_terminal {
             true => size(),
             false => (80, 24),

@@ -14,6 +14,7 @@ mod build_command;
 mod build_debug;
 mod build_logs;
 mod cache;
+mod classic;
 mod containers;
 mod context;
 mod context_stream;

@@ -12,6 +12,7 @@ mod debian_store;
 mod project;
 
 mod apache;
+mod classic;
 mod differential;
 mod hello_name;
 mod peers;

@@ -101,7 +101,7 @@ fn mistakes_say_what_to_type() {
 
     $ onggi build --progress=fancy .
     error: `fancy` is not a value of `--progress`
-    hint: use one of `auto`, `tty`, `plain`, `quiet`, `rawjson`
+    hint: use one of `auto`, `tty`, `plain`, `quiet`, `rawjson`, `classic`
     [125] 
 
     $ onggi build --progress=plian .

@@ -3,8 +3,7 @@ use std::path::Path;
 
 use engine::{BuildOptions, ContextSource, DockerfileSource, NetworkMode, Runtime};
 
-use super::{choose, options};
-use crate::cli::build::Progress;
+use super::options;
 use crate::cli::{Command, parse};
 use crate::failure::Failure;
 
@@ -63,22 +62,4 @@ fn dockerfile_and_context_are_found() {
     for line in ["-f - -", "https://example.com/x.git", "git@example.com:x", "--build-arg =1 .", "--label = ."] {
         assert!(build(line).is_err(), "{line}");
     }
-}
-
-/// B009.
-#[test]
-fn view_is_chosen_by_flag_then_variable_then_terminal() {
-    for (flag, quiet, variable, terminal, expected) in [
-        (None, false, None, true, Progress::Tty),
-        (None, false, None, false, Progress::Plain),
-        (None, false, Some("plain"), true, Progress::Plain),
-        (None, false, Some(""), true, Progress::Tty),
-        (Some(Progress::Auto), false, Some("rawjson"), false, Progress::Plain),
-        (Some(Progress::Tty), false, None, false, Progress::Tty),
-        (Some(Progress::Rawjson), false, Some("plain"), true, Progress::Rawjson),
-        (Some(Progress::Plain), true, None, true, Progress::Quiet),
-    ] {
-        assert_eq!(choose(flag, quiet, variable, terminal).unwrap(), expected);
-    }
-    assert!(choose(None, false, Some("fancy"), true).is_err());
 }
