@@ -12,7 +12,6 @@ use crate::classic::ClassicRequest;
 use crate::context::{self, Context, ContextError};
 use crate::copy::CopyError;
 use crate::failure::internal;
-use crate::filter::Filter;
 use crate::ignore_file;
 use crate::path::{join, lossy};
 use crate::pattern::Name;
@@ -104,32 +103,23 @@ impl ContextFiles {
         }
     }
 
-    /// All files that a source path stands for, with their digests. `path` is in normal form. A file that the filter
-    /// leaves out gives nothing.
-    pub(crate) fn select(&self, path: &[u8], filter: &Filter) -> Result<Selection, CopyError> {
+    /// All files that a source path stands for, with their digests. `path` is in normal form.
+    pub(crate) fn select(&self, path: &[u8]) -> Result<Selection, CopyError> {
         match self {
             Self::Folder(context) => {
-                let mut selection = context.select(path, filter)?;
+                let mut selection = context.select(path)?;
                 context.digest(&mut selection)?;
                 Ok(selection)
             }
-            Self::Tree(tree) => tree.select(path, filter),
-        }
-    }
-
-    /// Where a path leads, links followed.
-    pub(crate) fn leads_to(&self, path: &[u8]) -> Result<Vec<u8>, CopyError> {
-        match self {
-            Self::Folder(context) => Ok(context.leads_to(path)?),
-            Self::Tree(tree) => tree.leads_to(path),
+            Self::Tree(tree) => tree.select(path),
         }
     }
 
     /// The whole context without digests.
     fn all(&self) -> Result<Selection, CopyError> {
         match self {
-            Self::Folder(context) => Ok(context.select(b"", &Filter::default())?),
-            Self::Tree(tree) => tree.find(b"", &Filter::default()),
+            Self::Folder(context) => Ok(context.select(b"")?),
+            Self::Tree(tree) => tree.find(b""),
         }
     }
 

@@ -185,10 +185,6 @@ pub(crate) struct CopyOp {
     pub(crate) unpack: bool,
     /// The layer does not depend on those below.
     pub(crate) link: bool,
-    /// Folders on the way to the sources are copied with them.
-    pub(crate) parents: bool,
-    /// Patterns of what is left out, all of them good ones.
-    pub(crate) excludes: Vec<String>,
 }
 
 /// `--chmod`

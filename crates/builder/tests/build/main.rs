@@ -11,7 +11,6 @@ mod copy;
 mod documents;
 mod events;
 mod failed;
-mod filters;
 mod instructions;
 mod kitchen;
 mod link;

@@ -5,15 +5,7 @@ use crate::source::{Content, SourceEntry};
 
 fn entry(path: &str, kind: EntryKind, identity: Option<(u64, u64)>) -> SourceEntry {
     let path = path.as_bytes().to_vec();
-    SourceEntry {
-        path,
-        kind,
-        metadata: Metadata::default(),
-        digest: None,
-        identity,
-        content: Content::None,
-        is_way: false,
-    }
+    SourceEntry { path, kind, metadata: Metadata::default(), digest: None, identity, content: Content::None }
 }
 
 fn file(path: &str, size: u64) -> SourceEntry {
