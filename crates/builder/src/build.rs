@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
 
 use dockerfile::{Dockerfile, IgnoreFile};
-use oci::{Descriptor, ImageId, Platform, Reference};
+use oci::{ImageId, Platform, Reference};
 use store::{Store, StoreError};
 
 use crate::checks;
@@ -15,7 +15,6 @@ use crate::context_files::{self, BuildContext};
 use crate::epoch::{self, EpochError, TimeOptions};
 use crate::export;
 use crate::ignore_file;
-use crate::output::Output;
 use crate::plan::{BaseImage, FindImage, Plan, Planner, Problem};
 use crate::report::Reporter;
 use crate::solve::{Holding, Solver};
@@ -35,8 +34,6 @@ pub struct BuildRequest {
     pub ignore_file: Option<Document>,
     /// Names for the result.
     pub tags: Vec<Reference>,
-    /// What becomes of it; an image of the store if this is empty.
-    pub outputs: Vec<Output>,
     /// `--target`.
     pub target: Option<String>,
     /// `--build-arg`, values resolved.
@@ -155,16 +152,6 @@ pub enum BuildError {
     /// A stored image cannot be used.
     #[error(transparent)]
     Image(#[from] image::ManifestError),
-    /// An output cannot be written.
-    #[error("{message}")]
-    Output {
-        /// What could not be written.
-        message: String,
-        /// Why, outermost first.
-        causes: Vec<String>,
-        /// What to do; it works when typed.
-        hint: Option<String>,
-    },
     /// Something failed that is not the Dockerfile's doing.
     #[error("cannot {doing}")]
     Failed {
@@ -186,14 +173,10 @@ impl BuildError {
 }
 
 /// A finished build.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Built {
-    /// The image: digest of its config.
+    /// The image.
     pub image: ImageId,
-    /// Of the first archive that was written: its manifest, or its index of several platforms.
-    pub descriptor: Option<Descriptor>,
-    /// Whether the image is one of the store's.
-    pub is_stored: bool,
 }
 
 /// Builds an image and names it.
@@ -210,20 +193,18 @@ pub fn build(request: &BuildRequest, tools: &BuildTools<'_>) -> Result<Built, Bu
     let plan = plan(request, tools, reporter, &dockerfile, target)?;
     checks::run(request, reporter, &dockerfile, &plan, &ignore.1)?;
     let sources = Sources::load(&plan, request.context.as_ref(), ignore, tools.store, reporter)?;
-    let run = |holding| -> Result<Built, BuildError> {
+    let run = |holding| {
         let solved = Solver::new(request, tools, reporter, &plan, &sources, classic.as_ref()).solve(holding);
-        let made = export::Made::of_stage(&solved?, &Platform::host(), request, plan.epoch, tools)?;
-        let exported = export::export(std::slice::from_ref(&made), request, tools, reporter)?;
-        Ok(Built { image: made.id, descriptor: exported.descriptor, is_stored: exported.is_stored })
+        solved.and_then(|stage| export::export(&stage, request, plan.epoch, tools, reporter))
     };
-    let built = match run(Holding::WhenNeeded) {
+    let exported = match run(Holding::WhenNeeded) {
         // Another process removed what was found here; what is held from now on stays.
         Err(error) if error.is_lost_layer() => run(Holding::FromTheStart),
-        built => built,
+        exported => exported,
     };
     // What was learnt of the context holds even if a step failed. That it cannot be kept only costs time.
     sources.remember(tools.store).ok();
-    built
+    Ok(Built { image: exported? })
 }
 
 fn read_dockerfile(request: &BuildRequest, reporter: &Reporter<'_>) -> Result<Dockerfile, BuildError> {
@@ -244,12 +225,7 @@ fn read_dockerfile(request: &BuildRequest, reporter: &Reporter<'_>) -> Result<Do
 /// `<Dockerfile>.dockerignore` beside the Dockerfile if there is one, else the context's own file.
 fn read_ignore_file(request: &BuildRequest, reporter: &Reporter<'_>) -> Result<(String, IgnoreFile), BuildError> {
     let step = reporter.start("[internal] load .dockerignore");
-    let read = match (&request.ignore_file, &request.context) {
-        (Some(own), _) => Ok(own.clone()),
-        (None, Some(context)) => ignore_file::read(context),
-        (None, None) => Ok(Document { name: ignore_file::NAME.to_owned(), bytes: Vec::new() }),
-    };
-    let parsed = read.map_err(BuildError::from).and_then(|document| {
+    let parsed = ignore_file::find(request).map_err(BuildError::from).and_then(|document| {
         step.status(format!("transferring context: {}", bytes(document.bytes.len() as u64)));
         Ok((document.name.clone(), ignore_file::parse(document)?))
     });
@@ -303,7 +279,7 @@ fn plan(
 }
 
 /// Two ways to write the same name are looked up once.
-fn canonical(name: &str) -> String {
+pub(crate) fn canonical(name: &str) -> String {
     name.parse::<Reference>().map_or_else(|_| name.to_owned(), |name| name.with_default_tag().to_string())
 }
 
@@ -311,22 +287,28 @@ fn canonical(name: &str) -> String {
 fn find_image(store: &Store, reporter: &Reporter<'_>, name: &str) -> Result<Option<BaseImage>, String> {
     let shown = canonical(name);
     let step = reporter.start(format!("[internal] load metadata for {shown}"));
+    let found = stored_image(store, name);
+    let outcome = match &found {
+        Ok(Some(_)) => StepOutcome::Done,
+        Ok(None) => StepOutcome::Failed(format!("{shown}: not found")),
+        Err(reason) => StepOutcome::Failed(reason.clone()),
+    };
+    step.finish(outcome);
+    found
+}
+
+/// The same, without a step.
+pub(crate) fn stored_image(store: &Store, name: &str) -> Result<Option<BaseImage>, String> {
     let found = image::find(store, name).and_then(|id| match id {
         Some(id) => image::manifest(store, id).map(Some),
         None => Ok(None),
     });
-    let outcome = match &found {
-        Ok(Some(_)) => StepOutcome::Done,
-        Ok(None) => StepOutcome::Failed(format!("{shown}: not found")),
-        Err(error) => StepOutcome::Failed(error.to_string()),
-    };
-    step.finish(outcome);
     let found = found.map_err(|error| error.to_string())?;
     Ok(found.map(|found| BaseImage { id: found.id, config: found.config, manifest: found.digest }))
 }
 
 /// The image of the store whose name is most like one that is not there: another tag of it, or a slip of the keys.
-fn similar_image(store: &Store, name: &str) -> Option<String> {
+pub(crate) fn similar_image(store: &Store, name: &str) -> Option<String> {
     let wanted = name.parse::<Reference>().ok()?;
     let known: Vec<Reference> = store.references().ok()?.into_iter().map(|(name, _)| name).collect();
     let is_same =

@@ -21,6 +21,7 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, Stat};
 use rustix::io::Errno;
 use store::{RecordKind, Store};
 
+use crate::filter::Filter;
 use crate::path::{join, lossy, name, parent};
 use crate::source::{Content, Selection};
 use crate::stat_index::{Remembered, Stamp, StatIndex};
@@ -143,10 +144,9 @@ impl Context {
         Ok(names.into_iter().filter_map(visible).collect())
     }
 
-    /// All files that a source path stands for, without their digests. `path` is in normal form.
-    pub(crate) fn select(self: &Arc<Self>, path: &[u8]) -> Result<Selection, ContextError> {
+    /// Where a path leads, links followed, if the ignore file leaves it in; what it says of it, and what is there.
+    fn visible(&self, path: &[u8]) -> Result<(Found, Verdict), ContextError> {
         let found = self.resolve(path, path)?;
-        let name = name(path).to_vec();
         let is_folder = kind_of(&found.stat) == FileType::Directory;
         let verdict = match found.path.as_slice() {
             b"" => Verdict::Included,
@@ -155,11 +155,28 @@ impl Context {
         if verdict == Verdict::Skipped || verdict == Verdict::Ignored && !is_folder {
             return Err(ContextError::Ignored { path: lossy(path) });
         }
+        Ok((found, verdict))
+    }
+
+    /// Where a path leads, links followed.
+    pub(crate) fn leads_to(&self, path: &[u8]) -> Result<Vec<u8>, ContextError> {
+        self.visible(path).map(|(found, _)| found.path)
+    }
+
+    /// All files that a source path stands for, without their digests. `path` is in normal form. A file that the filter
+    /// leaves out gives nothing.
+    pub(crate) fn select(self: &Arc<Self>, path: &[u8], filter: &Filter) -> Result<Selection, ContextError> {
+        let (found, verdict) = self.visible(path)?;
+        let name = name(path).to_vec();
+        let is_folder = kind_of(&found.stat) == FileType::Directory;
         let root = found.path;
         let mut entries = vec![entry(Vec::new(), &found.stat, None)];
+        if !is_folder && !filter.takes_file(&name) {
+            entries.clear();
+        }
         if is_folder {
-            Walk::below(self, &root, matched(&self.ignore, &root), &mut entries)?;
-            if verdict == Verdict::Ignored && entries.len() == 1 {
+            Walk::below(self, &root, matched(&self.ignore, &root), filter, &mut entries)?;
+            if verdict == Verdict::Ignored && entries.len() == 1 && filter.takes_all() {
                 return Err(ContextError::Ignored { path: lossy(path) });
             }
         }

@@ -12,6 +12,7 @@ use crate::classic::ClassicRequest;
 use crate::context::{self, Context, ContextError};
 use crate::copy::CopyError;
 use crate::failure::internal;
+use crate::filter::Filter;
 use crate::ignore_file;
 use crate::path::{join, lossy};
 use crate::pattern::Name;
@@ -103,23 +104,32 @@ impl ContextFiles {
         }
     }
 
-    /// All files that a source path stands for, with their digests. `path` is in normal form.
-    pub(crate) fn select(&self, path: &[u8]) -> Result<Selection, CopyError> {
+    /// All files that a source path stands for, with their digests. `path` is in normal form. A file that the filter
+    /// leaves out gives nothing.
+    pub(crate) fn select(&self, path: &[u8], filter: &Filter) -> Result<Selection, CopyError> {
         match self {
             Self::Folder(context) => {
-                let mut selection = context.select(path)?;
+                let mut selection = context.select(path, filter)?;
                 context.digest(&mut selection)?;
                 Ok(selection)
             }
-            Self::Tree(tree) => tree.select(path),
+            Self::Tree(tree) => tree.select(path, filter),
+        }
+    }
+
+    /// Where a path leads, links followed.
+    pub(crate) fn leads_to(&self, path: &[u8]) -> Result<Vec<u8>, CopyError> {
+        match self {
+            Self::Folder(context) => Ok(context.leads_to(path)?),
+            Self::Tree(tree) => tree.leads_to(path),
         }
     }
 
     /// The whole context without digests.
     fn all(&self) -> Result<Selection, CopyError> {
         match self {
-            Self::Folder(context) => Ok(context.select(b"")?),
-            Self::Tree(tree) => tree.find(b""),
+            Self::Folder(context) => Ok(context.select(b"", &Filter::default())?),
+            Self::Tree(tree) => tree.find(b"", &Filter::default()),
         }
     }
 

@@ -13,6 +13,7 @@ use layer::{Entry, EntryKind, LayerWriter, Timestamp, Tree, TreeError};
 use oci::{Digest, Hasher};
 
 use crate::context::{Context, ContextError};
+use crate::plan::CopyOp;
 use crate::source::{Content, Selection};
 use layout::{Layout, Placed};
 
@@ -43,6 +44,14 @@ pub enum CopyError {
     Pattern {
         /// As written.
         pattern: String,
+    },
+    /// `--parents` with a path that a symbolic link is part of.
+    #[error("`{path}` leads through a symbolic link, which --parents does not follow")]
+    LinkOnWay {
+        /// As written.
+        path: String,
+        /// The path without the link.
+        leads_to: String,
     },
     /// There is no room for a folder.
     #[error("`/{path}` in the image is not a folder")]
@@ -79,6 +88,22 @@ pub enum CopyError {
         /// What is wrong with it.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+}
+
+impl CopyError {
+    /// No source of a step is there.
+    pub(crate) fn no_match(op: &CopyOp) -> Self {
+        let patterns: Vec<&str> = op.sources.iter().map(|source| source.word.as_str()).collect();
+        Self::NoMatch { patterns: patterns.join(" ") }
+    }
+
+    /// Whether a source is not there, or left out by the ignore file.
+    pub(crate) fn is_not_found(&self) -> bool {
+        matches!(
+            self,
+            Self::NotFound { .. } | Self::Context(ContextError::NotFound { .. } | ContextError::Ignored { .. })
+        )
+    }
 }
 
 /// Where copied files go and what they become.
@@ -142,6 +167,9 @@ pub(crate) fn files_digest(selections: &[Arc<Selection>]) -> Digest {
                 }
                 EntryKind::Fifo => text.push(b'p'),
                 EntryKind::Whiteout | EntryKind::Opaque => text.push(b'w'),
+            }
+            if entry.is_way {
+                text.push(b'W');
             }
             if let Some(identity) = entry.identity {
                 let first = *names.entry(identity).or_insert(place);

@@ -14,6 +14,8 @@ pub(crate) fn copy_problem(span: dockerfile::Span, error: &CopyError) -> BuildEr
         CopyError::NoMatch { .. } => {
             problem.with_help("check the pattern: it is taken from the root of the stage or image")
         }
+        CopyError::LinkOnWay { leads_to, .. } => problem.with_help(format!("write where it leads: `/{leads_to}`")),
+        CopyError::Pattern { .. } => problem.with_help("write `[[]` for the character `[`"),
         CopyError::NotFolder { .. } => problem.with_help("take another path, or remove what is there with RUN first"),
         CopyError::IsFolder { .. } => {
             problem.with_help("give the file another name, or remove the folder with RUN first")

@@ -2,13 +2,22 @@
 
 use dockerfile::IgnoreFile;
 
-use crate::build::{BuildError, Document};
+use crate::build::{BuildError, BuildRequest, Document};
 use crate::context::ContextError;
 use crate::context_files::BuildContext;
 use crate::plan::Problem;
 
 /// How it is called.
 pub(crate) const NAME: &str = ".dockerignore";
+
+/// `<Dockerfile>.dockerignore` beside the Dockerfile if there is one, else the context's own file.
+pub(crate) fn find(request: &BuildRequest) -> Result<Document, ContextError> {
+    match (&request.ignore_file, &request.context) {
+        (Some(own), _) => Ok(own.clone()),
+        (None, Some(context)) => read(context),
+        (None, None) => Ok(Document { name: NAME.to_owned(), bytes: Vec::new() }),
+    }
+}
 
 /// The file at the root of a context; empty where there is none.
 pub(crate) fn read(context: &BuildContext) -> Result<Document, ContextError> {

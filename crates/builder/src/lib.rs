@@ -3,10 +3,11 @@
 //! Reading order: `build` is one build from top to bottom; `plan` turns instructions into steps with every value
 //! final; `open` and `sources` find the files of the context; `solve` runs the stages, `stage_run` the steps of one, each
 //! from the cache or made (`copy`, `run`), with `failed_step` for what is kept when that fails; `key` says what
-//! identifies a result, `miss` why there is none; `export` publishes the image. This crate starts no process (it takes a
-//! [`StepExecutor`]) and speaks no HTTP.
+//! identifies a result, `miss` why there is none; `export` publishes the image. `checks` and `calls` are what is
+//! said about a Dockerfile besides. This crate starts no process (it takes a [`StepExecutor`]) and speaks no HTTP.
 
 mod build;
+mod calls;
 mod checks;
 mod classic;
 mod context;
@@ -17,13 +18,13 @@ mod executor;
 mod export;
 mod failed_step;
 mod failure;
+mod filter;
 mod ignore_file;
 mod key;
 mod miss;
 mod new_layer;
 mod open;
 mod order;
-mod output;
 mod path;
 mod pattern;
 mod plan;
@@ -40,8 +41,10 @@ mod tree_context;
 mod tree_source;
 mod unpack;
 mod variables;
+mod wanted;
 
 pub use build::{BuildError, BuildRequest, BuildTools, Built, Document, build, layers_of_record};
+pub use calls::{CheckReport, check, outline, targets};
 pub use classic::ClassicRequest;
 pub use context::ContextError;
 pub use context_files::BuildContext;
@@ -52,7 +55,6 @@ pub use failed_step::FailedStep;
 pub use key::{CacheKey, Field};
 pub use miss::CacheMiss;
 pub use open::{OpenedStream, open_stdin};
-pub use output::{ArchiveDestination, ArchiveOutput, Destination, FolderOutput, ImageOutput, Output, TarOutput};
 pub use plan::{BaseImage, FindImage, Problem};
 pub use progress::{Event, InstructionEvent, KeptOutput, StepId, StepOutcome, Stream};
 pub use report::Reporter;

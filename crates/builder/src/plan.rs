@@ -11,7 +11,9 @@ mod metadata;
 mod run;
 mod steps;
 
-use dockerfile::{Diagnostic, Dockerfile, Expander, FileMode, Instruction, InstructionKind, Span, Stage, Word};
+use dockerfile::{
+    Diagnostic, Dockerfile, Expander, FileMode, Instruction, InstructionKind, Span, Stage, StageReference, Word,
+};
 use oci::{ImageConfig, ImageId, Platform};
 
 use crate::classic::RowImage;
@@ -185,6 +187,10 @@ pub(crate) struct CopyOp {
     pub(crate) unpack: bool,
     /// The layer does not depend on those below.
     pub(crate) link: bool,
+    /// Folders on the way to the sources are copied with them.
+    pub(crate) parents: bool,
+    /// Patterns of what is left out, all of them good ones.
+    pub(crate) excludes: Vec<String>,
 }
 
 /// `--chmod`
@@ -255,34 +261,81 @@ impl Planner<'_> {
 
     /// Plans every stage that the target needs.
     pub(crate) fn plan(&self, target: usize) -> Result<Plan, Vec<Problem>> {
-        let mut problems = Vec::new();
-        let mut arguments = Arguments::new(self.build_args, self.platform);
-        self.global_arguments(&mut arguments, &mut problems);
-        let epoch = epoch::resolve(self.times, self.dockerfile, &mut arguments, &mut problems);
-        let lookup = |name: &str| arguments.global.get(name).map(String::as_str);
-        let expand_base = |index: usize| {
-            let stage: &Stage = self.dockerfile.stages.get(index)?;
-            Some(self.expander().expand(&stage.base.text, &lookup).ok()?.text)
-        };
-        let mut needed = self.dockerfile.needed_stages(target, &expand_base);
-        let (stages, found) = loop {
-            let Attempt { stages, problems, missing } = self.stages(&needed, &arguments);
-            // A variable in `--from` named a stage that nothing else needs (N011): once more, with it.
-            match missing.into_iter().find(|stage| !needed.contains(stage)) {
-                Some(stage) => needed.extend(self.dockerfile.needed_stages(stage, &expand_base)),
-                None => break (stages, problems),
-            }
-        };
-        problems.extend(found);
+        let (arguments, epoch, mut problems) = self.begin();
+        let found = self.all_stages(self.needed_stages(target, &arguments), &arguments);
+        problems.extend(found.problems);
         if !problems.is_empty() {
             return Err(problems);
         }
-        let mut plan = Plan { stages, target, epoch, unused_arguments: Vec::new() };
+        let mut plan = Plan { stages: found.stages, target, epoch, unused_arguments: Vec::new() };
         if let Some(Some(stage)) = plan.stages.get_mut(target) {
             metadata::add_labels(&mut stage.config, self.labels);
         }
         plan.unused_arguments = self.unused_arguments(&plan, &arguments);
         Ok(plan)
+    }
+
+    /// All mistakes that planning finds, in the stages that a target needs, or in all.
+    pub(crate) fn problems(&self, target: Option<usize>) -> Vec<Problem> {
+        let (arguments, _, mut problems) = self.begin();
+        let needed = match target {
+            Some(target) => self.needed_stages(target, &arguments),
+            None => (0..self.dockerfile.stages.len()).collect(),
+        };
+        problems.extend(self.all_stages(needed, &arguments).problems);
+        problems
+    }
+
+    /// The stages that a target needs, by what is written.
+    pub(crate) fn needed(&self, target: usize) -> Vec<usize> {
+        self.needed_stages(target, &self.begin().0)
+    }
+
+    /// For each stage whether it stands on an image that is not known, so that variables may come from there.
+    pub(crate) fn unknown_bases(&self, is_known: &dyn Fn(&str) -> bool) -> Vec<bool> {
+        let (arguments, ..) = self.begin();
+        let mut unknown = Vec::new();
+        for index in 0..self.dockerfile.stages.len() {
+            let name = self.base_name(index, &arguments).unwrap_or_default();
+            let is_unknown = match self.dockerfile.base(index, &name) {
+                StageReference::Stage(parent) => unknown.get(parent).copied().unwrap_or(true),
+                StageReference::Other(name) => name != "scratch" && !is_known(name),
+            };
+            unknown.push(is_unknown);
+        }
+        unknown
+    }
+
+    /// What is there before the first FROM.
+    fn begin(&self) -> (Arguments, Option<Epoch>, Vec<Problem>) {
+        let mut problems = Vec::new();
+        let mut arguments = Arguments::new(self.build_args, self.platform);
+        self.global_arguments(&mut arguments, &mut problems);
+        let epoch = epoch::resolve(self.times, self.dockerfile, &mut arguments, &mut problems);
+        (arguments, epoch, problems)
+    }
+
+    fn needed_stages(&self, target: usize, arguments: &Arguments) -> Vec<usize> {
+        self.dockerfile.needed_stages(target, &|index| self.base_name(index, arguments))
+    }
+
+    /// What a stage begins with, variables put in.
+    fn base_name(&self, index: usize, arguments: &Arguments) -> Option<String> {
+        let lookup = |name: &str| arguments.global.get(name).map(String::as_str);
+        let stage: &Stage = self.dockerfile.stages.get(index)?;
+        Some(self.expander().expand(&stage.base.text, &lookup).ok()?.text)
+    }
+
+    /// Plans these stages, and what they turn out to copy from.
+    fn all_stages(&self, mut needed: Vec<usize>, arguments: &Arguments) -> Attempt {
+        loop {
+            let attempt = self.stages(&needed, arguments);
+            // A variable in `--from` named a stage that nothing else needs (N011): once more, with it.
+            match attempt.missing.iter().copied().find(|stage| !needed.contains(stage)) {
+                Some(stage) => needed.extend(self.needed_stages(stage, arguments)),
+                None => return attempt,
+            }
+        }
     }
 
     /// Plans these stages, and only these.

@@ -22,6 +22,8 @@ pub(crate) struct SourceEntry {
     /// Set where the file may have further names in the same selection.
     pub(crate) identity: Option<(u64, u64)>,
     pub(crate) content: Content,
+    /// A folder that is here only for what is below it: one that the image has keeps all but its mode.
+    pub(crate) is_way: bool,
 }
 
 /// Where a regular file's bytes are.
@@ -64,6 +66,7 @@ impl Selection {
             digest: Some(Digest::of(text)),
             identity: None,
             content: Content::Text(text.to_vec()),
+            is_way: false,
         };
         let name = document.name.clone().into_bytes();
         Self { context: None, name, root: Vec::new(), is_unpacked: false, entries: vec![entry] }

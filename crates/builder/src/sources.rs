@@ -12,11 +12,13 @@ use crate::build::{BuildError, bytes};
 use crate::context::ContextError;
 use crate::context_files::{BuildContext, ContextFiles};
 use crate::copy::{self, CopyError};
+use crate::filter::Filter;
 use crate::path::inside;
-use crate::pattern;
+use crate::pattern::Name;
 use crate::plan::{CopyFrom, CopyOp, CopySource, Op, Plan, Problem};
 use crate::report::Reporter;
 use crate::source::Selection;
+use crate::wanted::{self, Origin};
 
 /// What one COPY or ADD takes.
 #[derive(Debug)]
@@ -130,53 +132,50 @@ struct Found<'c> {
     by_path: HashMap<Vec<u8>, Arc<Selection>>,
 }
 
+impl Origin for Found<'_> {
+    fn names_in(&self, folder: &[u8]) -> Result<Vec<Name>, CopyError> {
+        self.context.names_in(folder)
+    }
+
+    fn select(&mut self, path: Vec<u8>, filter: &Filter) -> Result<Arc<Selection>, CopyError> {
+        if !filter.takes_all() {
+            return Ok(Arc::new(self.context.select(&path, filter)?));
+        }
+        if let Some(selection) = self.by_path.get(&path) {
+            return Ok(Arc::clone(selection));
+        }
+        let selection = Arc::new(self.context.select(&path, filter)?);
+        self.by_path.insert(path, Arc::clone(&selection));
+        Ok(selection)
+    }
+
+    fn leads_to(&self, path: &[u8]) -> Result<Vec<u8>, CopyError> {
+        self.context.leads_to(path)
+    }
+}
+
 impl Found<'_> {
     fn prepare(&mut self, op: &CopyOp) -> Result<Prepared, Vec<Problem>> {
         let mut selections = Vec::new();
         let mut problems = Vec::new();
+        let mut is_nothing = op.documents.is_empty();
         for source in &op.sources {
-            match self.select_all(&source.word) {
-                Ok(found) => selections.extend(found),
+            match wanted::choose(op, &source.word, self) {
+                Ok(chosen) => {
+                    selections.extend(chosen.selections);
+                    is_nothing &= chosen.is_nothing;
+                }
                 Err(error) => problems.push(self.problem(source, &error)),
             }
         }
         if !problems.is_empty() {
             return Err(problems);
         }
-        if selections.is_empty() && op.documents.is_empty() {
-            let patterns: Vec<&str> = op.sources.iter().map(|source| source.word.as_str()).collect();
-            let error = CopyError::NoMatch { patterns: patterns.join(" ") };
+        if is_nothing {
+            let error = CopyError::no_match(op);
             return Err(op.sources.first().map(|source| self.problem(source, &error)).into_iter().collect());
         }
         Ok(prepared(op, selections))
-    }
-
-    /// Sources are taken from the context's root, however they are written (D073).
-    fn select_all(&mut self, word: &str) -> Result<Vec<Arc<Selection>>, CopyError> {
-        if !pattern::has_wildcard(word) {
-            return Ok(vec![self.select(inside("/", word))?]);
-        }
-        let names_in = |folder: &[u8]| self.context.names_in(folder);
-        let paths = pattern::expand(word, &names_in)?;
-        let mut selections = Vec::new();
-        for path in paths {
-            match self.select(path) {
-                Ok(selection) => selections.push(selection),
-                // What the pattern promises need not be there.
-                Err(CopyError::Context(ContextError::NotFound { .. } | ContextError::Ignored { .. })) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(selections)
-    }
-
-    fn select(&mut self, path: Vec<u8>) -> Result<Arc<Selection>, CopyError> {
-        if let Some(selection) = self.by_path.get(&path) {
-            return Ok(Arc::clone(selection));
-        }
-        let selection = Arc::new(self.context.select(&path)?);
-        self.by_path.insert(path, Arc::clone(&selection));
-        Ok(selection)
     }
 
     fn problem(&self, source: &CopySource, error: &CopyError) -> Problem {
@@ -199,6 +198,7 @@ impl Found<'_> {
         CopyError::NoMatch { .. } => {
             problem.with_help(format!("check the pattern, and that {ignore} does not leave the files out"))
         }
+        CopyError::LinkOnWay { leads_to, .. } => problem.with_help(format!("write where it leads: `{leads_to}`")),
         _ => problem,
     }
     }

@@ -48,6 +48,11 @@ pub(crate) fn copy_key(op: &CopyOp, files: oci::Digest, chain: Option<ChainId>, 
     for source in &op.sources {
         key = key.with(Field::Sources, &source.word);
     }
+    // What these choose is in the digest of the files.
+    let parents = op.parents.then(|| "--parents".to_owned());
+    for flag in parents.into_iter().chain(op.excludes.iter().map(|pattern| format!("--exclude={pattern}"))) {
+        key = key.with(Field::Sources, flag);
+    }
     for document in &op.documents {
         key = key.with(Field::Sources, format!("<<{}", document.name));
         key = key.with(Field::Document, format!("{} {}", document.name, oci::Digest::of(document.text.as_bytes())));

@@ -12,6 +12,7 @@ use oci::Digest;
 
 use crate::context::{self, ContextError};
 use crate::copy::CopyError;
+use crate::filter::Filter;
 use crate::path::{join, lossy, name};
 use crate::pattern::Name;
 use crate::source::Selection;
@@ -102,17 +103,9 @@ impl IgnoringTree {
         Ok(tree.read_dir(&node)?.into_iter().filter_map(visible).collect())
     }
 
-    /// All files that a source path stands for, with their digests. `path` is in normal form.
-    pub(crate) fn select(&self, path: &[u8]) -> Result<Selection, CopyError> {
-        let mut selection = self.find(path)?;
-        tree_source::digest(&mut selection.entries)?;
-        Ok(selection)
-    }
-
-    /// The same without digests.
-    pub(crate) fn find(&self, path: &[u8]) -> Result<Selection, CopyError> {
+    /// What a path leads to, links followed, if the ignore file leaves it in; with what it says of it.
+    fn visible(&self, path: &[u8]) -> Result<(Vec<u8>, Node, Verdict), CopyError> {
         let missing = || CopyError::Context(ContextError::NotFound { path: lossy(path) });
-        let ignored = || CopyError::Context(ContextError::Ignored { path: lossy(path) });
         let found = match self.files.tree.resolve(path, true) {
             Ok(found) => found,
             Err(TreeError::NotDirectory { .. }) => return Err(missing()),
@@ -128,19 +121,45 @@ impl IgnoringTree {
             path => self.ignore.matches(path, is_folder),
         };
         if verdict == Verdict::Skipped || verdict == Verdict::Ignored && !is_folder {
-            return Err(ignored());
+            return Err(ignored(path));
         }
+        Ok((found.path, node, verdict))
+    }
+
+    /// Where a path leads, links followed.
+    pub(crate) fn leads_to(&self, path: &[u8]) -> Result<Vec<u8>, CopyError> {
+        self.visible(path).map(|(path, ..)| path)
+    }
+
+    /// All files that a source path stands for, with their digests. `path` is in normal form. A file that the filter
+    /// leaves out gives nothing.
+    pub(crate) fn select(&self, path: &[u8], filter: &Filter) -> Result<Selection, CopyError> {
+        let mut selection = self.find(path, filter)?;
+        tree_source::digest(&mut selection.entries)?;
+        Ok(selection)
+    }
+
+    /// The same without digests.
+    pub(crate) fn find(&self, path: &[u8], filter: &Filter) -> Result<Selection, CopyError> {
+        let (root, node, verdict) = self.visible(path)?;
         let mut entries = Vec::new();
-        let folder = context::matched(&self.ignore, &found.path);
-        let rules = tree_source::Rules { ignore: &self.ignore, root: &found.path, folder };
-        tree_source::collect(&self.files.tree, Vec::new(), &node, Some(&rules), &mut entries)?;
-        if verdict == Verdict::Ignored && entries.len() == 1 {
-            return Err(ignored());
+        if node.is_directory() || filter.takes_file(name(path)) {
+            let folder = context::matched(&self.ignore, &root);
+            let rules = tree_source::Rules { ignore: &self.ignore, root: &root, folder };
+            let collector = tree_source::Collector { tree: &self.files.tree, rules: Some(rules), filter };
+            entries = collector.collect(&node)?;
+        }
+        if verdict == Verdict::Ignored && entries.len() == 1 && filter.takes_all() {
+            return Err(ignored(path));
         }
         for entry in &mut entries {
             (entry.metadata.uid, entry.metadata.gid) = (0, 0);
         }
         let name = name(path).to_vec();
-        Ok(Selection { context: None, name, root: found.path, is_unpacked: false, entries })
+        Ok(Selection { context: None, name, root, is_unpacked: false, entries })
     }
+}
+
+fn ignored(path: &[u8]) -> CopyError {
+    CopyError::Context(ContextError::Ignored { path: lossy(path) })
 }

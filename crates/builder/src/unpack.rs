@@ -8,6 +8,7 @@ use store::Store;
 
 use crate::context::Context;
 use crate::copy::CopyError;
+use crate::filter::Filter;
 use crate::source::{Content, Selection};
 use crate::tree_source;
 
@@ -57,7 +58,8 @@ fn take_in(archive: impl Read, name: &str, store: &Store) -> Result<Selection, C
     let index = Index::from_bytes(finished.index).map_err(|error| broken(name, error))?;
     let tar = sink.file().map_err(|error| broken(name, error))?;
     let tree = Tree::new(vec![Layer { index: Arc::new(index), tar: Arc::new(tar) }]);
-    let unpacked = tree_source::select(&tree, b"", name)?;
+    let root = tree.root()?.expect("a tree of one layer has a root");
+    let unpacked = tree_source::select(&tree, &root, b"", &Filter::default())?;
     Ok(Selection { is_unpacked: true, ..unpacked })
 }
 

@@ -208,6 +208,11 @@ impl IgnoreFile {
         })
     }
 
+    /// Whether something below a folder may match a pattern; for patterns that say what is wanted.
+    pub fn may_match_below(&self, folder: &[u8]) -> bool {
+        self.rules.iter().any(|rule| !rule.rule.exception && rule.matcher.may_match_below(folder))
+    }
+
     /// Whether an exception behind rule `last` can match something below a folder.
     fn may_be_taken_back(&self, last: usize, path: &[u8]) -> bool {
         self.has_exceptions

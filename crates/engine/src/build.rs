@@ -1,7 +1,6 @@
 //! `build`: a Dockerfile and a context become an image.
 
 mod find;
-mod outcome;
 
 use std::fs::File;
 use std::path::PathBuf;
@@ -10,10 +9,9 @@ use std::sync::atomic::AtomicBool;
 
 use builder::{BuildContext, BuildError, BuildRequest, BuildTools, ClassicRequest, OpenedStream, Reporter, RunNetwork};
 
-pub use builder::{
-    ArchiveDestination, ArchiveOutput, Destination, FolderOutput, ImageOutput, Output, TarOutput, TimeOptions,
-};
-pub use outcome::BuildOutcome;
+pub use builder::TimeOptions;
+use find::Found;
+use oci::ImageId;
 
 use crate::build_log::{BuildRecord, Recorder};
 use crate::executor::BuildExecutor;
@@ -31,10 +29,6 @@ pub struct BuildOptions {
     pub context: ContextSource,
     /// Names for the image.
     pub tags: Vec<String>,
-    /// What becomes of the result; an image of the store if this is empty.
-    pub outputs: Vec<Output>,
-    /// Say of an image of the store what its manifest would be.
-    pub describes: bool,
     /// Stage to stop at.
     pub target: Option<String>,
     /// Build arguments with their values.
@@ -99,7 +93,7 @@ pub fn build(
     options: &BuildOptions,
     progress: &(dyn Fn(Event) + Sync),
     cancelled: &AtomicBool,
-) -> Result<BuildOutcome, Error> {
+) -> Result<ImageId, Error> {
     let tags = options.tags.iter().map(|tag| new_name(tag)).collect::<Result<Vec<_>, _>>()?;
     let executor = BuildExecutor::new(engine.store(), options.runtime.executor()?);
     let clock = || engine.now();
@@ -116,28 +110,10 @@ pub fn build(
         BuildTools { store: engine.store(), executor: &executor, progress: &reporter, clock: &clock, cancelled };
     let (context, found) = open(options, &tools)?;
     let dockerfile_path = options.is_classic.then(|| find::path_in_context(options, &found.dockerfile.name)).flatten();
-    let request = BuildRequest {
-        dockerfile_name: found.dockerfile.name,
-        dockerfile: found.dockerfile.bytes,
-        context,
-        ignore_file: found.ignore_file,
-        tags,
-        outputs: options.outputs.clone(),
-        target: options.target.clone(),
-        build_args: options.build_args.clone(),
-        labels: options.labels.clone(),
-        no_cache: options.no_cache,
-        times: options.times,
-        network: match options.network {
-            NetworkMode::Bridge => RunNetwork::Default,
-            NetworkMode::None => RunNetwork::None,
-            NetworkMode::Host => RunNetwork::Host,
-        },
-        classic: options.is_classic.then_some(ClassicRequest { dockerfile_path }),
-        explain: options.explain,
-    };
+    let classic = options.is_classic.then_some(ClassicRequest { dockerfile_path });
+    let request = BuildRequest { tags, classic, ..request(options, context, found) };
     recorder.name_dockerfile(&request.dockerfile_name);
-    let built = builder::build(&request, &tools).map_err(|error| {
+    let built = builder::build(&request, &tools).map(|built| built.image).map_err(|error| {
         let code = exit_code(&error).filter(|_| options.is_classic);
         let error = Error::from_build(error, &request.dockerfile_name, &request.dockerfile);
         // A classic build ends as the command did.
@@ -146,14 +122,13 @@ pub fn build(
             None => error,
         }
     });
-    let kept = recorder.finish(built.as_ref().map(|built| &built.image));
-    let built = built.map_err(|error| match kept {
+    let kept = recorder.finish(built.as_ref());
+    built.map_err(|error| match kept {
         Some((build, step)) => {
             error.with_further_hint(format!("`onggi build logs {build} {step}` shows all of its output"))
         }
         None => error,
-    })?;
-    BuildOutcome::new(engine, options, &request, built, recorder.log())
+    })
 }
 
 /// How the command of a RUN ended.
@@ -164,8 +139,31 @@ fn exit_code(error: &BuildError) -> Option<u8> {
     }
 }
 
+/// The builder's request, without names for the result.
+pub(crate) fn request(options: &BuildOptions, context: Option<BuildContext>, found: Found) -> BuildRequest {
+    BuildRequest {
+        dockerfile_name: found.dockerfile.name,
+        dockerfile: found.dockerfile.bytes,
+        context,
+        ignore_file: found.ignore_file,
+        tags: Vec::new(),
+        target: options.target.clone(),
+        build_args: options.build_args.clone(),
+        labels: options.labels.clone(),
+        no_cache: options.no_cache,
+        times: options.times,
+        network: match options.network {
+            NetworkMode::Bridge => RunNetwork::Default,
+            NetworkMode::None => RunNetwork::None,
+            NetworkMode::Host => RunNetwork::Host,
+        },
+        classic: None,
+        explain: options.explain,
+    }
+}
+
 /// Opens the context and finds the Dockerfile, which may be in it.
-fn open(options: &BuildOptions, tools: &BuildTools<'_>) -> Result<(Option<BuildContext>, find::Found), Error> {
+pub(crate) fn open(options: &BuildOptions, tools: &BuildTools<'_>) -> Result<(Option<BuildContext>, Found), Error> {
     let failed = |error| Error::from_build(error, "", b"");
     let context = match &options.context {
         ContextSource::None => None,

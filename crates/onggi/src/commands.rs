@@ -2,6 +2,7 @@
 
 mod archives;
 mod build;
+mod build_call;
 mod build_debug;
 mod build_logs;
 mod containers;

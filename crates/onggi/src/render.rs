@@ -3,6 +3,7 @@
 //! Pure: plain data in, text out.
 
 pub(crate) mod builds;
+pub(crate) mod calls;
 pub(crate) mod containers;
 pub(crate) mod history;
 pub(crate) mod images;

@@ -2,6 +2,7 @@
 //!
 //! All of it is pure: text and numbers in, text out. What is written where is the business of the callers.
 
+pub(crate) mod base64;
 pub(crate) mod duration;
 pub(crate) mod printable;
 pub(crate) mod size;

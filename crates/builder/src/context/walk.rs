@@ -9,6 +9,7 @@ use rustix::fs::{AtFlags, FileType, OFlags, Stat};
 use rustix::io::Errno;
 
 use super::{Context, ContextError, read_error};
+use crate::filter::{Choice, Filter, Matched};
 use crate::path::join;
 use crate::source::{Content, SourceEntry};
 use crate::stat_index::Stamp;
@@ -21,6 +22,7 @@ struct Task {
     /// Path below the context.
     path: Vec<u8>,
     matched: dockerfile::Folder,
+    chosen: Matched,
     /// Where its listing is to be put.
     listing: usize,
 }
@@ -33,8 +35,8 @@ enum Item {
     Folder {
         entry: SourceEntry,
         listing: usize,
-        /// The ignore file takes it out, but perhaps not all that is below.
-        is_ignored: bool,
+        /// It counts only for what is below it.
+        is_way: bool,
     },
 }
 
@@ -51,6 +53,7 @@ struct Queue {
 /// One walk of a folder; several threads where there are enough folders.
 pub(super) struct Walk<'context> {
     context: &'context Context,
+    filter: &'context Filter,
     /// How much of a path belongs to the selected folder.
     prefix: usize,
     queue: Mutex<Queue>,
@@ -63,12 +66,13 @@ impl<'context> Walk<'context> {
         context: &'context Context,
         path: &[u8],
         matched: dockerfile::Folder,
+        filter: &'context Filter,
         entries: &mut Vec<SourceEntry>,
     ) -> Result<(), ContextError> {
-        let first = Task { path: path.to_vec(), matched, listing: 0 };
+        let first = Task { path: path.to_vec(), matched, chosen: filter.root(), listing: 0 };
         let queue = Queue { tasks: vec![first], listings: vec![Listing::new()], ..Queue::default() };
         let prefix = if path.is_empty() { 0 } else { path.len() + 1 };
-        let walk = Self { context, prefix, queue: Mutex::new(queue), changed: Condvar::new() };
+        let walk = Self { context, filter, prefix, queue: Mutex::new(queue), changed: Condvar::new() };
         walk.work(|queue| (1..ENOUGH_FOLDERS).contains(&queue.tasks.len()));
         if !walk.lock().tasks.is_empty() {
             std::thread::scope(|scope| {
@@ -133,16 +137,34 @@ impl<'context> Walk<'context> {
             if kind == FileType::Socket || verdict == Verdict::Skipped || is_ignored && !is_folder {
                 continue;
             }
-            let Some(entry) = self.entry(&folder, &name, &path)? else { continue };
+            let choice = self.choose(task, &path, is_folder);
+            if choice == Choice::Left {
+                continue;
+            }
+            let Some(mut entry) = self.entry(&folder, &name, &path)? else { continue };
             if entry.kind == EntryKind::Directory {
-                listing.push(Item::Folder { entry, listing: folders.len(), is_ignored });
+                entry.is_way = choice == Choice::Way;
+                let is_way = is_ignored || entry.is_way;
+                listing.push(Item::Folder { entry, listing: folders.len(), is_way });
                 let matched = self.context.ignore.enter(&task.matched, &path);
-                folders.push(Task { path, matched, listing: 0 });
+                let chosen = if self.filter.takes_all() {
+                    Matched::default()
+                } else {
+                    self.filter.enter(&task.chosen, &path[self.prefix..])
+                };
+                folders.push(Task { path, matched, chosen, listing: 0 });
             } else {
                 listing.push(Item::Other(entry));
             }
         }
         Ok((listing, folders))
+    }
+
+    fn choose(&self, task: &Task, path: &[u8], is_folder: bool) -> Choice {
+        match self.filter.takes_all() {
+            true => Choice::Taken,
+            false => self.filter.choose(&task.chosen, &path[self.prefix..], is_folder),
+        }
     }
 
     /// What has a name; `None` if it is gone since the name was read: as if it had never been there.
@@ -176,16 +198,16 @@ impl Queue {
     }
 }
 
-/// Puts listings into each other. An ignored folder counts only for what was found below it.
+/// Puts listings into each other. A folder on the way counts only for what was found below it.
 fn gather(listings: &mut [Listing], number: usize, entries: &mut Vec<SourceEntry>) {
     for item in std::mem::take(&mut listings[number]) {
         match item {
             Item::Other(entry) => entries.push(entry),
-            Item::Folder { entry, listing, is_ignored } => {
+            Item::Folder { entry, listing, is_way } => {
                 entries.push(entry);
                 let own = entries.len();
                 gather(listings, listing, entries);
-                if is_ignored && entries.len() == own {
+                if is_way && entries.len() == own {
                     entries.pop();
                 }
             }
@@ -231,6 +253,7 @@ pub(super) fn entry(path: Vec<u8>, stat: &Stat, target: Option<Vec<u8>>) -> Sour
         digest: None,
         identity: (is_file && stat.st_nlink > 1).then_some((stat.st_dev, stat.st_ino)),
         content: if is_file { Content::Context(stamp_of(stat)) } else { Content::None },
+        is_way: false,
         kind,
     }
 }

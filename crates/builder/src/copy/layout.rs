@@ -117,6 +117,9 @@ impl<'copy> Layout<'copy> {
             match (entry.kind == EntryKind::Directory, node.is_directory()) {
                 (true, true) => {
                     self.in_base.insert(path.clone());
+                    if entry.is_way {
+                        metadata = Metadata { mode: entry.metadata.mode, ..self.base.entry(&node, &path)?.metadata };
+                    }
                 }
                 (false, false) => {}
                 _ if selection.is_unpacked => {}

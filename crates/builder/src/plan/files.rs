@@ -1,7 +1,7 @@
 //! COPY and ADD: sources, destination, and what the files become.
 
 use dockerfile::{
-    AddInstruction, CopyInstruction, Expander, FileMode, Heredoc, Instruction, Span, StageReference, Word,
+    AddInstruction, CopyInstruction, Expander, FileMode, Heredoc, IgnoreFile, Instruction, Span, StageReference, Word,
 };
 
 use super::steps::StagePlanner;
@@ -17,16 +17,12 @@ struct Files<'i> {
     chmod: Option<&'i Word>,
     link: bool,
     unpack: bool,
+    parents: bool,
+    excludes: &'i [Word],
 }
 
 impl StagePlanner<'_, '_> {
     pub(super) fn copy(&mut self, instruction: &Instruction, copy: &CopyInstruction) {
-        let span = instruction.span;
-        let refused = self.refuse(copy.parents.then_some(span), "COPY --parents")
-            | self.refuse(copy.excludes.first().map(|word| word.span), "COPY --exclude");
-        if refused {
-            return;
-        }
         let from = match &copy.from {
             None => Some(CopyFrom::Context),
             Some(word) => self.copy_from(word),
@@ -39,6 +35,8 @@ impl StagePlanner<'_, '_> {
             chmod: copy.chmod.as_ref(),
             link: copy.link,
             unpack: false,
+            parents: copy.parents,
+            excludes: &copy.excludes,
         };
         if let Some(from) = from {
             self.files(instruction, "COPY", &files, from);
@@ -47,8 +45,7 @@ impl StagePlanner<'_, '_> {
 
     pub(super) fn add(&mut self, instruction: &Instruction, add: &AddInstruction) {
         let span = instruction.span;
-        let mut refused = self.refuse(add.excludes.first().map(|word| word.span), "ADD --exclude")
-            | self.refuse(add.checksum.as_ref().map(|word| word.span), "ADD --checksum")
+        let mut refused = self.refuse(add.checksum.as_ref().map(|word| word.span), "ADD --checksum")
             | self.refuse(add.keep_git_dir.map(|_| span), "ADD --keep-git-dir");
         for source in &add.sources {
             let remote = ["http://", "https://", "git://", "git@", "ssh://"].iter().any(|s| source.text.starts_with(s));
@@ -62,6 +59,8 @@ impl StagePlanner<'_, '_> {
             chmod: add.chmod.as_ref(),
             link: add.link,
             unpack: add.unpack != Some(false),
+            parents: false,
+            excludes: &add.excludes,
         };
         if !refused {
             self.files(instruction, "ADD", &files, CopyFrom::Context);
@@ -123,14 +122,17 @@ impl StagePlanner<'_, '_> {
         let sources: Option<Vec<String>> = files.sources.iter().map(|word| self.expand(word)).collect();
         let documents: Option<Vec<Document>> = files.heredocs.iter().map(|heredoc| self.document(heredoc)).collect();
         let destination = self.expand(files.destination);
+        let excludes: Option<Vec<String>> = files.excludes.iter().map(|word| self.exclude(word)).collect();
         let chown = files.chown.map(|word| self.chown(word));
         let chmod = files.chmod.map(|word| self.chmod(word));
         let (Some(sources), Some(documents), Some(destination)) = (sources, documents, destination) else { return };
+        let Some(excludes) = excludes else { return };
         let (chown, chmod) = match (chown, chmod) {
             (Some(None), _) | (_, Some(None)) => return,
             (chown, chmod) => (chown.flatten().filter(|owner| !owner.is_empty()), chmod.flatten()),
         };
         let mut created_by = vec![verb.to_owned()];
+        created_by.extend(files.parents.then(|| "--parents".to_owned()));
         created_by.extend(chown.iter().map(|owner| format!("--chown={owner}")));
         created_by.extend(chmod.iter().map(|chmod| format!("--chmod={}", chmod.text)));
         created_by.extend(sources.iter().cloned());
@@ -152,6 +154,8 @@ impl StagePlanner<'_, '_> {
             chmod,
             unpack: files.unpack,
             link: files.link,
+            parents: files.parents,
+            excludes,
         };
         self.step(instruction, Op::Copy(op), created_by.join(" "));
     }
@@ -178,6 +182,18 @@ impl StagePlanner<'_, '_> {
                 let help =
                     format!("write `<<\"{}\"` to keep the text as it is, or a backslash before the `$`", heredoc.name);
                 self.problem(problem.with_help(help));
+                None
+            }
+        }
+    }
+
+    fn exclude(&mut self, word: &Word) -> Option<String> {
+        let text = self.expand(word)?;
+        match IgnoreFile::from_patterns([text.as_str()]) {
+            Ok(_) => Some(text),
+            Err(error) => {
+                let problem = Problem::error(word.span, error.to_string());
+                self.problem(problem.with_help("write `[[]` for the character `[`; `**/` stands for any folders"));
                 None
             }
         }

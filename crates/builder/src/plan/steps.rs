@@ -241,8 +241,6 @@ fn instead_of(feature: &str) -> &'static str {
         "here-documents" => "put the text into a file of the context and COPY it; RUN it if it is a script",
         "ADD from a remote source" => "download it into the context and COPY it, or fetch it with a RUN",
         "RUN --mount" => "leave it out; what the command needs can be brought in with COPY",
-        "COPY --parents" => "leave it out, and write one COPY for each folder",
-        "COPY --exclude" | "ADD --exclude" => "leave it out, and add the pattern to .dockerignore",
         _ => "leave it out",
     }
 }

@@ -13,7 +13,8 @@ use crate::failed_step::Place;
 use crate::plan::{CopyFrom, CopyOp, PlannedStep};
 use crate::source::Selection;
 use crate::step_key::copy_key;
-use crate::{tree_source, unpack};
+use crate::tree_source::TreeOrigin;
+use crate::{unpack, wanted};
 
 impl StageRun<'_, '_> {
     /// The files of a step, and its key.
@@ -65,19 +66,18 @@ impl StageRun<'_, '_> {
             self.keeper(planned).copy_failed(span, error, &place)
         };
         let tree = stack.tree();
+        let mut origin = TreeOrigin { tree: &tree, name: origin };
         let mut selections = Vec::new();
+        let mut is_nothing = true;
         for source in &op.sources {
-            let found = tree_source::select_all(&tree, &source.word, origin);
-            selections.extend(found.map_err(|error| failed(source.span, &error))?);
+            let chosen = wanted::choose(op, &source.word, &mut origin);
+            let chosen = chosen.map_err(|error| failed(source.span, &error))?;
+            selections.extend(chosen.selections);
+            is_nothing &= chosen.is_nothing;
         }
-        if selections.is_empty() {
-            let patterns: Vec<&str> = op.sources.iter().map(|source| source.word.as_str()).collect();
-            return Err(failed(planned.span, &CopyError::NoMatch { patterns: patterns.join(" ") }));
+        if is_nothing {
+            return Err(failed(planned.span, &CopyError::no_match(op)));
         }
-        for selection in &mut selections {
-            tree_source::digest(&mut selection.entries).map_err(|error| failed(planned.span, &error))?;
-        }
-        let selections: Vec<Arc<Selection>> = selections.into_iter().map(Arc::new).collect();
         let digest = copy::files_digest(&selections);
         Ok((selections, digest))
     }

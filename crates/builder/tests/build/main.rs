@@ -5,12 +5,15 @@
 
 mod archives;
 mod cache;
+mod calls;
+mod checks;
 mod classic;
 mod context;
 mod copy;
 mod documents;
 mod events;
 mod failed;
+mod filters;
 mod instructions;
 mod kitchen;
 mod link;

@@ -12,7 +12,7 @@ use crate::{Error, ErrorKind};
 const NAMES: [&str; 2] = ["Dockerfile", "dockerfile"];
 
 /// What is read before a build begins.
-pub(super) struct Found {
+pub(crate) struct Found {
     pub(super) dockerfile: Document,
     /// `<Dockerfile>.dockerignore` beside it (D162).
     pub(super) ignore_file: Option<Document>,

@@ -11,8 +11,13 @@ const GAP: usize = 3;
 
 /// Replaces the tabs of `text` by the spaces that align its columns.
 pub(crate) fn align(text: &str) -> String {
+    align_with(text, LEAST_WIDTH, GAP)
+}
+
+/// The same with columns that may be narrower, and another gap.
+pub(crate) fn align_with(text: &str, least_width: usize, gap: usize) -> String {
     let lines: Vec<Vec<&str>> = text.split('\n').map(|line| line.split('\t').collect()).collect();
-    let widths = widths(&lines);
+    let widths = widths(&lines, least_width, gap);
     let mut aligned = String::with_capacity(text.len() * 2);
     for (number, (cells, widths)) in lines.iter().zip(widths).enumerate() {
         if number > 0 {
@@ -29,7 +34,7 @@ pub(crate) fn align(text: &str) -> String {
 }
 
 /// Width of every tab-ended cell of every line.
-fn widths(lines: &[Vec<&str>]) -> Vec<Vec<usize>> {
+fn widths(lines: &[Vec<&str>], least_width: usize, gap: usize) -> Vec<Vec<usize>> {
     let mut widths: Vec<Vec<usize>> = lines.iter().map(|cells| vec![0; cells.len() - 1]).collect();
     let most = lines.iter().map(|cells| cells.len() - 1).max().unwrap_or(0);
     for column in 0..most {
@@ -37,9 +42,9 @@ fn widths(lines: &[Vec<&str>]) -> Vec<Vec<usize>> {
         while first < lines.len() {
             let run = lines[first..].iter().take_while(|cells| cells.len() - 1 > column).count();
             let block = first..first + run;
-            let widest = lines[block.clone()].iter().map(|cells| columns(cells[column]) + GAP).max().unwrap_or(0);
+            let widest = lines[block.clone()].iter().map(|cells| columns(cells[column]) + gap).max().unwrap_or(0);
             for line in &mut widths[block] {
-                line[column] = widest.max(LEAST_WIDTH);
+                line[column] = widest.max(least_width);
             }
             first += run.max(1);
         }

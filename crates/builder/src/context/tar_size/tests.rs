@@ -5,7 +5,15 @@ use crate::source::{Content, SourceEntry};
 
 fn entry(path: &str, kind: EntryKind, identity: Option<(u64, u64)>) -> SourceEntry {
     let path = path.as_bytes().to_vec();
-    SourceEntry { path, kind, metadata: Metadata::default(), digest: None, identity, content: Content::None }
+    SourceEntry {
+        path,
+        kind,
+        metadata: Metadata::default(),
+        digest: None,
+        identity,
+        content: Content::None,
+        is_way: false,
+    }
 }
 
 fn file(path: &str, size: u64) -> SourceEntry {
