@@ -69,6 +69,7 @@ fn build(store: &Store, folder: &Path, no_cache: bool) -> Result<(), Box<dyn std
         target: None,
         build_args: Vec::new(),
         labels: Vec::new(),
+        outputs: Vec::new(),
         no_cache,
         times: builder::TimeOptions::default(),
         network: RunNetwork::Default,

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
 
 use dockerfile::{Dockerfile, IgnoreFile};
-use oci::{ImageId, Platform, Reference};
+use oci::{Descriptor, ImageId, Platform, Reference};
 use store::{Store, StoreError};
 
 use crate::checks;
@@ -15,6 +15,7 @@ use crate::context_files::{self, BuildContext};
 use crate::epoch::{self, EpochError, TimeOptions};
 use crate::export;
 use crate::ignore_file;
+use crate::output::Output;
 use crate::plan::{BaseImage, FindImage, Plan, Planner, Problem};
 use crate::report::Reporter;
 use crate::solve::{Holding, Solver};
@@ -34,6 +35,8 @@ pub struct BuildRequest {
     pub ignore_file: Option<Document>,
     /// Names for the result.
     pub tags: Vec<Reference>,
+    /// What becomes of it; an image of the store if this is empty.
+    pub outputs: Vec<Output>,
     /// `--target`.
     pub target: Option<String>,
     /// `--build-arg`, values resolved.
@@ -152,6 +155,16 @@ pub enum BuildError {
     /// A stored image cannot be used.
     #[error(transparent)]
     Image(#[from] image::ManifestError),
+    /// An output cannot be written.
+    #[error("{message}")]
+    Output {
+        /// What could not be written.
+        message: String,
+        /// Why, outermost first.
+        causes: Vec<String>,
+        /// What to do; it works when typed.
+        hint: Option<String>,
+    },
     /// Something failed that is not the Dockerfile's doing.
     #[error("cannot {doing}")]
     Failed {
@@ -173,10 +186,14 @@ impl BuildError {
 }
 
 /// A finished build.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Built {
-    /// The image.
+    /// The image: digest of its config.
     pub image: ImageId,
+    /// Of the first archive that was written: its manifest, or its index of several platforms.
+    pub descriptor: Option<Descriptor>,
+    /// Whether the image is one of the store's.
+    pub is_stored: bool,
 }
 
 /// Builds an image and names it.
@@ -193,18 +210,20 @@ pub fn build(request: &BuildRequest, tools: &BuildTools<'_>) -> Result<Built, Bu
     let plan = plan(request, tools, reporter, &dockerfile, target)?;
     checks::run(request, reporter, &dockerfile, &plan, &ignore.1)?;
     let sources = Sources::load(&plan, request.context.as_ref(), ignore, tools.store, reporter)?;
-    let run = |holding| {
+    let run = |holding| -> Result<Built, BuildError> {
         let solved = Solver::new(request, tools, reporter, &plan, &sources, classic.as_ref()).solve(holding);
-        solved.and_then(|stage| export::export(&stage, request, plan.epoch, tools, reporter))
+        let made = export::Made::of_stage(&solved?, &Platform::host(), request, plan.epoch, tools)?;
+        let exported = export::export(std::slice::from_ref(&made), request, tools, reporter)?;
+        Ok(Built { image: made.id, descriptor: exported.descriptor, is_stored: exported.is_stored })
     };
-    let exported = match run(Holding::WhenNeeded) {
+    let built = match run(Holding::WhenNeeded) {
         // Another process removed what was found here; what is held from now on stays.
         Err(error) if error.is_lost_layer() => run(Holding::FromTheStart),
-        exported => exported,
+        built => built,
     };
     // What was learnt of the context holds even if a step failed. That it cannot be kept only costs time.
     sources.remember(tools.store).ok();
-    Ok(Built { image: exported? })
+    built
 }
 
 fn read_dockerfile(request: &BuildRequest, reporter: &Reporter<'_>) -> Result<Dockerfile, BuildError> {

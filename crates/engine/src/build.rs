@@ -1,6 +1,7 @@
 //! `build`: a Dockerfile and a context become an image.
 
 mod find;
+mod outcome;
 
 use std::fs::File;
 use std::path::PathBuf;
@@ -9,9 +10,11 @@ use std::sync::atomic::AtomicBool;
 
 use builder::{BuildContext, BuildError, BuildRequest, BuildTools, ClassicRequest, OpenedStream, Reporter, RunNetwork};
 
-pub use builder::TimeOptions;
+pub use builder::{
+    ArchiveDestination, ArchiveOutput, Destination, FolderOutput, ImageOutput, Output, TarOutput, TimeOptions,
+};
 use find::Found;
-use oci::ImageId;
+pub use outcome::BuildOutcome;
 
 use crate::build_log::{BuildRecord, Recorder};
 use crate::executor::BuildExecutor;
@@ -29,6 +32,10 @@ pub struct BuildOptions {
     pub context: ContextSource,
     /// Names for the image.
     pub tags: Vec<String>,
+    /// What becomes of the result; an image of the store if this is empty.
+    pub outputs: Vec<Output>,
+    /// Say of an image of the store what its manifest would be.
+    pub describes: bool,
     /// Stage to stop at.
     pub target: Option<String>,
     /// Build arguments with their values.
@@ -93,7 +100,7 @@ pub fn build(
     options: &BuildOptions,
     progress: &(dyn Fn(Event) + Sync),
     cancelled: &AtomicBool,
-) -> Result<ImageId, Error> {
+) -> Result<BuildOutcome, Error> {
     let tags = options.tags.iter().map(|tag| new_name(tag)).collect::<Result<Vec<_>, _>>()?;
     let executor = BuildExecutor::new(engine.store(), options.runtime.executor()?);
     let clock = || engine.now();
@@ -113,7 +120,7 @@ pub fn build(
     let classic = options.is_classic.then_some(ClassicRequest { dockerfile_path });
     let request = BuildRequest { tags, classic, ..request(options, context, found) };
     recorder.name_dockerfile(&request.dockerfile_name);
-    let built = builder::build(&request, &tools).map(|built| built.image).map_err(|error| {
+    let built = builder::build(&request, &tools).map_err(|error| {
         let code = exit_code(&error).filter(|_| options.is_classic);
         let error = Error::from_build(error, &request.dockerfile_name, &request.dockerfile);
         // A classic build ends as the command did.
@@ -122,13 +129,14 @@ pub fn build(
             None => error,
         }
     });
-    let kept = recorder.finish(built.as_ref());
-    built.map_err(|error| match kept {
+    let kept = recorder.finish(built.as_ref().map(|built| &built.image));
+    let built = built.map_err(|error| match kept {
         Some((build, step)) => {
             error.with_further_hint(format!("`onggi build logs {build} {step}` shows all of its output"))
         }
         None => error,
-    })
+    })?;
+    BuildOutcome::new(engine, options, &request, built, recorder.log())
 }
 
 /// How the command of a RUN ended.
@@ -147,6 +155,7 @@ pub(crate) fn request(options: &BuildOptions, context: Option<BuildContext>, fou
         context,
         ignore_file: found.ignore_file,
         tags: Vec::new(),
+        outputs: options.outputs.clone(),
         target: options.target.clone(),
         build_args: options.build_args.clone(),
         labels: options.labels.clone(),

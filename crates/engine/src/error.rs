@@ -241,7 +241,7 @@ impl Error {
                 Self::new(ErrorKind::InvalidInput, message).with_hint(hint)
             }
             BuildError::Failed { causes, .. } => Self { causes, ..Self::new(ErrorKind::Internal, message) },
-            BuildError::Source { causes, hint, .. } => {
+            BuildError::Source { causes, hint, .. } | BuildError::Output { causes, hint, .. } => {
                 Self { causes, hint, ..Self::new(ErrorKind::InvalidInput, message) }
             }
             BuildError::Context(error) => Self::from_source(ErrorKind::InvalidInput, &error),

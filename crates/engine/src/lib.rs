@@ -34,10 +34,17 @@ mod terminal;
 
 use std::path::Path;
 
+pub use dockerfile::nearest;
+pub use image::archive::{Annotation, AnnotationTarget, Annotations, MediaTypes};
 use jiff::Timestamp;
+pub use layer::Encoding;
+pub use oci::Platform;
 use store::Store;
 
-pub use build::{BuildOptions, ContextSource, DockerfileSource, TimeOptions, build};
+pub use build::{
+    ArchiveDestination, ArchiveOutput, BuildOptions, BuildOutcome, ContextSource, Destination, DockerfileSource,
+    FolderOutput, ImageOutput, Output, TarOutput, TimeOptions, build,
+};
 pub use build_log::{BuildRecord, BuildResult, RecordedOutcome, RecordedStep, build_log, build_logs, step_log};
 pub use container::{ContainerRecord, ContainerState, ContainerStatus};
 pub use containers::{ContainerSummary, containers, inspect_containers, kill, remove_container, stop, wait};

@@ -11,8 +11,9 @@ use std::path::Path;
 use std::process::Command;
 
 use forge::{Image, files, lower, put, references, sample, store};
-use image::archive;
-use oci::{Digest, ImageId};
+use image::archive::{self, Annotations, MediaTypes, ShipOptions, ShippedImage, Target};
+use layer::Encoding;
+use oci::{Digest, ImageId, Platform};
 use store::Store;
 use testkit::{Dockerd, peers};
 
@@ -152,4 +153,74 @@ fn docker_loads_and_saves_the_same_images() {
     run(daemon.docker().args(["save", "-o"]).arg(&back).arg(id.trim()));
     let (_folder, fresh) = forge::store();
     assert_eq!(archive::load_file(&fresh, File::open(&back).unwrap()).unwrap()[0].id.to_string(), id.trim());
+}
+
+/// Every form of archive that a build writes.
+fn shipped(store: &Store, folder: &Path) -> Vec<(String, std::path::PathBuf)> {
+    let image = sample();
+    put(store, &Image::new("only for its layers", image.layers.clone()), &[]);
+    let config = serde_json::from_slice(&image.config).unwrap();
+    let image = ShippedImage { config, config_bytes: image.config, platform: Platform::host() };
+    let mut all = Vec::new();
+    for (name, encoding) in [
+        ("plain", Encoding::Uncompressed),
+        ("gzip", Encoding::Gzip { level: 6 }),
+        ("zstd", Encoding::Zstd { level: 3 }),
+    ] {
+        for (kind, media_types, for_docker) in
+            [("oci", MediaTypes::Oci, false), ("docker", MediaTypes::Docker, true), ("both", MediaTypes::Oci, true)]
+        {
+            let options = ShipOptions {
+                names: references(&["localhost/sample:v1"]),
+                encoding,
+                threads: 2,
+                media_types,
+                annotations: Annotations::default(),
+                is_index: false,
+                for_docker,
+            };
+            let path = folder.join(format!("{kind}-{name}.tar"));
+            let file = File::create(&path).unwrap();
+            archive::ship(store, std::slice::from_ref(&image), &options, Target::Tar(&file)).unwrap();
+            all.push((format!("{kind}-{name}"), path));
+        }
+    }
+    all
+}
+
+#[test]
+#[ignore = "requires skopeo"]
+fn b054_b055_skopeo_reads_archives_of_builds() {
+    let (folder, store) = store();
+    // Docker's schema 2 says nothing of zstd.
+    for (name, path) in shipped(&store, folder.path()).into_iter().filter(|(name, _)| name != "docker-zstd") {
+        let path = path.to_str().unwrap();
+        let mut sources = vec![format!("oci-archive:{path}")];
+        // The older form of archive knows layers that are plain or gzip only.
+        if !name.starts_with("oci") && !name.ends_with("zstd") {
+            sources.push(format!("docker-archive:{path}"));
+        }
+        for source in sources {
+            assert_eq!(config_digest(&source), sample().id(), "{source}");
+            let target = folder.path().join("copied");
+            run(Command::new("skopeo").args(["copy", "-q", &source, &format!("dir:{}", target.display())]));
+        }
+    }
+}
+
+#[test]
+#[ignore = "requires docker"]
+fn b054_b055_docker_loads_archives_of_builds() {
+    let (folder, store) = store();
+    let daemon = Dockerd::start(&folder.path().join("docker")).unwrap().unwrap();
+    // Docker 20.10, which Debian 12 has, knows no zstd and nothing of OCI layouts.
+    let is_old = |name: &str| name.ends_with("zstd") || name.starts_with("oci");
+    for (name, path) in shipped(&store, folder.path()).into_iter().filter(|(name, _)| !is_old(name)) {
+        let loaded = daemon.docker().arg("load").arg("-i").arg(&path).output().unwrap();
+        let said = String::from_utf8_lossy(&[loaded.stdout, loaded.stderr].concat()).into_owned();
+        assert!(said.contains("Loaded image: localhost/sample:v1"), "{name}: {said}");
+        let id = text(daemon.docker().args(["images", "--no-trunc", "-q", "localhost/sample:v1"]));
+        assert_eq!(id.trim(), sample().id().to_string(), "{name}");
+        run(daemon.docker().args(["rmi", "localhost/sample:v1"]));
+    }
 }

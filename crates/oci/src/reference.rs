@@ -127,6 +127,12 @@ impl Reference {
         self
     }
 
+    /// The same repository with this digest in place of a tag.
+    #[must_use]
+    pub fn with_only_digest(self, digest: Digest) -> Self {
+        Self { tag: None, digest: Some(digest), ..self }
+    }
+
     /// Registry and repository, as shown in a list: `hello`, `diamol/node`, `localhost:5000/x`.
     pub fn familiar_name(&self) -> String {
         if self.registry != DEFAULT_REGISTRY {

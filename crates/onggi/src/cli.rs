@@ -4,11 +4,13 @@
 //! once in each run.
 
 pub(crate) mod build;
+pub(crate) mod build_output;
 pub(crate) mod call;
 pub(crate) mod container;
 pub(crate) mod env_list;
 pub(crate) mod image;
 mod missing;
+pub(crate) mod options;
 pub(crate) mod run;
 pub(crate) mod switches;
 pub(crate) mod system;

@@ -188,6 +188,7 @@ impl Kitchen {
             context: Some(self.context().into()),
             ignore_file: None,
             tags: Vec::new(),
+            outputs: Vec::new(),
             target: None,
             build_args: Vec::new(),
             labels: Vec::new(),

@@ -191,6 +191,12 @@ impl<'a> Recorder<'a> {
         Some((state.record.id.clone(), failed.number))
     }
 
+    /// ID of the build, if its log is kept.
+    pub(crate) fn log(&self) -> Option<String> {
+        let state = self.state();
+        (state.log.is_some() && !state.is_broken).then(|| state.record.id.clone())
+    }
+
     fn state(&self) -> MutexGuard<'_, State<'a>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -2,6 +2,8 @@
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use crate::cli::build_output::OutputArgs;
+
 /// Build an image from a Dockerfile
 #[derive(Debug, Args)]
 #[command(
@@ -31,9 +33,6 @@ pub(crate) struct BuildArgs {
     /// Read the Dockerfile from here, `-` for standard input [default: PATH/Dockerfile]
     #[arg(short, long, value_name = "FILE")]
     pub(crate) file: Option<String>,
-    /// Write the image's ID to a file
-    #[arg(long, value_name = "FILE")]
-    pub(crate) iidfile: Option<std::path::PathBuf>,
     /// Add a label to the image
     #[arg(long = "label", value_name = "NAME=VALUE")]
     pub(crate) labels: Vec<String>,
@@ -49,9 +48,6 @@ pub(crate) struct BuildArgs {
     /// Print nothing but the image's ID
     #[arg(short, long)]
     pub(crate) quiet: bool,
-    /// Set all times of the result to `SOURCE_DATE_EPOCH`, or to 1970 without it
-    #[arg(long)]
-    pub(crate) reproducible: bool,
     /// Run containers with this program (`crun`, `runc`, a path)
     #[arg(long, value_name = "PROGRAM", hide = true)]
     pub(crate) runtime: Option<String>,
@@ -61,6 +57,8 @@ pub(crate) struct BuildArgs {
     /// Stop at this stage
     #[arg(long, value_name = "STAGE")]
     pub(crate) target: Option<String>,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
     #[command(flatten)]
     ignored: IgnoredArgs,
 }
@@ -117,8 +115,6 @@ struct IgnoredArgs {
     force_rm: bool,
     #[arg(long, hide = true)]
     isolation: Option<String>,
-    #[arg(long, hide = true)]
-    load: bool,
     #[arg(long, hide = true)]
     rm: bool,
     #[arg(long, hide = true)]

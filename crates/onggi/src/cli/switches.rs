@@ -37,6 +37,15 @@ fn take_value(arg: Arg) -> Arg {
         .value_parser(GoBool)
 }
 
+/// A word for true or false.
+pub(crate) fn parse(word: &str) -> Option<bool> {
+    match word {
+        word if TRUE.contains(&word) => Some(true),
+        word if FALSE.contains(&word) => Some(false),
+        _ => None,
+    }
+}
+
 /// Go's `strconv.ParseBool`.
 #[derive(Debug, Clone)]
 struct GoBool;
@@ -45,10 +54,9 @@ impl clap::builder::TypedValueParser for GoBool {
     type Value = bool;
 
     fn parse_ref(&self, command: &Command, arg: Option<&Arg>, value: &OsStr) -> Result<bool, clap::Error> {
-        match value.to_str() {
-            Some(word) if TRUE.contains(&word) => Ok(true),
-            Some(word) if FALSE.contains(&word) => Ok(false),
-            _ => clap::builder::BoolValueParser::new().parse_ref(command, arg, value),
+        match value.to_str().and_then(parse) {
+            Some(value) => Ok(value),
+            None => clap::builder::BoolValueParser::new().parse_ref(command, arg, value),
         }
     }
 }

@@ -1,15 +1,19 @@
 //! `build`.
 
+mod annotations;
+mod metadata;
+mod outputs;
+mod platforms;
 mod view;
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{IsTerminal, Read};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use engine::{BuildOptions, ContextSource, DockerfileSource, NetworkMode, Runtime, TimeOptions};
+use engine::{BuildOptions, BuildOutcome, ContextSource, DockerfileSource, NetworkMode, Runtime, TimeOptions};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::build_call;
@@ -40,10 +44,15 @@ pub(super) fn run(args: &BuildArgs, session: &Session) -> Result<u8, Failure> {
         session.note("warning: no build context given: using the current folder `.`");
     }
     if let Some(call) = build_call::chosen(args)? {
-        return build_call::run(call, &options(args, &variable, &read_stdin)?, session);
+        return build_call::run(call, &options(args, &variable, &read_stdin, &stdout)?.0, session);
     }
     let chosen = chosen(args, session)?;
-    let options = BuildOptions { is_classic: chosen.is_classic, ..options(args, &variable, &read_stdin)? };
+    let (options, uses_stdout) = options(args, &variable, &read_stdin, &stdout)?;
+    if uses_stdout && (args.quiet || chosen.view == Progress::Classic) {
+        let problem = Problem::error("standard output cannot take both an output and what the build says");
+        return Err(Failure::new(problem.with_hint("use `--progress quiet --iidfile FILE`")));
+    }
+    let options = BuildOptions { is_classic: chosen.is_classic, ..options };
     let engine = session.engine()?;
     let display = match chosen.view {
         // Scripts read it there, as they do with Docker.
@@ -58,9 +67,17 @@ pub(super) fn run(args: &BuildArgs, session: &Session) -> Result<u8, Failure> {
     if !remarks.is_empty() {
         session.note(remarks.trim_end_matches('\n'));
     }
-    let image = built?.to_string();
-    if let Some(path) = &args.iidfile {
-        std::fs::write(path, &image).map_err(|error| unwritable(path, &error))?;
+    report(&built?, args, session)
+}
+
+/// Says what was built in all the ways that were asked for.
+fn report(built: &BuildOutcome, args: &BuildArgs, session: &Session) -> Result<u8, Failure> {
+    let image = built.image.to_string();
+    if let Some(path) = &args.output.iidfile {
+        std::fs::write(path, &image).map_err(|error| unwritable("the image's ID", path, &error))?;
+    }
+    if let Some(path) = &args.output.metadata_file {
+        std::fs::write(path, metadata::json(built)).map_err(|error| unwritable("the metadata", path, &error))?;
     }
     if args.quiet {
         session.print(&format!("{image}\n"))?;
@@ -91,13 +108,27 @@ fn cancel_on_interrupt() -> Result<Arc<AtomicBool>, Failure> {
     Ok(cancelled)
 }
 
-/// The engine's options; `lookup` gives the environment's variables, `stdin` all of standard input.
+/// Standard output for data, unless it is a terminal.
+fn stdout() -> Result<Option<File>, Failure> {
+    let stdout = std::io::stdout();
+    if stdout.is_terminal() {
+        return Ok(None);
+    }
+    stdout.as_fd().try_clone_to_owned().map(|stdout| Some(File::from(stdout))).map_err(Failure::Output)
+}
+
+/// The engine's options; `lookup` gives the environment's variables, `stdin` all of standard input, `stdout` standard
+/// output unless it is a terminal. Also says whether an output goes there.
 fn options(
     args: &BuildArgs,
     lookup: &dyn Fn(&str) -> Option<String>,
     stdin: &dyn Fn() -> Result<Vec<u8>, Failure>,
-) -> Result<BuildOptions, Failure> {
+    stdout: &dyn Fn() -> Result<Option<File>, Failure>,
+) -> Result<(BuildOptions, bool), Failure> {
     let (context, dockerfile) = source(args, stdin)?;
+    let folder = std::env::current_dir().unwrap_or_default();
+    let surroundings = outputs::Surroundings { stdout, folder: &folder, allowed: &[] };
+    let outputs::Outputs { outputs, rewrites_times, uses_stdout } = outputs::outputs(&args.output, &surroundings)?;
     let build_args = args.build_args.iter().map(|text| env_list::variable(text, lookup));
     let build_args = build_args.collect::<Result<Vec<_>, _>>().map_err(|error| wrong("--build-arg", &error))?;
     let mut build_args: Vec<_> = build_args.into_iter().flatten().collect();
@@ -107,15 +138,20 @@ fn options(
     }
     let labels = args.labels.iter().map(|text| env_list::variable(text, &|_| Some(String::new())));
     let labels = labels.collect::<Result<Vec<_>, _>>().map_err(|error| wrong("--label", &error))?;
-    Ok(BuildOptions {
+    let options = BuildOptions {
         dockerfile,
         context,
         tags: args.tags.clone(),
+        outputs,
+        describes: args.output.metadata_file.is_some(),
         target: args.target.clone(),
         build_args,
         labels: labels.into_iter().flatten().collect(),
         no_cache: args.no_cache,
-        times: TimeOptions { is_reproducible: args.reproducible, ..TimeOptions::default() },
+        times: TimeOptions {
+            is_reproducible: args.output.reproducible || rewrites_times == Some(true),
+            keeps_file_times: rewrites_times == Some(false),
+        },
         network: match args.network {
             BuildNetwork::Default => NetworkMode::Bridge,
             BuildNetwork::None => NetworkMode::None,
@@ -124,7 +160,8 @@ fn options(
         is_classic: false,
         explain: args.explain,
         runtime: Runtime::from_name(args.runtime.as_deref()),
-    })
+    };
+    Ok((options, uses_stdout))
 }
 
 /// Where context and Dockerfile are (S081 to S085; a context of `-` is a tar or, without a context, a Dockerfile).
@@ -182,8 +219,8 @@ fn wrong(flag: &str, error: &env_list::EnvError) -> Failure {
     Failure::new(Problem::error(format!("{error}")).with_hint(format!("write `{flag} NAME=VALUE`")))
 }
 
-fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
-    let mut problem = Problem::error(format!("cannot write the image's ID to {}", path.display()));
+fn unwritable(what: &str, path: &Path, error: &std::io::Error) -> Failure {
+    let mut problem = Problem::error(format!("cannot write {what} to {}", path.display()));
     problem.causes = vec![error.to_string()];
     match path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists()) {
         Some(folder) => Failure::new(problem.with_hint(format!("make the folder: `mkdir -p {}`", folder.display()))),

@@ -30,6 +30,7 @@ mod instructions_files;
 mod layers;
 mod names;
 mod noop;
+mod outputs;
 mod progress;
 mod reproducible;
 mod run;

@@ -11,7 +11,7 @@ fn build(line: &str) -> Result<BuildOptions, Failure> {
     let words: Vec<OsString> = ["onggi", "build"].into_iter().chain(line.split(' ')).map(OsString::from).collect();
     let Command::Build(args) = parse(&words).unwrap().command else { panic!("{line}") };
     let lookup = |name: &str| (name == "HTTP_PROXY").then(|| "http://proxy".to_owned());
-    options(&args, &lookup, &|| Ok(b"FROM scratch".to_vec()))
+    options(&args, &lookup, &|| Ok(b"FROM scratch".to_vec()), &|| Ok(None)).map(|(options, _)| options)
 }
 
 /// The folder that is the context.
