@@ -74,6 +74,7 @@ fn build(store: &Store, folder: &Path, no_cache: bool) -> Result<(), Box<dyn std
         times: builder::TimeOptions::default(),
         network: RunNetwork::Default,
         classic: None,
+        run: builder::StepOptions::default(),
         explain: false,
     };
     let cancelled = AtomicBool::new(false);

@@ -20,7 +20,7 @@ use crate::plan::{BaseImage, FindImage, Plan, Planner, Problem};
 use crate::report::Reporter;
 use crate::solve::{Holding, Solver};
 use crate::sources::Sources;
-use crate::{InstructionEvent, RunNetwork, StepExecutor, StepOutcome};
+use crate::{InstructionEvent, RunNetwork, StepExecutor, StepOptions, StepOutcome};
 
 /// What to build.
 #[derive(Debug, Clone)]
@@ -51,6 +51,8 @@ pub struct BuildRequest {
     pub network: RunNetwork,
     /// One instruction after the other, an image for each, and told as the classic builder does.
     pub classic: Option<ClassicRequest>,
+    /// Secrets, agents, hosts, limits and permissions of RUN.
+    pub run: StepOptions,
     /// Say why each step that ran was not cached.
     pub explain: bool,
 }
@@ -287,6 +289,7 @@ fn plan(
         network: request.network,
         times: request.times,
         is_classic: request.classic.is_some(),
+        run: Some(&request.run),
         find_image,
         similar_image: &|name| similar_image(tools.store, name),
     };

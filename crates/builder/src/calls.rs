@@ -113,6 +113,7 @@ fn planner<'a>(
         network: request.network,
         times: request.times,
         is_classic: false,
+        run: None,
         find_image: find,
         // It is not asked for: every image is found.
         similar_image: &|_| None,

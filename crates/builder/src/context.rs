@@ -5,6 +5,7 @@
 //! them, by two threads where there is enough to do.
 
 mod hash;
+mod survey;
 mod tar_size;
 mod walk;
 
@@ -241,6 +242,11 @@ impl Context {
     pub(crate) fn open_file(&self, path: &[u8]) -> Result<File, ContextError> {
         // A FIFO that took the file's place must not block.
         self.open_below(path, OFlags::NONBLOCK).map(File::from)
+    }
+
+    /// Opens a folder for mounting it.
+    pub(crate) fn open_folder(&self, path: &[u8]) -> Result<OwnedFd, ContextError> {
+        self.open_below(path, OFlags::DIRECTORY)
     }
 
     /// After copying: the file must still be the one whose digest is in the cache key.

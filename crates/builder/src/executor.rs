@@ -8,6 +8,8 @@ use image::Stack;
 use serde::{Deserialize, Serialize};
 
 use crate::Stream;
+use crate::bind_tree::BindTree;
+use crate::step_options::{HostAddress, RunLimits, Secret};
 
 /// Which network a RUN step has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -53,10 +55,67 @@ pub struct RunRequest<'a> {
     pub user: &'a str,
     /// Absolute.
     pub working_dir: &'a str,
+    /// Variables whose values are secrets: in place of those of the same name.
+    pub secret_env: &'a [(String, Secret)],
     /// Its network.
     pub network: RunNetwork,
+    /// What is mounted for the time of the command, parents before what is below them.
+    pub mounts: &'a [RunMount<'a>],
+    /// Further names for `/etc/hosts`.
+    pub hosts: &'a [(String, HostAddress)],
+    /// What it may use.
+    pub limits: &'a RunLimits,
     /// Set when the build is over for another reason: the command is to be killed.
     pub cancelled: &'a AtomicBool,
+}
+
+/// Something that is there for the time of one command. Its target is not part of the layer, whether it was there or not.
+#[derive(Debug)]
+pub struct RunMount<'a> {
+    /// Absolute, in normal form; links of the image are followed inside the image.
+    pub target: &'a str,
+    /// The command cannot change it.
+    pub read_only: bool,
+    /// What it is.
+    pub source: RunMountSource<'a>,
+}
+
+/// What is mounted.
+#[derive(Debug)]
+pub enum RunMountSource<'a> {
+    /// Files of the context, a stage or an image. What is written to them is thrown away.
+    Bind(BindTree<'a>),
+    /// A folder of the store, which keeps what is written.
+    Cache(BorrowedFd<'a>),
+    /// An empty folder in memory.
+    Tmpfs {
+        /// Bytes; half of memory if absent.
+        size: Option<u64>,
+    },
+    /// A secret or script, as a file in memory.
+    File {
+        /// What is in it.
+        content: Secret,
+        /// Permission bits.
+        mode: u32,
+        /// Owner.
+        uid: u32,
+        /// Group.
+        gid: u32,
+        /// It may be executed.
+        executable: bool,
+    },
+    /// A socket of which all that is said is passed on to an agent of the host.
+    Agent {
+        /// The agent's own socket.
+        socket: &'a Path,
+        /// Permission bits.
+        mode: u32,
+        /// Owner.
+        uid: u32,
+        /// Group.
+        gid: u32,
+    },
 }
 
 /// Why a command could not be run at all.

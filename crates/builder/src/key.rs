@@ -29,6 +29,14 @@ pub enum Field {
     WorkingDirectory,
     /// Which network it has.
     Network,
+    /// A here-document that is executed.
+    Script,
+    /// Something that is mounted, how and where; [`Field::Files`] behind it is what is in it.
+    Mount,
+    /// Names added to `/etc/hosts`; where they lead does not count.
+    Hosts,
+    /// A limit that the command can see.
+    Limit,
     /// Where files go.
     Destination,
     /// Digest of the files and of their metadata that reaches the image.
@@ -55,6 +63,10 @@ impl Field {
         Self::User,
         Self::WorkingDirectory,
         Self::Network,
+        Self::Script,
+        Self::Mount,
+        Self::Hosts,
+        Self::Limit,
         Self::Destination,
         Self::Files,
         Self::Document,
@@ -74,6 +86,10 @@ impl Field {
             Self::User => "user",
             Self::WorkingDirectory => "working directory",
             Self::Network => "network",
+            Self::Script => "script",
+            Self::Mount => "mount",
+            Self::Hosts => "added host",
+            Self::Limit => "limit",
             Self::Destination => "destination",
             Self::Files => "files",
             Self::Document => "here-document",

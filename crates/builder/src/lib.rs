@@ -6,6 +6,7 @@
 //! identifies a result, `miss` why there is none; `export` publishes the image. `checks` and `calls` are what is
 //! said about a Dockerfile besides. This crate starts no process (it takes a [`StepExecutor`]) and speaks no HTTP.
 
+mod bind_tree;
 mod build;
 mod calls;
 mod checks;
@@ -21,6 +22,7 @@ mod failure;
 mod filter;
 mod ignore_file;
 mod key;
+mod memory_size;
 mod miss;
 mod new_layer;
 mod open;
@@ -32,18 +34,22 @@ mod plan;
 mod progress;
 mod report;
 mod run;
+mod run_mounts;
+
 mod solve;
 mod source;
 mod sources;
 mod stage_run;
 mod stat_index;
 mod step_key;
+mod step_options;
 mod tree_context;
 mod tree_source;
 mod unpack;
 mod variables;
 mod wanted;
 
+pub use bind_tree::{BindTree, BindTreeError, BoundTree};
 pub use build::{BuildError, BuildRequest, BuildTools, Built, Document, build, layers_of_record};
 pub use calls::{CheckReport, check, outline, targets};
 pub use classic::ClassicRequest;
@@ -51,13 +57,17 @@ pub use context::ContextError;
 pub use context_files::BuildContext;
 pub use copy::CopyError;
 pub use epoch::{EpochError, TimeOptions};
-pub use executor::{ExecutorError, RunNetwork, RunRequest, StepExecutor};
+pub use executor::{ExecutorError, RunMount, RunMountSource, RunNetwork, RunRequest, StepExecutor};
 pub use failed_step::FailedStep;
 pub use key::{CacheKey, Field};
+pub use memory_size::parse_memory_size;
 pub use miss::CacheMiss;
 pub use open::{OpenedStream, open_stdin};
 pub use output::{ArchiveDestination, ArchiveOutput, Destination, FolderOutput, ImageOutput, Output, TarOutput};
 pub use plan::{BaseImage, FindImage, Problem};
 pub use progress::{Event, InstructionEvent, KeptOutput, StepId, StepOutcome, Stream};
 pub use report::Reporter;
+pub use step_options::{
+    HostAddress, LARGEST_SECRET, RunLimits, RunResources, Secret, SecretSource, StepOptions, Ulimit,
+};
 pub use tree_context::ContextTree;

@@ -8,8 +8,12 @@ mod base;
 mod files;
 mod go;
 mod metadata;
+mod mounts;
 mod run;
 mod steps;
+
+pub(crate) use mounts::{Access, CacheOp, MountOp, MountOpKind, MountTree, SecretVariable, Sharing};
+pub(crate) use run::Script;
 
 use dockerfile::{
     Diagnostic, Dockerfile, Expander, FileMode, Instruction, InstructionKind, Span, Stage, StageReference, Word,
@@ -169,6 +173,11 @@ pub(crate) struct RunOp {
     pub(crate) network: crate::RunNetwork,
     /// As written, for messages.
     pub(crate) shown: String,
+    /// A here-document that the command executes.
+    pub(crate) script: Option<Script>,
+    /// Parents before what is below them.
+    pub(crate) mounts: Vec<MountOp>,
+    pub(crate) secret_variables: Vec<SecretVariable>,
 }
 
 #[derive(Debug)]
@@ -249,6 +258,8 @@ pub(crate) struct Planner<'a> {
     pub(crate) times: TimeOptions,
     /// Every row is to have an image.
     pub(crate) is_classic: bool,
+    /// What commands are given; `None` where none will be run, and nothing can be missing.
+    pub(crate) run: Option<&'a crate::StepOptions>,
     pub(crate) find_image: FindImage<'a>,
     /// The name of an image that may have been meant instead.
     pub(crate) similar_image: &'a dyn Fn(&str) -> Option<String>,
@@ -419,9 +430,13 @@ impl Planner<'_> {
     /// Whether the stage is all that the file speaks of; steps need no name before their numbers then.
     fn is_alone(&self) -> bool {
         let [stage] = self.dockerfile.stages.as_slice() else { return false };
-        let copies_image =
-            |instruction: &Instruction| matches!(&instruction.kind, InstructionKind::Copy(copy) if copy.from.is_some());
-        !stage.instructions.iter().any(copies_image)
+        let takes_from_elsewhere = |instruction: &Instruction| match &instruction.kind {
+            InstructionKind::Copy(copy) => copy.from.is_some(),
+            // BuildKit counts what any mount begins with as a stage, even where that is nothing.
+            InstructionKind::Run(run) => !run.mounts.is_empty(),
+            _ => false,
+        };
+        !stage.instructions.iter().any(takes_from_elsewhere)
     }
 }
 

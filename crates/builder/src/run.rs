@@ -14,20 +14,24 @@ use crate::failure::{causes, internal};
 use crate::new_layer::NewLayer;
 use crate::plan::{Problem, RunOp};
 use crate::report::Step;
+use crate::run_mounts::{self, Caches, MountContent};
 
-/// Runs a step's command on top of `stack` and gives the layer that it made.
+/// Runs a step's command on top of `stack` and gives the layer that it made. `contents` is what its mounts begin with.
 pub(crate) fn run(
+    keeper: Keeper<'_>,
     stack: &Stack,
     op: &RunOp,
-    keeper: Keeper<'_>,
+    contents: &[MountContent],
     ceiling: Option<Timestamp>,
     step: Step<'_, '_>,
 ) -> Result<DiffId, BuildError> {
-    let tools = keeper.tools;
+    let (tools, options) = (keeper.tools, &keeper.request.run);
     let root = root_metadata(stack)?;
     let folder = tools.store.work_folder()?;
     let upper = folder.subfolder("upper", root.mode)?;
     let work = folder.subfolder("work", 0o700)?;
+    let caches = Caches::take(tools, op, contents, &folder, step)?;
+    let prepared = run_mounts::prepare(tools.store, options, op, contents, &caches, &folder)?;
     let request = RunRequest {
         stack,
         written: None,
@@ -36,9 +40,13 @@ pub(crate) fn run(
         scratch: folder.path(),
         command: &op.command,
         env: &op.env,
+        secret_env: &prepared.secret_env,
         user: &op.user,
         working_dir: &op.working_dir,
         network: op.network,
+        mounts: &prepared.mounts,
+        hosts: &options.hosts,
+        limits: &options.limits,
         cancelled: tools.cancelled,
     };
     let code = tools.executor.run(&request, &mut |stream, data| step.log(stream, data));

@@ -235,6 +235,12 @@ impl<'a> Solver<'a> {
         }
     }
 
+    /// Something to know about a place of the Dockerfile that does not stop the build.
+    pub(crate) fn warn(&self, message: &str, span: dockerfile::Span) {
+        let line = dockerfile::SourceMap::new(&self.request.dockerfile).line_column(span.start).line;
+        self.reporter.warning(message.to_owned(), u32::try_from(line).ok());
+    }
+
     pub(crate) fn remember_key(&self, key: &CacheKey) {
         lock(&self.keys).push(key.clone());
     }

@@ -15,7 +15,7 @@ use crate::copy::{self, CopyError};
 use crate::filter::Filter;
 use crate::path::inside;
 use crate::pattern::Name;
-use crate::plan::{CopyFrom, CopyOp, CopySource, Op, Plan, Problem};
+use crate::plan::{CopyFrom, CopyOp, CopySource, MountTree, Op, Plan, Problem};
 use crate::report::Reporter;
 use crate::source::Selection;
 use crate::wanted::{self, Origin};
@@ -33,7 +33,9 @@ pub(crate) struct Prepared {
 pub(crate) struct Sources {
     context: Option<ContextFiles>,
     /// By stage and step.
-    prepared: HashMap<(usize, usize), Prepared>,
+    prepared: HashMap<Place, Prepared>,
+    /// What mounts show, by stage, step and number of the mount.
+    mounted: HashMap<(Place, usize), Prepared>,
 }
 
 impl Sources {
@@ -45,15 +47,16 @@ impl Sources {
         store: &Store,
         reporter: &Reporter<'_>,
     ) -> Result<Self, BuildError> {
-        let mut sources = Self { context: None, prepared: HashMap::new() };
+        let mut sources = Self { context: None, prepared: HashMap::new(), mounted: HashMap::new() };
         // What consists of here-documents alone is in the Dockerfile.
         let (wanted, documents): (Vec<_>, Vec<_>) = copies(plan).partition(|(_, op)| !op.sources.is_empty());
         let prepared = documents.into_iter().map(|(place, op)| (place, prepared(op, Vec::new())));
         sources.prepared.extend(prepared);
-        if wanted.is_empty() {
+        let mounts: Vec<_> = mounts(plan).collect();
+        if wanted.is_empty() && mounts.is_empty() {
             return Ok(sources);
         }
-        let Some(context) = context else { return Err(BuildError::Dockerfile(without_context(&wanted))) };
+        let Some(context) = context else { return Err(BuildError::Dockerfile(without_context(&wanted, &mounts))) };
         let step = reporter.start("[internal] load build context");
         let context = match ContextFiles::open(store, context, ignore) {
             Ok(context) => context,
@@ -70,6 +73,17 @@ impl Sources {
                     sources.prepared.insert(place, prepared);
                 }
                 Err(found) => problems.extend(found),
+            }
+        }
+        for Mounted { place, tree, span } in mounts {
+            match found.prepare_mount(tree) {
+                Ok(prepared) => {
+                    sources.mounted.insert(place, prepared);
+                }
+                Err(error) => {
+                    let word = crate::path::lossy(&tree.source);
+                    problems.push(found.problem(&CopySource { word, span }, &error));
+                }
             }
         }
         step.status(format!("transferring context: {}", bytes(context.bytes_read())));
@@ -90,6 +104,11 @@ impl Sources {
     /// What a step takes of the context.
     pub(crate) fn of(&self, stage: usize, step: usize) -> Option<&Prepared> {
         self.prepared.get(&(stage, step))
+    }
+
+    /// What a mount shows of the context.
+    pub(crate) fn of_mount(&self, stage: usize, step: usize, mount: usize) -> Option<&Prepared> {
+        self.mounted.get(&((stage, step), mount))
     }
 
     /// Keeps what was hashed for the next build.
@@ -117,12 +136,41 @@ fn copies(plan: &Plan) -> impl Iterator<Item = (Place, &CopyOp)> {
     })
 }
 
-fn without_context(wanted: &[(Place, &CopyOp)]) -> Vec<Problem> {
+/// A mount that shows files of the context.
+struct Mounted<'p> {
+    place: (Place, usize),
+    tree: &'p MountTree,
+    span: dockerfile::Span,
+}
+
+fn mounts(plan: &Plan) -> impl Iterator<Item = Mounted<'_>> {
+    let stages = plan.stages.iter().enumerate().filter_map(|(index, stage)| Some((index, stage.as_ref()?)));
+    let steps = stages.flat_map(|(index, stage)| {
+        stage.steps.iter().enumerate().filter_map(move |(step, planned)| match &planned.op {
+            Op::Run(op) => Some(((index, step), op)),
+            _ => None,
+        })
+    });
+    steps.flat_map(|(place, op)| {
+        op.mounts.iter().enumerate().filter_map(move |(number, mount)| {
+            let tree = mount.tree()?;
+            let is_of_context = matches!(tree.from, CopyFrom::Context);
+            is_of_context.then_some(Mounted { place: (place, number), tree, span: mount.span })
+        })
+    })
+}
+
+fn without_context(wanted: &[(Place, &CopyOp)], mounts: &[Mounted<'_>]) -> Vec<Problem> {
+    const HELP: &str = "give a folder as the build context, as in `onggi build .`";
     let problem = |source: &CopySource| {
         Problem::error(source.span, format!("`{}` cannot be copied: this build has no context", source.word))
-            .with_help("give a folder as the build context, as in `onggi build .`")
+            .with_help(HELP)
     };
-    wanted.iter().filter_map(|(_, op)| op.sources.first().map(problem)).collect()
+    let mount = |mount: &Mounted<'_>| {
+        Problem::error(mount.span, "nothing can be mounted from the context: this build has none").with_help(HELP)
+    };
+    let copies = wanted.iter().filter_map(|(_, op)| op.sources.first().map(problem));
+    copies.chain(mounts.iter().map(mount)).collect()
 }
 
 /// What was found so far: several steps may copy the same folder, which is looked at once.
@@ -176,6 +224,12 @@ impl Found<'_> {
             return Err(op.sources.first().map(|source| self.problem(source, &error)).into_iter().collect());
         }
         Ok(prepared(op, selections))
+    }
+
+    fn prepare_mount(&mut self, tree: &MountTree) -> Result<Prepared, CopyError> {
+        let selections = vec![self.select(tree.source.clone(), &Filter::default())?];
+        let digest = copy::files_digest(&selections);
+        Ok(Prepared { selections, digest })
     }
 
     fn problem(&self, source: &CopySource, error: &CopyError) -> Problem {

@@ -1,6 +1,7 @@
 //! The steps of one stage, in order: each from the cache, or made.
 
 mod files;
+mod mounts;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,12 +21,13 @@ use crate::failure::internal;
 use crate::key::{CacheKey, Field};
 use crate::miss::CacheMiss;
 use crate::new_layer::NewLayer;
-use crate::plan::{Base, CopyFrom, Op, PlannedStep, StagePlan, WorkdirOp};
+use crate::plan::{Base, CopyFrom, MountOp, Op, PlannedStep, StagePlan, WorkdirOp};
 use crate::report::Step;
 use crate::run;
+use crate::run_mounts::MountContent;
 use crate::solve::{SolvedStage, Solver};
 use crate::source::Selection;
-use crate::step_key::{run_key, workdir_key};
+use crate::step_key::workdir_key;
 
 /// What is kept of a step that ran.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -67,6 +69,15 @@ struct Work {
     selections: Vec<Arc<Selection>>,
     /// Who gets the files, where that is part of the key.
     owner: Option<(u32, u32)>,
+    /// What the mounts of RUN begin with, one for one.
+    mounts: Vec<MountContent>,
+}
+
+/// What making a step gave.
+struct Made {
+    layer: DiffId,
+    /// It would be the same the next time, as far as can be known.
+    is_repeatable: bool,
 }
 
 impl Work {
@@ -155,15 +166,21 @@ impl<'s, 'a> StageRun<'s, 'a> {
         Ok((record.created, outcome))
     }
 
-    /// A step that copies from another stage begins when that is there.
+    /// A step that takes files from another stage begins when that is there.
     fn wait_for_sources(&self, planned: &PlannedStep) -> Result<(), BuildError> {
-        let Op::Copy(op) = &planned.op else { return Ok(()) };
-        match &op.from {
-            CopyFrom::Context => {}
-            CopyFrom::Stage(stage) => drop(self.solver.wait_for(*stage)?),
-            CopyFrom::Image { image, name } => self.solver.show_image(image, name),
+        let wait_for = |from: &CopyFrom| {
+            match from {
+                CopyFrom::Context => {}
+                CopyFrom::Stage(stage) => drop(self.solver.wait_for(*stage)?),
+                CopyFrom::Image { image, name } => self.solver.show_image(image, name),
+            }
+            Ok(())
+        };
+        match &planned.op {
+            Op::Copy(op) => wait_for(&op.from),
+            Op::Run(op) => op.mounts.iter().filter_map(MountOp::tree).try_for_each(|tree| wait_for(&tree.from)),
+            Op::Workdir(_) => Ok(()),
         }
-        Ok(())
     }
 
     fn solve_step(
@@ -189,14 +206,19 @@ impl<'s, 'a> StageRun<'s, 'a> {
         }
         step.runs();
         self.tell_running(digest, &planned.op, step.id());
-        let layer = self.make(planned, &work, &stack, step)?;
+        let Made { layer, is_repeatable } = self.make(planned, &work, &stack, step)?;
         let created = match self.solver.plan.epoch {
             Some(epoch) => epoch.text(),
             None => (self.solver.tools.clock)().to_string(),
         };
         let boot = self.solver.boot()?.to_owned();
         let record = StepRecord { key: work.key.to_string(), layer, created, boot };
-        self.keep(digest, &record)?;
+        if is_repeatable {
+            self.keep(digest, &record)?;
+        } else {
+            let message = "files of the build context changed while a command used them: its result is not kept";
+            self.solver.warn(message, planned.span);
+        }
         Ok((record, StepOutcome::Done))
     }
 
@@ -276,36 +298,38 @@ impl<'s, 'a> StageRun<'s, 'a> {
 
 impl StageRun<'_, '_> {
     fn work(&self, number: usize, planned: &PlannedStep) -> Result<Work, BuildError> {
-        let no_files = |key| Work { key, selections: Vec::new(), owner: None };
         match &planned.op {
-            Op::Run(op) => Ok(no_files(run_key(op, self.chain))),
-            Op::Workdir(op) => Ok(no_files(workdir_key(op, self.chain))),
+            Op::Run(op) => self.run_work(number, op),
+            Op::Workdir(op) => {
+                let key = workdir_key(op, self.chain);
+                Ok(Work { key, selections: Vec::new(), owner: None, mounts: Vec::new() })
+            }
             Op::Copy(op) => self.copy_work(number, planned, op),
         }
     }
 
-    fn make(
-        &self,
-        planned: &PlannedStep,
-        work: &Work,
-        stack: &Stack,
-        step: Step<'_, '_>,
-    ) -> Result<DiffId, BuildError> {
+    fn make(&self, planned: &PlannedStep, work: &Work, stack: &Stack, step: Step<'_, '_>) -> Result<Made, BuildError> {
         let failed = |error: CopyError| self.failed_here(planned, &error);
         let store = self.solver.tools.store;
-        match &planned.op {
-            Op::Run(op) => run::run(stack, op, self.keeper(planned), self.ceiling(), step),
+        let layer = match &planned.op {
+            Op::Run(op) => {
+                let layer = run::run(self.keeper(planned), stack, op, &work.mounts, self.ceiling(), step)?;
+                let of_folder = work.mounts.iter().filter_map(MountContent::of_folder);
+                let is_repeatable = of_folder.into_iter().all(|(context, selection)| context.is_unchanged(selection));
+                return Ok(Made { layer, is_repeatable });
+            }
             Op::Copy(op) => {
                 let mut layer = NewLayer::begin(store, self.ceiling())?;
                 self.write_copy(op, work, stack, &mut layer.writer).map_err(failed)?;
-                layer.finish(store)
+                layer.finish(store)?
             }
             Op::Workdir(op) => {
                 let mut layer = NewLayer::begin(store, self.ceiling())?;
                 self.write_folder(op, stack, &mut layer.writer).map_err(failed)?;
-                layer.finish(store)
+                layer.finish(store)?
             }
-        }
+        };
+        Ok(Made { layer, is_repeatable: true })
     }
 
     fn keeper<'k>(&'k self, planned: &'k PlannedStep) -> Keeper<'k> {

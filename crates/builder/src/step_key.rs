@@ -4,34 +4,99 @@
 
 use std::collections::HashSet;
 
-use oci::ChainId;
+use oci::{ChainId, Digest};
 
 use crate::key::{CacheKey, Field};
-use crate::plan::{CopyOp, Op, PlannedStep, RunOp, StagePlan, WorkdirOp};
+use crate::plan::{
+    Access, CacheOp, CopyOp, MountOp, MountOpKind, Op, PlannedStep, RunOp, Sharing, StagePlan, WorkdirOp,
+};
+use crate::step_options::{RunLimits, StepOptions};
 
 /// What all steps of a plan are about, whatever they stand on.
 pub(crate) fn subjects(stages: &[&StagePlan]) -> HashSet<Vec<String>> {
     let nothing = oci::Digest::of(b"");
     let steps = stages.iter().flat_map(|stage| &stage.steps);
     let key = |planned: &PlannedStep| match &planned.op {
-        Op::Run(op) => run_key(op, None),
+        Op::Run(op) => run_key(op, &StepOptions::default(), &[], None),
         Op::Workdir(op) => workdir_key(op, None),
         Op::Copy(op) => copy_key(op, nothing, None, None),
     };
     steps.map(|planned| key(planned).subject()).collect()
 }
 
-pub(crate) fn run_key(op: &RunOp, chain: Option<ChainId>) -> CacheKey {
+/// `contents` are the digests of what the mounts begin with, one for one.
+pub(crate) fn run_key(
+    op: &RunOp,
+    options: &StepOptions,
+    contents: &[Option<Digest>],
+    chain: Option<ChainId>,
+) -> CacheKey {
     let mut key = CacheKey::new("run", chain);
     for word in &op.command {
         key = key.with(Field::Command, word);
     }
+    if let Some(script) = &op.script {
+        key = key.with(Field::Script, &script.text);
+    }
     for pair in &op.keyed_env {
         key = key.with(Field::Env, pair);
     }
-    key.with(Field::User, &op.user)
+    key = key
+        .with(Field::User, &op.user)
         .with(Field::WorkingDirectory, &op.working_dir)
-        .with(Field::Network, op.network.name())
+        .with(Field::Network, op.network.name());
+    for (index, mount) in op.mounts.iter().enumerate() {
+        key = key.with(Field::Mount, mount_text(mount));
+        if let Some(Some(digest)) = contents.get(index) {
+            key = key.with(Field::Files, digest.to_string());
+        }
+    }
+    for variable in &op.secret_variables {
+        key = key.with(Field::Mount, format!("secret {:?} env={}", variable.id, variable.name));
+    }
+    for (name, _) in &options.hosts {
+        key = key.with(Field::Hosts, name);
+    }
+    visible_limits(&options.limits).into_iter().fold(key, |key, limit| key.with(Field::Limit, limit))
+}
+
+/// A mount as the key has it: what it is, where and how; neither the value of a secret nor the content of a cache. Free
+/// texts are quoted, so that no two mounts read the same.
+fn mount_text(mount: &MountOp) -> String {
+    let mut text = match &mount.kind {
+        MountOpKind::Bind(_) => "bind".to_owned(),
+        MountOpKind::Cache(cache) => cache_text(cache),
+        MountOpKind::Tmpfs { size: None } => "tmpfs".to_owned(),
+        MountOpKind::Tmpfs { size: Some(size) } => format!("tmpfs size={size}"),
+        MountOpKind::Secret { id, access } => format!("secret {id:?} {}", access_text(*access)),
+        MountOpKind::Agent { id, access } => format!("ssh {id:?} {}", access_text(*access)),
+    };
+    text += &format!(" on {:?}", mount.target);
+    if mount.read_only { text + " readonly" } else { text }
+}
+
+fn cache_text(cache: &CacheOp) -> String {
+    let sharing = match cache.sharing {
+        Sharing::Shared => "shared",
+        Sharing::Private => "private",
+        Sharing::Locked => "locked",
+    };
+    let mut text = format!("cache {:?} {sharing}", cache.id);
+    text.extend(cache.mode.map(|mode| format!(" mode={mode:o}")));
+    text.extend(cache.uid.map(|uid| format!(" uid={uid}")));
+    text.extend(cache.gid.map(|gid| format!(" gid={gid}")));
+    text
+}
+
+fn access_text(access: Access) -> String {
+    format!("mode={:o} uid={} gid={}", access.mode, access.uid, access.gid)
+}
+
+/// Limits that a command can look at. What it may use of the machine changes only how long it takes, or whether it ends.
+fn visible_limits(limits: &RunLimits) -> Vec<String> {
+    let shm = limits.shm_size.iter().map(|size| format!("shm-size={size}"));
+    let ulimits = limits.ulimits.iter().map(|limit| format!("{}={}:{}", limit.name, limit.soft, limit.hard));
+    shm.chain(ulimits).collect()
 }
 
 pub(crate) fn workdir_key(op: &WorkdirOp, chain: Option<ChainId>) -> CacheKey {

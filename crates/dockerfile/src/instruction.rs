@@ -234,6 +234,8 @@ pub struct RunInstruction {
     pub devices: Vec<Word>,
     /// Here-documents of the line.
     pub heredocs: Vec<Heredoc>,
+    /// The command is one here-document and nothing else (`RUN <<EOF`): its text is what is run.
+    pub is_document: bool,
 }
 
 /// `COPY`
@@ -338,7 +340,7 @@ pub struct Trigger {
 /// A `--mount` of RUN.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mount {
-    /// `type=`; bind when it is not given.
+    /// `type=`; bind when it is not given, or is a variable that is put in later: see [`crate::check_mount`].
     pub kind: MountKind,
     /// All options in order, `type` included.
     pub options: Vec<MountOption>,
@@ -392,6 +394,8 @@ pub struct Heredoc {
 pub struct HeredocBody {
     /// Lines with their ends, leading tabs already gone where asked.
     pub text: String,
+    /// Lines as they stand in the file, for a shell that takes the tabs away itself.
+    pub raw: String,
     /// Where it stands, without the end marker.
     pub span: Span,
 }

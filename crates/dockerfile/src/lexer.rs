@@ -146,14 +146,14 @@ impl<'a> Lexer<'a> {
     /// Reads lines up to the marker. False when the file ends first.
     fn read_body(&mut self, heredoc: &mut Heredoc) -> bool {
         let start = self.position;
-        let mut text = String::new();
+        let (mut text, mut raw) = (String::new(), String::new());
         let mut near_miss = None;
         loop {
             let end = self.position;
             let Some(line) = self.physical() else { break };
             let stripped = if heredoc.strip_tabs { line.text.trim_start_matches('\t') } else { line.text };
             if stripped == heredoc.name {
-                heredoc.body = HeredocBody { text, span: Span::new(start, end) };
+                heredoc.body = HeredocBody { text, raw, span: Span::new(start, end) };
                 return true;
             }
             if near_miss.is_none() && line.text.trim() == heredoc.name {
@@ -161,8 +161,9 @@ impl<'a> Lexer<'a> {
             }
             let whole = &self.text[line.start..line.next];
             text.push_str(if heredoc.strip_tabs { whole.trim_start_matches('\t') } else { whole });
+            raw.push_str(whole);
         }
-        heredoc.body = HeredocBody { text, span: Span::new(start, self.position) };
+        heredoc.body = HeredocBody { text, raw, span: Span::new(start, self.position) };
         let name = &heredoc.name;
         let help = match near_miss {
             // The rest of the file is hardly meant to be in it: go on behind the line that was to end it.

@@ -57,6 +57,7 @@ pub use keyword::{Expansion, Keyword};
 pub use lint::{LintInput, LintRule, Location, Warning, lint, rules};
 pub use mode::{FileMode, FileModeError};
 pub use outline::{Outline, OutlineArg, OutlineMount, Target, outline, targets};
+pub use parser::mount::{MountProblem, check_mount, parse_bool};
 pub use parser::{MAX_LENGTH, Parsed, parse, parse_trigger};
 pub use pattern::{PathPattern, Pattern, PatternError};
 pub use port::{ExposedPort, PortError, Protocol};

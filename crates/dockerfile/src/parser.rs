@@ -9,7 +9,7 @@ mod flags;
 mod from;
 mod key_value;
 mod metadata;
-mod mount;
+pub(crate) mod mount;
 mod recovery;
 mod stage_references;
 
@@ -315,7 +315,7 @@ fn trigger(arguments: Text<'_>, context: &mut Context) -> Option<Trigger> {
     let mut text = arguments.as_str().to_owned();
     for heredoc in &line.heredocs {
         text.push('\n');
-        text.push_str(&heredoc.body.text);
+        text.push_str(&heredoc.body.raw);
         text.push_str(&heredoc.name);
     }
     Some(Trigger { text, instruction: Box::new(instruction) })

@@ -11,7 +11,8 @@ use std::sync::atomic::AtomicBool;
 use builder::{BuildContext, BuildError, BuildRequest, BuildTools, ClassicRequest, OpenedStream, Reporter, RunNetwork};
 
 pub use builder::{
-    ArchiveDestination, ArchiveOutput, Destination, FolderOutput, ImageOutput, Output, TarOutput, TimeOptions,
+    ArchiveDestination, ArchiveOutput, Destination, FolderOutput, HostAddress, ImageOutput, LARGEST_SECRET, Output,
+    RunLimits, RunResources, Secret, SecretSource, StepOptions, TarOutput, TimeOptions, Ulimit, parse_memory_size,
 };
 use find::Found;
 pub use outcome::BuildOutcome;
@@ -50,6 +51,8 @@ pub struct BuildOptions {
     pub network: NetworkMode,
     /// An image for each instruction, told as the classic builder does.
     pub is_classic: bool,
+    /// Secrets, agents, hosts, limits and permissions of RUN.
+    pub steps: StepOptions,
     /// Say why steps were not cached.
     pub explain: bool,
     /// Which runtime runs the steps.
@@ -167,6 +170,7 @@ pub(crate) fn request(options: &BuildOptions, context: Option<BuildContext>, fou
             NetworkMode::Host => RunNetwork::Host,
         },
         classic: None,
+        run: options.steps.clone(),
         explain: options.explain,
     }
 }

@@ -10,7 +10,7 @@ use std::io::IsTerminal;
 use std::os::fd::AsFd;
 use std::sync::atomic::AtomicBool;
 
-use builder::RunRequest;
+use builder::{RunLimits, RunRequest};
 use image::Stack;
 use runtime::StartError;
 use store::Failure;
@@ -189,9 +189,14 @@ impl Session<'_> {
             user,
             working_dir: way.working_dir,
             network: self.step.network,
+            secret_env: &[],
+            mounts: &[],
+            hosts: &[],
+            limits: &RunLimits::default(),
             cancelled: &AtomicBool::new(false),
         };
-        let mut spec = executor.spec(&request).map_err(|error| failed("prepare the failed step", error.as_ref()))?;
+        let (mut spec, _sockets) =
+            executor.spec(&request).map_err(|error| failed("prepare the failed step", error.as_ref()))?;
         let shell = shell::find(spec.rootfs.as_fd(), &self.step.shell, env).filter(|_| !way.lends_tools);
         let tools = match shell {
             Some(_) => None,

@@ -1,14 +1,21 @@
 //! Runs the commands of RUN steps in containers of the runtime.
 
+mod agent;
+mod limits;
+mod mounts;
+
 use std::ffi::OsString;
 use std::io::Read;
+use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStringExt as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use builder::{ExecutorError, RunNetwork, RunRequest, StepExecutor, Stream};
-use image::Writable;
+use builder::{ExecutorError, HostAddress, RunNetwork, RunRequest, StepExecutor, Stream};
+use image::{RootfsOptions, Writable};
 use runtime::network::{BuildNetwork, NetworkError, Owner, prepare_build_network};
 use runtime::{
     BindMount, BindSource, ContainerSpec, Executor, Mount, NetworkNamespace, Process, StartError, Stdio, StdioStream,
@@ -16,6 +23,8 @@ use runtime::{
 use rustix::event::{PollFd, PollFlags, Timespec};
 use store::Store;
 
+pub(crate) use self::agent::AgentProxy;
+use self::mounts::StepMounts;
 use crate::network::{HostFiles, NetworkMode};
 
 /// What RUN's commands see as their host's name, as in BuildKit: the same each time, so that it does not leak into
@@ -54,15 +63,18 @@ impl<'a> BuildExecutor<'a> {
         network.as_ref().map_err(|error| format!("no network for RUN: {error}").into())
     }
 
-    /// The container that a request asks for, not started yet.
-    pub(crate) fn spec(&self, request: &RunRequest<'_>) -> Result<ContainerSpec, ExecutorError> {
+    /// The container that a request asks for, not started yet, and the ends of sockets that it needs until it ends.
+    pub(crate) fn spec(&self, request: &RunRequest<'_>) -> Result<(ContainerSpec, Vec<AgentProxy>), ExecutorError> {
         crate::Runtime::check_rights()?;
         match request.written {
             None => drop(image::prepare_upper(request.stack, request.upper)?),
             Some(written) => image::continue_upper(written, request.upper)?,
         }
         let writable = Writable { upper: request.upper, work: request.work, below: request.written, volatile: true };
-        let rootfs = image::mount_rootfs(self.store, request.stack, writable)?;
+        let points = mounts::points(request)?;
+        let points = points.as_ref().map(AsFd::as_fd);
+        let options = RootfsOptions { writable: Some(writable), points, with_stubs: true };
+        let rootfs = image::mount_stack(self.store, request.stack, options)?;
         let args = request.command.iter().map(OsString::from).collect();
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let id = format!("build-{}-{number}", std::process::id());
@@ -70,6 +82,7 @@ impl<'a> BuildExecutor<'a> {
         let user = image::users::resolve(&request.stack.tree(), request.user)?;
         HOSTNAME.clone_into(&mut spec.hostname);
         spec.env = environment(request.env, user.home.as_deref());
+        add_secrets(&mut spec.env, request);
         spec.user = runtime::User { uid: user.uid, gid: user.gid, additional_gids: user.additional_gids };
         spec.cwd = PathBuf::from(request.working_dir);
         spec.die_with_parent = true;
@@ -84,21 +97,43 @@ impl<'a> BuildExecutor<'a> {
                 NetworkMode::Host
             }
         };
-        self.mount_files(&mut spec, request.scratch, mode)?;
-        Ok(spec)
+        self.mount_files(&mut spec, request, mode)?;
+        let StepMounts { mounts, agents } = mounts::mounts(request)?;
+        spec.mounts.extend(mounts);
+        limits::apply(&mut spec, request.limits);
+        Ok((spec, agents))
     }
 
     /// `/etc/hosts` and `/etc/resolv.conf` are mounted, so that they never reach the layer (D112).
-    fn mount_files(&self, spec: &mut ContainerSpec, scratch: &Path, mode: NetworkMode) -> Result<(), ExecutorError> {
-        let address = match mode {
-            NetworkMode::Bridge => Some(self.network()?.attachment.address),
-            _ => None,
+    fn mount_files(
+        &self,
+        spec: &mut ContainerSpec,
+        request: &RunRequest<'_>,
+        mode: NetworkMode,
+    ) -> Result<(), ExecutorError> {
+        let (address, gateway) = match mode {
+            NetworkMode::Bridge => {
+                let attachment = &self.network()?.attachment;
+                (Some(attachment.address), Some(attachment.gateway))
+            }
+            NetworkMode::Host => (None, Some(Ipv4Addr::LOCALHOST)),
+            NetworkMode::None => (None, None),
         };
-        let files =
-            [("hosts", self.host().hosts(mode, HOSTNAME, address)), ("resolv.conf", self.host().resolv_conf(mode))];
+        // Without a network there is no way to the host, and no name for it.
+        let host = |(name, address): &(String, HostAddress)| match address {
+            HostAddress::Address(address) => Some((name.clone(), *address)),
+            HostAddress::Gateway => Some((name.clone(), IpAddr::V4(gateway?))),
+        };
+        let added: Vec<(String, IpAddr)> = request.hosts.iter().filter_map(host).collect();
+        let files = [
+            ("hosts", self.host().hosts(mode, HOSTNAME, address, &added)),
+            ("resolv.conf", self.host().resolv_conf(mode)),
+        ];
         for (name, text) in files {
-            let path = scratch.join(name);
+            let path = request.scratch.join(name);
             std::fs::write(&path, text)?;
+            // For all users in the container, whatever our umask is.
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644))?;
             let target = Path::new("/etc").join(name);
             let bind = BindMount { source: BindSource::Path(path), target, read_only: false, recursive: false };
             spec.mounts.push(Mount::Bind(bind));
@@ -107,9 +142,19 @@ impl<'a> BuildExecutor<'a> {
     }
 }
 
+/// Variables that are secrets, in place of those of the same name.
+fn add_secrets(env: &mut Vec<OsString>, request: &RunRequest<'_>) {
+    for (name, value) in request.secret_env {
+        let prefix = [name.as_bytes(), b"="].concat();
+        env.retain(|pair| !pair.as_encoded_bytes().starts_with(&prefix));
+        env.push(OsString::from_vec([&prefix, value.expose()].concat()));
+    }
+}
+
 impl StepExecutor for BuildExecutor<'_> {
     fn run(&self, request: &RunRequest<'_>, log: &mut dyn FnMut(Stream, &[u8])) -> Result<u8, ExecutorError> {
-        let spec = self.spec(request)?;
+        // The agents' sockets are there until the command has ended.
+        let (spec, _agents) = self.spec(request)?;
         let (out, out_end) = pipe()?;
         let (err, err_end) = pipe()?;
         let stdio =
@@ -118,7 +163,7 @@ impl StepExecutor for BuildExecutor<'_> {
             Ok(process) => process,
             // The command is wrong, not the host: as if a shell had said so.
             Err(error) if matches!(error.docker_code(), 126 | 127) => {
-                log(Stream::Stderr, format!("{error}\n").as_bytes());
+                log(Stream::Stderr, format!("{}\n", chain(&error)).as_bytes());
                 return Ok(error.docker_code());
             }
             Err(error) => return Err(error.into()),

@@ -53,7 +53,7 @@ pub(crate) fn launch(
     };
     let address = attachment.as_ref().map(|attachment| attachment.address);
     let files = [
-        ("hosts", host.hosts(mode, &record.hostname, address)),
+        ("hosts", host.hosts(mode, &record.hostname, address, &[])),
         ("resolv.conf", host.resolv_conf(mode)),
         ("hostname", format!("{}\n", record.hostname)),
     ];

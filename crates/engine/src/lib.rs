@@ -43,7 +43,8 @@ use store::Store;
 
 pub use build::{
     ArchiveDestination, ArchiveOutput, BuildOptions, BuildOutcome, ContextSource, Destination, DockerfileSource,
-    FolderOutput, ImageOutput, Output, TarOutput, TimeOptions, build,
+    FolderOutput, HostAddress, ImageOutput, LARGEST_SECRET, Output, RunLimits, RunResources, Secret, SecretSource,
+    StepOptions, TarOutput, TimeOptions, Ulimit, build, parse_memory_size,
 };
 pub use build_log::{BuildRecord, BuildResult, RecordedOutcome, RecordedStep, build_log, build_logs, step_log};
 pub use container::{ContainerRecord, ContainerState, ContainerStatus};

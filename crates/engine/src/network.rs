@@ -78,11 +78,24 @@ impl HostFiles {
         resolv_conf(&host, reach, &ResolverOptions::default())
     }
 
-    /// The container's `/etc/hosts`.
-    pub(crate) fn hosts(&self, mode: NetworkMode, hostname: &str, address: Option<Ipv4Addr>) -> String {
+    /// The container's `/etc/hosts`, with added names.
+    pub(crate) fn hosts(
+        &self,
+        mode: NetworkMode,
+        hostname: &str,
+        address: Option<Ipv4Addr>,
+        added: &[(String, IpAddr)],
+    ) -> String {
         match mode {
-            NetworkMode::Host => self.hosts.clone(),
-            _ => hosts_file(hostname, address.map(IpAddr::V4), &[]),
+            NetworkMode::Host => {
+                let mut text = self.hosts.clone();
+                if !text.is_empty() && !text.ends_with('\n') {
+                    text.push('\n');
+                }
+                text.extend(added.iter().map(|(name, address)| format!("{address}\t{name}\n")));
+                text
+            }
+            _ => hosts_file(hostname, address.map(IpAddr::V4), added),
         }
     }
 }

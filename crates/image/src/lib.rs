@@ -7,6 +7,7 @@
 pub mod archive;
 mod import;
 mod manifest;
+mod mount_points;
 mod rootfs;
 mod sizes;
 mod stack;
@@ -14,6 +15,7 @@ pub mod users;
 
 pub use import::{ImportError, ImportOptions, import};
 pub use manifest::{ManifestError, StoredImage, find, manifest};
-pub use rootfs::{RootfsError, Writable, continue_upper, mount_rootfs, prepare_upper};
+pub use mount_points::{MountPoint, MountPointError, make_mount_points};
+pub use rootfs::{RootfsError, RootfsOptions, Writable, continue_upper, mount_rootfs, mount_stack, prepare_upper};
 pub use sizes::Sizes;
 pub use stack::{Stack, StackError};

@@ -96,13 +96,32 @@ pub fn continue_upper(older: BorrowedFd<'_>, upper: BorrowedFd<'_>) -> Result<()
     layer::prepare_upper(upper, &root).map_err(|source| RootfsError::Upper { source })
 }
 
+/// How to mount a stack.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RootfsOptions<'a> {
+    /// Where changes go; without it the mount is read-only.
+    pub writable: Option<Writable<'a>>,
+    /// A folder that lies over all layers and under the changes: places to mount on, made by [`crate::make_mount_points`].
+    pub points: Option<BorrowedFd<'a>>,
+    /// The store's places to mount on, under all layers: for a root file system.
+    pub with_stubs: bool,
+}
+
 /// Mounts a stack with a writable folder on top; the mount is attached nowhere and ends with its descriptor.
+///
+/// # Errors
+/// As [`mount_stack`].
+pub fn mount_rootfs(store: &Store, stack: &Stack, writable: Writable<'_>) -> Result<OwnedFd, RootfsError> {
+    mount_stack(store, stack, RootfsOptions { writable: Some(writable), points: None, with_stubs: true })
+}
+
+/// Mounts a stack; the mount is attached nowhere and ends with its descriptor.
 ///
 /// Where the kernel cannot mount layers by their index they are extracted to folders first, once for each layer.
 ///
 /// # Errors
 /// When the kernel refuses a layer or the stack.
-pub fn mount_rootfs(store: &Store, stack: &Stack, writable: Writable<'_>) -> Result<OwnedFd, RootfsError> {
+pub fn mount_stack(store: &Store, stack: &Stack, options: RootfsOptions<'_>) -> Result<OwnedFd, RootfsError> {
     let mounts: Result<Vec<BorrowedFd<'_>>, RootfsError> = mount_layers(stack);
     let folders;
     let layers = match mounts {
@@ -112,12 +131,12 @@ pub fn mount_rootfs(store: &Store, stack: &Stack, writable: Writable<'_>) -> Res
         }
         other => other?,
     };
-    let stubs = store.stubs()?;
-    let Writable { upper, work, below, volatile } = writable;
-    let layers = layers.into_iter().rev();
-    let lower: Vec<BorrowedFd<'_>> = below.into_iter().chain(layers).chain([stubs.as_fd()]).collect();
-    let options =
-        OverlayOptions { upper: Some(Upper { folder: upper, work, volatile }), ..OverlayOptions::new(&lower) };
+    let stubs = options.with_stubs.then(|| store.stubs()).transpose()?;
+    let below = options.writable.and_then(|writable| writable.below);
+    let layers = options.points.into_iter().chain(layers.into_iter().rev());
+    let lower: Vec<BorrowedFd<'_>> = below.into_iter().chain(layers).chain(stubs.as_ref().map(AsFd::as_fd)).collect();
+    let upper = options.writable.map(|Writable { upper, work, volatile, .. }| Upper { folder: upper, work, volatile });
+    let options = OverlayOptions { upper, ..OverlayOptions::new(&lower) };
     layer::mount_overlay(&options).map_err(|source| RootfsError::Overlay { count: lower.len(), source })
 }
 

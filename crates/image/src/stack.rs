@@ -84,6 +84,14 @@ impl Stack {
             Some(files) => files,
             None => self.index_anew(store, layer, below)?,
         };
+        self.push_files(store, layer, files.tar, files.index)
+    }
+
+    /// Puts a layer on top that is in no store: its tar and its index, open.
+    ///
+    /// # Errors
+    /// When the index is damaged.
+    pub fn push_files(&mut self, store: &Store, layer: DiffId, tar: File, index: File) -> Result<(), StackError> {
         let unreadable = |source: std::io::Error| {
             StackError::Store(StoreError::Io {
                 action: "open the index of a layer in",
@@ -91,10 +99,10 @@ impl Stack {
                 source,
             })
         };
-        let index_file = files.index.try_clone().map_err(unreadable)?;
-        let index = Index::open(files.index).map_err(|source| StackError::Index { layer, source })?;
+        let index_file = index.try_clone().map_err(unreadable)?;
+        let index = Index::open(index).map_err(|source| StackError::Index { layer, source })?;
         self.mounts.push(Arc::new(MountOnce { index: index_file, mounted: OnceLock::new() }));
-        self.layers.push(Layer { index: Arc::new(index), tar: Arc::new(files.tar) });
+        self.layers.push(Layer { index: Arc::new(index), tar: Arc::new(tar) });
         self.diff_ids.push(layer);
         Ok(())
     }

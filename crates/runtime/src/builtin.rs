@@ -18,8 +18,10 @@ mod plan;
 mod root_path;
 mod terminal;
 
-pub(crate) use mount_plan::{HostDevice, add_init, bind_tree};
+pub(crate) use mount_plan::{HostDevice, add_init, bind_tree, path_within, type_of_tree};
 pub(crate) use plan::lowered_limit;
+pub use root_path::make_mount_point;
+pub(crate) use root_path::{RootPath, Symlinks};
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};

@@ -7,10 +7,11 @@
 //! interpreter) ends as the runtime reports it instead of as a [`StartError`].
 
 mod bundle;
+mod memory_files;
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
@@ -19,11 +20,12 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::CWD;
 use rustix::io::Errno;
-use rustix::mount::{MountPropagationFlags, MoveMountFlags};
+use rustix::mount::{MountPropagationFlags, MoveMountFlags, OpenTreeFlags};
 use rustix::process::{Pid, WaitIdOptions};
 use rustix::pty::OpenptFlags;
 
 use self::bundle::Bundle;
+use crate::builtin::{RootPath, Symlinks};
 use crate::cgroup::remove_empty_parents;
 use crate::process::{Cleanup, Process, Stdio, StdioStream, pidfd_open, wait_id};
 use crate::spec::ContainerSpec;
@@ -150,14 +152,12 @@ fn connect(command: &mut Command, stdio: Stdio, terminal: Option<WindowSize>) ->
 
 /// Starts the runtime where the container's mounts are, and only there.
 fn spawn(mut command: Command, bundle: &mut Bundle, has_terminal: bool) -> io::Result<Child> {
-    let mounts = bundle.take_mounts()?;
+    let mounts = bundle.take_mounts();
     sys::spawn_prepared(&mut command, move || {
         sys::unshare(libc::CLONE_NEWNS)?;
         let private = MountPropagationFlags::REC | MountPropagationFlags::PRIVATE;
         rustix::mount::mount_change(c"/", private)?;
-        for (target, tree) in &mounts {
-            attach(tree, target)?;
-        }
+        mounts.iter().try_for_each(Attachment::attach)?;
         if has_terminal {
             rustix::process::setsid()?;
             rustix::process::ioctl_tiocsctty(sys::borrow_number(0))?;
@@ -166,8 +166,32 @@ fn spawn(mut command: Command, bundle: &mut Bundle, has_terminal: bool) -> io::R
     })
 }
 
-fn attach(tree: &OwnedFd, target: &CString) -> Result<(), Errno> {
-    rustix::mount::move_mount(tree, c"", CWD, target.as_c_str(), MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)
+/// A detached mount, and where it goes before the runtime starts.
+#[derive(Debug)]
+struct Attachment {
+    target: CString,
+    tree: OwnedFd,
+    /// Only what the path leads to within the tree, which is attached to the folder first.
+    within: Option<(CString, RootPath)>,
+}
+
+impl Attachment {
+    fn new(target: &Path, tree: OwnedFd) -> Result<Self, StartError> {
+        Ok(Self { target: c_path(target)?, tree, within: None })
+    }
+
+    /// Runs between `fork` and `execve`: nothing here allocates.
+    fn attach(&self) -> Result<(), Errno> {
+        let move_to = |tree: BorrowedFd<'_>, target: &CStr| {
+            rustix::mount::move_mount(tree, c"", CWD, target, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)
+        };
+        let Some((whole, path)) = &self.within else { return move_to(self.tree.as_fd(), &self.target) };
+        move_to(self.tree.as_fd(), whole)?;
+        let part = path.open(self.tree.as_fd(), Symlinks::Follow)?;
+        let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
+        let tree = rustix::mount::open_tree(&part, c"", flags)?;
+        move_to(tree.as_fd(), &self.target)
+    }
 }
 
 fn process_of(child: &Child) -> io::Result<(Pid, OwnedFd)> {
@@ -257,8 +281,9 @@ impl Cleanup for SharedCleanup {
     }
 }
 
-fn c_path(path: &Path) -> io::Result<CString> {
-    CString::new(path.as_os_str().as_bytes()).map_err(io::Error::other)
+fn c_path(path: &Path) -> Result<CString, StartError> {
+    CString::new(path.as_os_str().as_bytes())
+        .map_err(|_| StartError::InvalidSpec { reason: format!("{} has a NUL byte in it", path.display()) })
 }
 
 #[cfg(test)]

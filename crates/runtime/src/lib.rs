@@ -17,13 +17,13 @@ mod seccomp;
 mod spec;
 mod sys;
 
-pub use builtin::BuiltIn;
+pub use builtin::{BuiltIn, make_mount_point};
 pub use error::StartError;
 pub use external::External;
 pub use process::{ExitStatus, Process, Stdio, StdioStream, WindowSize};
 pub use spec::{
-    BindMount, BindSource, Capabilities, Cgroup, ContainerSpec, CpuQuota, Device, Mount, NetworkNamespace, Rlimit,
-    Seccomp, TmpfsMount, UnknownCapability, User,
+    BindMount, BindSource, Capabilities, Cgroup, ContainerSpec, CpuQuota, Device, FileMount, Mount, NetworkNamespace,
+    Rlimit, Seccomp, TmpfsMount, UnknownCapability, User,
 };
 pub use sys::close_on_exec_from;
 

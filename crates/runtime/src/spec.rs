@@ -102,6 +102,8 @@ pub enum Mount {
     Tmpfs(TmpfsMount),
     /// A folder or file of the host.
     Bind(BindMount),
+    /// A read-only file that exists in memory only; needs [`Mount::Dev`] before it.
+    File(FileMount),
 }
 
 /// `--tmpfs`, `/dev/shm`.
@@ -132,6 +134,30 @@ pub struct BindMount {
     pub recursive: bool,
 }
 
+/// A secret or script, which never touches a disk: nothing of it is set-user-ID or a device.
+#[derive(Clone, PartialEq, Eq)]
+pub struct FileMount {
+    /// Absolute path inside the container; made if missing.
+    pub target: PathBuf,
+    /// What is in it.
+    pub content: Vec<u8>,
+    /// Permission bits.
+    pub mode: u32,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// It may be executed.
+    pub executable: bool,
+}
+
+/// The content may be a secret, and is not shown.
+impl std::fmt::Debug for FileMount {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FileMount").field("target", &self.target).field("mode", &self.mode).finish_non_exhaustive()
+    }
+}
+
 /// Where a bind mount comes from.
 #[derive(Debug)]
 pub enum BindSource {
@@ -141,6 +167,13 @@ pub enum BindSource {
     Mount(OwnedFd),
     /// An open file or folder (`O_PATH` is enough) of which a copy is mounted.
     File(OwnedFd),
+    /// What a path leads to within a detached mount, which is its root: no link leads out of it.
+    Within {
+        /// The mount.
+        mount: OwnedFd,
+        /// Absolute, from the mount's root.
+        path: PathBuf,
+    },
 }
 
 /// The network namespace of a container.
@@ -181,7 +214,7 @@ pub struct Cgroup {
     pub name: String,
     /// Bytes of memory.
     pub memory: Option<u64>,
-    /// Bytes of memory and swap together; equal to `memory` for no swap.
+    /// Bytes of memory and swap together; equal to `memory` for no swap, `u64::MAX` is unlimited.
     pub memory_and_swap: Option<u64>,
     /// Share of processors.
     pub cpu_quota: Option<CpuQuota>,
@@ -189,6 +222,8 @@ pub struct Cgroup {
     pub cpu_shares: Option<u64>,
     /// `--cpuset-cpus`, such as `0-1,3`.
     pub cpuset_cpus: Option<String>,
+    /// `--cpuset-mems`, memory nodes such as `0-1`.
+    pub cpuset_mems: Option<String>,
     /// Number of tasks.
     pub pids: Option<u64>,
 }
@@ -196,7 +231,7 @@ pub struct Cgroup {
 /// So much processor time in each period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CpuQuota {
-    /// Microseconds in each period.
+    /// Microseconds in each period; `u64::MAX` is unlimited.
     pub quota_usecs: u64,
     /// Length of the period in microseconds, usually 100,000.
     pub period_usecs: u64,

@@ -43,6 +43,8 @@ pub(crate) struct MountAttributes {
 impl MountAttributes {
     pub(crate) const READ_ONLY: u64 = libc::MOUNT_ATTR_RDONLY;
     pub(crate) const NO_DEVICES: u64 = libc::MOUNT_ATTR_NODEV;
+    pub(crate) const NO_SET_USER_ID: u64 = libc::MOUNT_ATTR_NOSUID;
+    pub(crate) const NO_EXECUTION: u64 = libc::MOUNT_ATTR_NOEXEC;
 }
 
 /// Turns -1 into the thread's error number.

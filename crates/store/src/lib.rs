@@ -19,6 +19,7 @@
 //!   builds/HEX                     the cache keys of the last build of a context, for naming what changed
 //!   contexts/HEX                   stat index of a build context
 //!   logs/ID/                       what a build wrote: index.json, and N.log for what its step N wrote, as it comes
+//!   caches/HEX/                    what `RUN --mount=type=cache` keeps: id (which cache; HEX is its digest), N/data/
 //!   containers/ID/                 a container: image (its image ID), config.json, state files, upper/, work/
 //!   failures/ID/                   a build step that failed: record.json, layers (a DiffID a line), order, upper/
 //!   names/NAME                     container ID; made exclusively, so that a name is taken once
@@ -31,6 +32,7 @@
 //! This crate knows no tar, no HTTP and no Dockerfile. It hands out descriptors and guards, never bare paths.
 
 mod build_logs;
+mod caches;
 mod containers;
 mod error;
 mod failures;
@@ -50,6 +52,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Mode, OFlags};
 
 pub use build_logs::BuildLog;
+pub use caches::{CacheAttempt, CacheFolder, CacheUse};
 pub use containers::{ContainerFolder, ContainerLookup};
 pub use error::StoreError;
 pub use failures::{Failure, KEPT_FAILURES, NewFailure};
@@ -69,7 +72,7 @@ pub struct Store {
 }
 
 const VERSION: &[u8] = b"onggi store 1\n";
-const FOLDERS: [&str; 16] = [
+const FOLDERS: [&str; 17] = [
     "images",
     "parents",
     "references",
@@ -79,6 +82,7 @@ const FOLDERS: [&str; 16] = [
     "builds",
     "contexts",
     "logs",
+    "caches",
     "containers",
     "failures",
     "names",

@@ -68,7 +68,7 @@ impl StagePlanner<'_, '_> {
     }
 
     /// What `--from` names: a stage, or else an image.
-    fn copy_from(&mut self, word: &Word) -> Option<CopyFrom> {
+    pub(super) fn copy_from(&mut self, word: &Word) -> Option<CopyFrom> {
         let name = self.expand(word)?;
         let dockerfile = self.planner.dockerfile;
         match dockerfile.from(self.index, &name) {

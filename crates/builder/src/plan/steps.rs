@@ -1,6 +1,6 @@
 //! The instructions of one stage, in order: values put in, steps and history rows written down.
 
-use dockerfile::{ArgDeclaration, ExpandError, Expander, Heredoc, Instruction, InstructionKind, Span, Word};
+use dockerfile::{ArgDeclaration, ExpandError, Expander, Instruction, InstructionKind, Lookup, Span, Word};
 use oci::ImageConfig;
 
 use super::{Base, Op, PlannedRow, PlannedStep, Planner, Problem, StagePlan, WorkdirOp, expansion_problem};
@@ -175,19 +175,21 @@ impl<'a, 'p> StagePlanner<'a, 'p> {
         self.history.push(PlannedRow { created_by, step: None, image: None });
     }
 
-    /// The instruction as BuildKit shows it: name in upper case, values put in, quotes kept.
-    fn shown(&self, instruction: &Instruction) -> String {
-        let name = instruction.step_name();
-        let scope = &self.scope;
+    /// A text as BuildKit shows it: values put in, quotes kept.
+    pub(super) fn displayed(&self, text: &str, lookup: Lookup<'_, '_>) -> String {
         let display = Expander::for_display(self.planner.dockerfile.directives.escape);
-        display.expand(&name, &|name| scope.get(name)).map_or(name, |expanded| expanded.text)
+        display.expand(text, lookup).map_or_else(|_| text.to_owned(), |expanded| expanded.text)
     }
 
     pub(super) fn step(&mut self, instruction: &Instruction, op: Op, created_by: String) {
-        let text = self.shown(instruction);
+        let text = self.displayed(&instruction.step_name(), &|name| self.scope.get(name));
+        self.named_step(text, instruction.span, op, created_by);
+    }
+
+    pub(super) fn named_step(&mut self, text: String, span: Span, op: Op, created_by: String) {
         let name = self.numbered(text.trim_end());
         self.history.push(PlannedRow { created_by, step: Some(self.steps.len()), image: None });
-        self.steps.push(PlannedStep { name, span: instruction.span, op });
+        self.steps.push(PlannedStep { name, span, op });
     }
 
     fn workdir(&mut self, instruction: &Instruction, word: &Word) {
@@ -207,10 +209,6 @@ impl<'a, 'p> StagePlanner<'a, 'p> {
     pub(super) fn working_dir(&self) -> &str {
         let dir = &self.config.config.working_dir;
         if dir.is_empty() { "/" } else { dir }
-    }
-
-    pub(super) fn refuse_heredocs(&mut self, heredocs: &[Heredoc]) -> bool {
-        self.refuse(heredocs.first().map(|heredoc| heredoc.span), "here-documents")
     }
 
     /// Notes a feature that is not there.
@@ -238,9 +236,7 @@ impl<'a, 'p> StagePlanner<'a, 'p> {
 /// What can be written as long as a feature is not there.
 fn instead_of(feature: &str) -> &'static str {
     match feature {
-        "here-documents" => "put the text into a file of the context and COPY it; RUN it if it is a script",
         "ADD from a remote source" => "download it into the context and COPY it, or fetch it with a RUN",
-        "RUN --mount" => "leave it out; what the command needs can be brought in with COPY",
         _ => "leave it out",
     }
 }

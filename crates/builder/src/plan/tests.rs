@@ -26,6 +26,7 @@ fn plan(text: &str, target: Option<&str>) -> Result<Plan, Vec<Problem>> {
         platform: &platform,
         network: crate::RunNetwork::Default,
         is_classic: false,
+        run: None,
         find_image: &find_image,
         similar_image: &|_| None,
     };

@@ -34,7 +34,7 @@ impl StageRun<'_, '_> {
             }
         };
         let owner = self.independent_owner(planned, op)?;
-        Ok(Work { key: copy_key(op, digest, self.chain, owner), selections, owner })
+        Ok(Work { key: copy_key(op, digest, self.chain, owner), selections, owner, mounts: Vec::new() })
     }
 
     /// Who `--chown` names, where the key does not name the layers that say so (D082).

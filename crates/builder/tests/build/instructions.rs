@@ -180,7 +180,6 @@ fn s151_s158_s159_run() {
             ("FROM base\nSHELL [\"/bin/bash\", \"-ec\"]\nRUN nothing", "/bin/bash -ec nothing"),
             ("FROM base\nWORKDIR /w\nUSER app:staff\nRUN nothing", "/bin/sh -c nothing user=app:staff in=/w"),
             ("FROM base\nRUN --network=none nothing", "/bin/sh -c nothing network=none"),
-            ("FROM base\nRUN --network=host nothing", "/bin/sh -c nothing network=host"),
         ],
     );
 }
@@ -299,7 +298,7 @@ fn mistakes_are_reported_together_with_their_lines() {
     assert_eq!(lines("STOPSIGNAL NONE\nEXPOSE eighty\nRUN --network=wan x\nWHAT"), "2 3 4 5");
     assert_eq!(
         lines(
-            "ARG A=x\nSTOPSIGNAL $A\nEXPOSE $A\nCOPY --chmod=$A a /\nRUN --mount=type=cache,target=/x y\nVOLUME $B\nWORKDIR ${B:?no}"
+            "ARG A=x\nSTOPSIGNAL $A\nEXPOSE $A\nCOPY --chmod=$A a /\nRUN --device=x/y=z y\nVOLUME $B\nWORKDIR ${B:?no}"
         ),
         "3 4 5 6 7 8"
     );

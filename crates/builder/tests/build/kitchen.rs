@@ -9,7 +9,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use builder::{
-    BuildError, BuildRequest, BuildTools, Event, Problem, Reporter, RunNetwork, StepId, StepOutcome, TimeOptions,
+    BuildError, BuildRequest, BuildTools, Event, Problem, Reporter, RunNetwork, StepId, StepOptions, StepOutcome,
+    TimeOptions,
 };
 use image::Stack;
 use layer::{Entry, EntryKind, LayerWriter, Metadata, Node, Timestamp, Tree, Xattr};
@@ -196,6 +197,7 @@ impl Kitchen {
             times: TimeOptions::default(),
             network: RunNetwork::Default,
             classic: None,
+            run: StepOptions::default(),
             explain: true,
         }
     }

@@ -20,6 +20,7 @@ mod link;
 mod processes;
 mod recorder;
 mod reproducible;
+mod run;
 mod stages;
 mod stale;
 mod truth;

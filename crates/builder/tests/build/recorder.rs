@@ -2,7 +2,8 @@
 //!
 //! A command is a chain of words joined by `&&`: `write PATH TEXT`, `mkdir PATH`, `remove PATH`, `say TEXT`,
 //! `variables PATH` (write the values of `ARG` and `VARIABLE`),
-//! `exit CODE`, `refuse REASON`, `meet COUNT` (wait until so many commands run at the same time), `until-cancelled`,
+//! `show PATH` (say what a mounted file holds), `keep PATH TEXT` (write into a mounted cache), `secret NAME` (say a
+//! variable that is a secret), `exit CODE`, `refuse REASON`, `meet COUNT` (wait until so many commands run at the same time), `until-cancelled`,
 //! `hold` (wait until the test lets go). Anything else is not found.
 
 use std::fs;
@@ -13,7 +14,9 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Condvar, Mutex};
 use std::time::{Duration, Instant};
 
-use builder::{ExecutorError, RunNetwork, RunRequest, StepExecutor, Stream};
+use builder::{
+    ExecutorError, HostAddress, RunLimits, RunMount, RunMountSource, RunNetwork, RunRequest, StepExecutor, Stream,
+};
 
 /// Longer than any machine needs; a test that waits for what never comes fails instead of hanging.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -102,6 +105,22 @@ impl Recorder {
                 let kind = rustix::fs::FileType::CharacterDevice;
                 rustix::fs::mknodat(rustix::fs::CWD, &path, kind, rustix::fs::Mode::empty(), 0)?;
             }
+            "show" => {
+                let content = show(request.mounts, rest)?.unwrap_or_else(|| b"nothing".to_vec());
+                log(Stream::Stdout, &[&content, "\n".as_bytes()].concat());
+            }
+            "keep" => {
+                let (path, text) = rest.split_once(' ').unwrap_or((rest, ""));
+                let Some((mount, inner)) = mounted(request.mounts, path) else { return Ok(1) };
+                let RunMountSource::Cache(folder) = &mount.source else { return Ok(1) };
+                let folder = PathBuf::from(format!("/proc/self/fd/{}", folder.as_raw_fd()));
+                write(&folder.join(inner), text)?;
+            }
+            "secret" => {
+                let value = request.secret_env.iter().find(|(name, _)| name == rest);
+                let value = value.map_or(&b"nothing"[..], |(_, secret)| secret.expose());
+                log(Stream::Stdout, &[value, b"\n"].concat());
+            }
             "say" => log(Stream::Stdout, format!("{rest}\n").as_bytes()),
             "warn" => log(Stream::Stderr, format!("{rest}\n").as_bytes()),
             "exit" => return Ok(rest.parse()?),
@@ -130,6 +149,11 @@ impl StepExecutor for Recorder {
         self.calls.lock().unwrap().push(describe(request));
         assert!(request.scratch.is_dir());
         let line = request.command.last().map_or("", String::as_str);
+        let script = show(request.mounts, line)?.filter(|script| script.starts_with(b"#!"));
+        let script = script.map(|script| String::from_utf8_lossy(&script).into_owned());
+        // The interpreter's line does nothing.
+        let line = script.as_deref().map_or(line, |script| script.split_once('\n').map_or("", |(_, rest)| rest));
+        let line = if script.is_some() && line.trim().is_empty() { "nothing" } else { line };
         for action in line.split(" && ") {
             let code = self.act(action.trim(), request, log)?;
             if code != 0 {
@@ -159,7 +183,60 @@ fn describe(request: &RunRequest<'_>) -> String {
         RunNetwork::None => text += " network=none",
         RunNetwork::Host => text += " network=host",
     }
+    for mount in request.mounts {
+        text += &describe_mount(mount);
+    }
+    for (name, _) in request.secret_env {
+        text += &format!(" {name}=****");
+    }
+    for (name, address) in request.hosts {
+        match address {
+            HostAddress::Address(address) => text += &format!(" host={name}:{address}"),
+            HostAddress::Gateway => text += &format!(" host={name}:gateway"),
+        }
+    }
+    if *request.limits != RunLimits::default() {
+        text += " limited";
+    }
     text
+}
+
+/// ` bind=/src:ro`.
+fn describe_mount(mount: &RunMount<'_>) -> String {
+    let (kind, more) = match &mount.source {
+        RunMountSource::Bind(tree) => ("bind", if tree.is_folder() { String::new() } else { ":file".to_owned() }),
+        RunMountSource::Cache(_) => ("cache", String::new()),
+        RunMountSource::Tmpfs { size } => ("tmpfs", size.map_or(String::new(), |size| format!(":{size}"))),
+        RunMountSource::File { mode, uid, gid, executable, .. } => {
+            let kind = if *executable { "script" } else { "file" };
+            (kind, format!(":{mode:o}:{uid}:{gid}"))
+        }
+        RunMountSource::Agent { socket, mode, uid, gid } => {
+            ("agent", format!(":{mode:o}:{uid}:{gid}:{}", socket.display()))
+        }
+    };
+    let read_only = if mount.read_only { ":ro" } else { "" };
+    format!(" {kind}={}{more}{read_only}", mount.target)
+}
+
+/// The innermost mount that a path is in, and the rest of the path.
+fn mounted<'m, 'a>(mounts: &'m [RunMount<'a>], path: &'m str) -> Option<(&'m RunMount<'a>, &'m str)> {
+    mounts.iter().rev().find_map(|mount| {
+        let rest = path.strip_prefix(mount.target)?;
+        if rest.is_empty() { Some((mount, "")) } else { Some((mount, rest.strip_prefix('/')?)) }
+    })
+}
+
+fn show(mounts: &[RunMount<'_>], path: &str) -> Result<Option<Vec<u8>>, ExecutorError> {
+    let Some((mount, inner)) = mounted(mounts, path) else { return Ok(None) };
+    Ok(match &mount.source {
+        RunMountSource::Bind(tree) => tree.read(inner.as_bytes())?,
+        RunMountSource::Cache(folder) => {
+            fs::read(PathBuf::from(format!("/proc/self/fd/{}", folder.as_raw_fd())).join(inner)).ok()
+        }
+        RunMountSource::File { content, .. } => Some(content.expose().to_vec()),
+        RunMountSource::Tmpfs { .. } | RunMountSource::Agent { .. } => None,
+    })
 }
 
 /// Gives all that was written the same time, so that a command that runs twice writes the same layer twice,

@@ -87,7 +87,8 @@ pub(super) fn run(flags: &mut Flags, arguments: Text<'_>, context: &mut Context)
     let devices = flags.values("device");
     let command = read(Keyword::Run, arguments, context)?;
     let heredocs = arguments.line().heredocs.clone();
-    Some(RunInstruction { command, mounts, network, security, devices, heredocs })
+    let is_document = matches!(heredocs.as_slice(), [only] if only.span == arguments.span());
+    Some(RunInstruction { command, mounts, network, security, devices, heredocs, is_document })
 }
 
 fn check_choice(flag: &str, value: Option<&Word>, choices: &[&str], context: &mut Context) {

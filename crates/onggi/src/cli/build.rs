@@ -2,6 +2,7 @@
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::step_flags::StepFlags;
 use crate::cli::build_output::OutputArgs;
 
 /// Build an image from a Dockerfile
@@ -59,6 +60,8 @@ pub(crate) struct BuildArgs {
     pub(crate) target: Option<String>,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
+    #[command(flatten)]
+    pub(crate) steps: StepFlags,
     #[command(flatten)]
     ignored: IgnoredArgs,
 }

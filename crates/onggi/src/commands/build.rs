@@ -4,6 +4,7 @@ mod annotations;
 mod metadata;
 mod outputs;
 mod platforms;
+mod steps;
 mod view;
 
 use std::fs::File;
@@ -158,6 +159,7 @@ fn options(
             BuildNetwork::Host => NetworkMode::Host,
         },
         is_classic: false,
+        steps: steps::options(&args.steps, lookup)?,
         explain: args.explain,
         runtime: Runtime::from_name(args.runtime.as_deref()),
     };

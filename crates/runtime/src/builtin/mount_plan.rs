@@ -11,11 +11,12 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::mount::OpenTreeFlags;
+use rustix::process::{Gid, Uid};
 
 use super::plan::{c_string, invalid, root_path};
-use super::root_path::{Missing, RootPath};
+use super::root_path::{Missing, RootPath, Symlinks};
 use crate::StartError;
-use crate::spec::{BindMount, BindSource, ContainerSpec, Mount, TmpfsMount};
+use crate::spec::{BindMount, BindSource, ContainerSpec, FileMount, Mount, TmpfsMount};
 use crate::sys::{MountAttributes, mount_setattr};
 
 /// Where `--init` puts its program: below `/dev`, so that no file appears in the image.
@@ -79,9 +80,35 @@ pub(super) enum PlannedMount {
         tree: OwnedFd,
         missing: Missing,
         may_be_in_proc: bool,
+        /// Only what this leads to within `tree`.
+        within: Option<RootPath>,
+    },
+    File {
+        target: RootPath,
+        file: PlannedFile,
     },
     /// Nothing to mount on this machine.
     Nothing,
+}
+
+/// A file that exists in memory only.
+#[derive(Debug)]
+pub(super) struct PlannedFile {
+    pub(super) content: Secret,
+    pub(super) mode: Mode,
+    pub(super) uid: Uid,
+    pub(super) gid: Gid,
+    /// Of its mount.
+    pub(super) attributes: MountAttributes,
+}
+
+/// Bytes that are not shown.
+pub(super) struct Secret(pub(super) Vec<u8>);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret")
+    }
 }
 
 /// The nodes of `/dev`, standard ones first.
@@ -211,6 +238,7 @@ pub(super) fn plan(mounts: Vec<Mount>, conditions: MountConditions) -> Result<Ve
             },
             Mount::Tmpfs(tmpfs) => plan_tmpfs(target, &tmpfs)?,
             Mount::Bind(bind) => plan_bind(target, bind, conditions.no_devices)?,
+            Mount::File(file) => PlannedMount::File { target, file: plan_file(file) },
         })
     });
     planned.collect()
@@ -230,11 +258,45 @@ fn plan_tmpfs(target: RootPath, tmpfs: &TmpfsMount) -> Result<PlannedMount, Star
 
 fn plan_bind(target: RootPath, bind: BindMount, no_devices: bool) -> Result<PlannedMount, StartError> {
     let may_be_in_proc = REPLACEABLE_IN_PROC.iter().any(|path| bind.target == Path::new(path));
+    let within = path_within(&bind.source)?;
     let tree = bind_tree(&bind.target.clone(), bind, no_devices)?;
-    let stat = rustix::fs::fstat(&tree).map_err(|errno| setup("inspect a bind mount".to_owned(), errno))?;
-    let is_directory = FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
-    let missing = if is_directory { Missing::Directory } else { Missing::File };
-    Ok(PlannedMount::Tree { target, tree, missing, may_be_in_proc })
+    let file_type = type_of_tree(&tree, within.as_ref())?;
+    let missing = if file_type == FileType::Directory { Missing::Directory } else { Missing::File };
+    Ok(PlannedMount::Tree { target, tree, missing, may_be_in_proc, within })
+}
+
+/// The path of [`BindSource::Within`], unless it is the root itself.
+pub(crate) fn path_within(source: &BindSource) -> Result<Option<RootPath>, StartError> {
+    let BindSource::Within { path, .. } = source else { return Ok(None) };
+    Ok(Some(root_path("mounts", path)?).filter(|path| !path.is_root()))
+}
+
+/// Whether a tree, or what a path leads to within it, is a folder or a file.
+pub(crate) fn type_of_tree(tree: &OwnedFd, within: Option<&RootPath>) -> Result<FileType, StartError> {
+    let stat = match within {
+        None => rustix::fs::fstat(tree),
+        Some(path) => path.open(tree.as_fd(), Symlinks::Follow).and_then(rustix::fs::fstat),
+    };
+    let stat = stat.map_err(|errno| match within {
+        None => setup("inspect a bind mount".to_owned(), errno),
+        Some(path) => setup(format!("find /{} in what is to be mounted", path.as_c_str().to_string_lossy()), errno),
+    })?;
+    Ok(FileType::from_raw_mode(stat.st_mode))
+}
+
+fn plan_file(file: FileMount) -> PlannedFile {
+    let mut attributes = MountAttributes::default();
+    attributes.set |= MountAttributes::READ_ONLY | MountAttributes::NO_SET_USER_ID | MountAttributes::NO_DEVICES;
+    if !file.executable {
+        attributes.set |= MountAttributes::NO_EXECUTION;
+    }
+    PlannedFile {
+        content: Secret(file.content),
+        mode: Mode::from_raw_mode(file.mode & 0o777),
+        uid: Uid::from_raw(file.uid),
+        gid: Gid::from_raw(file.gid),
+        attributes,
+    }
 }
 
 /// A detached, private tree for a bind mount, with its attributes set.
@@ -250,7 +312,7 @@ pub(crate) fn bind_tree(target: &Path, bind: BindMount, no_devices: bool) -> Res
         }
         BindSource::File(file) => clone_tree(file.as_fd(), bind.recursive)
             .map_err(|errno| setup(format!("bind mount on {}", target.display()), errno))?,
-        BindSource::Mount(mount) => mount,
+        BindSource::Mount(mount) | BindSource::Within { mount, .. } => mount,
     };
     let mut attributes = MountAttributes { propagation: libc::MS_PRIVATE, ..MountAttributes::default() };
     if bind.read_only {

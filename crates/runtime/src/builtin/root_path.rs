@@ -14,7 +14,7 @@ use rustix::io::Errno;
 
 /// A path below a root, without `.` and `..`.
 #[derive(Debug)]
-pub(super) struct RootPath {
+pub(crate) struct RootPath {
     /// Relative to the root; `.` is the root itself.
     relative: CString,
     /// For each component: its parent's relative path, and its own name.
@@ -30,7 +30,7 @@ pub(super) enum Missing {
 
 /// Whether symlinks are followed (inside the root).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Symlinks {
+pub(crate) enum Symlinks {
     Follow,
     Refuse,
 }
@@ -77,11 +77,11 @@ impl RootPath {
         self.steps.last().map(|(parent, name)| (parent.as_c_str(), name.as_c_str()))
     }
 
-    pub(super) fn as_c_str(&self) -> &CStr {
+    pub(crate) fn as_c_str(&self) -> &CStr {
         &self.relative
     }
 
-    pub(super) fn open(&self, root: BorrowedFd<'_>, symlinks: Symlinks) -> Result<OwnedFd, Errno> {
+    pub(crate) fn open(&self, root: BorrowedFd<'_>, symlinks: Symlinks) -> Result<OwnedFd, Errno> {
         open_path(root, &self.relative, symlinks)
     }
 
@@ -111,6 +111,17 @@ impl RootPath {
         }
         self.open(root, symlinks)
     }
+}
+
+/// Makes a folder, or an empty file, at an absolute path below `root`, with the folders on the way, unless it is there.
+/// No link is followed.
+///
+/// # Errors
+/// When a link or something else is in the way, or the kernel refuses.
+pub fn make_mount_point(root: BorrowedFd<'_>, path: &Path, is_folder: bool) -> std::io::Result<()> {
+    let path = RootPath::new(path).ok_or(Errno::INVAL)?;
+    let missing = if is_folder { Missing::Directory } else { Missing::File };
+    Ok(path.open_or_create(root, Symlinks::Refuse, missing).map(drop)?)
 }
 
 /// An `O_PATH` descriptor of what a path below a root leads to.

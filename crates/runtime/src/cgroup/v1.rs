@@ -43,19 +43,25 @@ fn settings(cgroup: &Cgroup) -> [(&'static str, Vec<(&'static str, String)>); 4]
         memory.push(("memory.limit_in_bytes", limit.to_string()));
     }
     if let Some(limit) = cgroup.memory_and_swap {
-        memory.push(("memory.memsw.limit_in_bytes", limit.to_string()));
+        memory.push(("memory.memsw.limit_in_bytes", number(limit)));
     }
     let mut cpu = Vec::new();
     if let Some(quota) = cgroup.cpu_quota {
         cpu.push(("cpu.cfs_period_us", quota.period_usecs.to_string()));
-        cpu.push(("cpu.cfs_quota_us", quota.quota_usecs.to_string()));
+        cpu.push(("cpu.cfs_quota_us", number(quota.quota_usecs)));
     }
     if let Some(shares) = cgroup.cpu_shares {
         cpu.push(("cpu.shares", shares.to_string()));
     }
-    let cpuset = cgroup.cpuset_cpus.iter().map(|cpus| ("cpuset.cpus", cpus.clone())).collect();
+    let cpus = cgroup.cpuset_cpus.iter().map(|cpus| ("cpuset.cpus", cpus.clone()));
+    let cpuset = cpus.chain(cgroup.cpuset_mems.iter().map(|mems| ("cpuset.mems", mems.clone()))).collect();
     let pids = cgroup.pids.iter().map(|limit| ("pids.max", limit.to_string())).collect();
     [("memory", memory), ("cpu", cpu), ("cpuset", cpuset), ("pids", pids)]
+}
+
+/// A limit, or none.
+fn number(limit: u64) -> String {
+    if limit == u64::MAX { "-1".to_owned() } else { limit.to_string() }
 }
 
 /// A new cpuset is empty and takes no task until it has processors and memory nodes, from the top down.

@@ -51,10 +51,11 @@ fn settings(cgroup: &Cgroup) -> Vec<(&'static str, String)> {
     }
     if let (Some(both), Some(memory)) = (cgroup.memory_and_swap, cgroup.memory) {
         // v2 counts swap alone.
-        settings.push(("memory.swap.max", both.saturating_sub(memory).to_string()));
+        let swap = if both == u64::MAX { both } else { both.saturating_sub(memory) };
+        settings.push(("memory.swap.max", number(swap)));
     }
     if let Some(quota) = cgroup.cpu_quota {
-        settings.push(("cpu.max", format!("{} {}", quota.quota_usecs, quota.period_usecs)));
+        settings.push(("cpu.max", format!("{} {}", number(quota.quota_usecs), quota.period_usecs)));
     }
     if let Some(shares) = cgroup.cpu_shares {
         settings.push(("cpu.weight", weight(shares).to_string()));
@@ -62,10 +63,18 @@ fn settings(cgroup: &Cgroup) -> Vec<(&'static str, String)> {
     if let Some(cpus) = &cgroup.cpuset_cpus {
         settings.push(("cpuset.cpus", cpus.clone()));
     }
+    if let Some(mems) = &cgroup.cpuset_mems {
+        settings.push(("cpuset.mems", mems.clone()));
+    }
     if let Some(limit) = cgroup.pids {
         settings.push(("pids.max", limit.to_string()));
     }
     settings
+}
+
+/// A limit, or none.
+fn number(limit: u64) -> String {
+    if limit == u64::MAX { "max".to_owned() } else { limit.to_string() }
 }
 
 /// v1's shares from 2 to 262144 as v2's weight from 1 to 10000, by the formula of the OCI runtimes.

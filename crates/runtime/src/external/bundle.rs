@@ -1,27 +1,30 @@
 //! A [`ContainerSpec`] as an OCI bundle: a folder with `config.json`, and mounts that wait to be attached in it.
 
-use std::ffi::{CString, OsString};
-use std::io;
+use std::ffi::OsString;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::FileType;
 use serde_json::{Map, Value, json};
 
-use super::{External, c_path};
+use super::memory_files::MemoryFiles;
+use super::{Attachment, External, c_path};
 use crate::builtin::{
-    HostDevice, add_init, available_capabilities, bind_tree, is_initial_user_namespace, lowered_limit,
+    HostDevice, add_init, available_capabilities, bind_tree, is_initial_user_namespace, lowered_limit, path_within,
+    type_of_tree,
 };
 use crate::cgroup::device_rules;
 use crate::seccomp::{OCI_ARCHITECTURES, OciRule, oci_rules};
-use crate::spec::{Cgroup, ContainerSpec, Mount, NetworkNamespace, PING_GROUPS};
+use crate::spec::{BindMount, Cgroup, ContainerSpec, Mount, NetworkNamespace, PING_GROUPS};
 use crate::{Seccomp, StartError};
 
 /// A bundle that is written and not yet in use. Its folder is removed with it unless it is to be kept.
 #[derive(Debug)]
 pub(super) struct Bundle {
     folder: PathBuf,
-    mounts: Vec<(PathBuf, OwnedFd)>,
+    mounts: Vec<Attachment>,
+    files: MemoryFiles,
     /// Kept open while the runtime opens it through `/proc`.
     network: Option<OwnedFd>,
     in_use: bool,
@@ -42,12 +45,21 @@ impl Bundle {
         if spec.id.contains('/') || spec.id.starts_with('.') {
             return Err(StartError::InvalidSpec { reason: format!("id {:?} is not a file name", spec.id) });
         }
-        std::fs::create_dir_all(folder.join("rootfs")).map_err(failed(&folder))?;
-        let mut bundle = Self { folder, mounts: Vec::new(), network: None, in_use: false };
+        // The configuration holds the environment, which is nobody else's business.
+        let mut private = std::fs::DirBuilder::new();
+        private.recursive(true).mode(0o700);
+        private.create(&folder).and_then(|()| private.create(folder.join("rootfs"))).map_err(failed(&folder))?;
+        let files = MemoryFiles::default();
+        let mut bundle = Self { folder, mounts: Vec::new(), files, network: None, in_use: false };
         let config = config(&mut spec, &mut bundle, runtime)?;
         let file = bundle.folder.join("config.json");
         std::fs::write(&file, config.to_string()).map_err(failed(&file))?;
-        bundle.mounts.insert(0, (bundle.folder.join("rootfs"), spec.rootfs));
+        if let Some(files) = std::mem::take(&mut bundle.files).into_mount() {
+            let folder = bundle.files_folder();
+            std::fs::create_dir(&folder).map_err(failed(&folder))?;
+            bundle.mounts.push(Attachment::new(&folder, files)?);
+        }
+        bundle.mounts.insert(0, Attachment::new(&bundle.folder.join("rootfs"), spec.rootfs)?);
         if let NetworkNamespace::Join(namespace) = spec.network {
             bundle.network = Some(namespace);
         }
@@ -67,9 +79,13 @@ impl Bundle {
     }
 
     /// What has to be attached where.
-    pub(super) fn take_mounts(&mut self) -> io::Result<Vec<(CString, OwnedFd)>> {
-        let mounts = std::mem::take(&mut self.mounts);
-        mounts.into_iter().map(|(target, tree)| Ok((c_path(&target)?, tree))).collect()
+    pub(super) fn take_mounts(&mut self) -> Vec<Attachment> {
+        std::mem::take(&mut self.mounts)
+    }
+
+    /// Where files in memory are attached.
+    fn files_folder(&self) -> PathBuf {
+        self.folder.join("files")
     }
 
     /// From now on somebody else removes the folder.
@@ -78,16 +94,24 @@ impl Bundle {
     }
 
     /// A place in the bundle for a tree that the runtime will bind into the container.
-    fn place(&mut self, tree: OwnedFd) -> Result<PathBuf, StartError> {
-        let path = self.folder.join(format!("mount{}", self.mounts.len()));
-        let stat = rustix::fs::fstat(&tree).map_err(|errno| External::setup("inspect", &path, errno.into()))?;
-        let made = if FileType::from_raw_mode(stat.st_mode) == FileType::Directory {
-            std::fs::create_dir(&path)
-        } else {
-            std::fs::write(&path, "")
+    fn place(&mut self, target: &Path, bind: BindMount) -> Result<PathBuf, StartError> {
+        let within = path_within(&bind.source)?;
+        let tree = bind_tree(target, bind, false)?;
+        let is_folder = type_of_tree(&tree, within.as_ref())? == FileType::Directory;
+        let number = self.mounts.len();
+        let path = self.folder.join(format!("mount{number}"));
+        let make = |path: &Path, is_folder| {
+            let made = if is_folder { std::fs::create_dir(path) } else { std::fs::write(path, "") };
+            made.map_err(|source| External::setup("make", path, source))
         };
-        made.map_err(|source| External::setup("make", &path, source))?;
-        self.mounts.push((path.clone(), tree));
+        make(&path, is_folder)?;
+        let mut attachment = Attachment::new(&path, tree)?;
+        if let Some(within) = within {
+            let whole = self.folder.join(format!("whole{number}"));
+            make(&whole, true)?;
+            attachment.within = Some((c_path(&whole)?, within));
+        }
+        self.mounts.push(attachment);
         Ok(path)
     }
 }
@@ -179,8 +203,14 @@ fn mounts(mounts: Vec<Mount>, bundle: &mut Bundle) -> Result<Vec<Value>, StartEr
             }
             Mount::Bind(bind) => {
                 let read_only = bind.read_only;
-                let place = bundle.place(bind_tree(&target, bind, false)?)?;
+                let place = bundle.place(&target, bind)?;
                 push("bind", json!(place), ["rbind", "rprivate", read(read_only)].map(str::to_owned).to_vec());
+            }
+            Mount::File(file) => {
+                let path = bundle.files_folder().join(bundle.files.add(&file)?);
+                let execution = if file.executable { "exec" } else { "noexec" };
+                let options = ["bind", "rprivate", "ro", "nosuid", "nodev", execution];
+                push("bind", json!(path), options.map(str::to_owned).to_vec());
             }
         }
     }
@@ -245,22 +275,20 @@ fn resources(spec: &ContainerSpec) -> Result<Value, StartError> {
 }
 
 fn limits(cgroup: &Cgroup) -> Map<String, Value> {
-    let object = |entries: [(&str, Option<Value>); 4]| -> Map<String, Value> {
-        entries.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
+    let object = |entries: &[(&str, Option<Value>)]| -> Map<String, Value> {
+        entries.iter().filter_map(|(key, value)| Some(((*key).to_owned(), value.clone()?))).collect()
     };
-    let memory = object([
-        ("limit", cgroup.memory.map(Value::from)),
-        ("swap", cgroup.memory_and_swap.map(Value::from)),
-        ("", None),
-        ("", None),
-    ]);
-    let cpu = object([
-        ("quota", cgroup.cpu_quota.map(|quota| quota.quota_usecs.into())),
+    // The largest number stands for no limit, which OCI writes as -1.
+    let number = |limit: u64| if limit == u64::MAX { json!(-1) } else { json!(limit) };
+    let memory = object(&[("limit", cgroup.memory.map(Value::from)), ("swap", cgroup.memory_and_swap.map(number))]);
+    let cpu = object(&[
+        ("quota", cgroup.cpu_quota.map(|quota| number(quota.quota_usecs))),
         ("period", cgroup.cpu_quota.map(|quota| quota.period_usecs.into())),
         ("shares", cgroup.cpu_shares.map(Value::from)),
         ("cpus", cgroup.cpuset_cpus.clone().map(Value::from)),
+        ("mems", cgroup.cpuset_mems.clone().map(Value::from)),
     ]);
-    let pids = object([("limit", cgroup.pids.map(Value::from)), ("", None), ("", None), ("", None)]);
+    let pids = object(&[("limit", cgroup.pids.map(Value::from))]);
     let parts = [("memory", memory), ("cpu", cpu), ("pids", pids)];
     parts.into_iter().filter(|(_, part)| !part.is_empty()).map(|(key, part)| (key.to_owned(), part.into())).collect()
 }

@@ -114,6 +114,7 @@ impl Mount {
             Self::MessageQueue => Path::new("/dev/mqueue"),
             Self::Tmpfs(tmpfs) => &tmpfs.target,
             Self::Bind(bind) => &bind.target,
+            Self::File(file) => &file.target,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
-use runtime::{BindMount, BindSource, ContainerSpec, Device, ExitStatus, Mount, TmpfsMount};
+use runtime::{BindMount, BindSource, ContainerSpec, Device, ExitStatus, FileMount, Mount, TmpfsMount};
 
 use super::harness::*;
 
@@ -132,6 +132,71 @@ contract! {
         spec.mounts.push(mount(BindSource::Mount(bed.mount()), "/c", false));
         spec.mounts.push(mount(BindSource::File(open()), "/b", true));
         assert_eq!(run(executor, spec).good(), "by descriptorby descriptorrefused\n");
+    }
+
+    fn d105_a_file_in_memory_has_mode_and_owner_and_is_read_only(executor) {
+        let bed = Bed::new();
+        let text = "cat /run/secrets/deep/one; stat -c '%a %u %g %h' /run/secrets/deep/one; \
+            echo x >/run/secrets/deep/one 2>/dev/null || echo refused; grep /run/secrets/two /proc/mounts; ls -A /dev";
+        let mut spec = bed.spec(&["sh", "-c", text]);
+        let content = [b"canary\n".repeat(20_000)].concat();
+        let file = |target: &str, content: &[u8], mode, executable| {
+            Mount::File(FileMount { target: target.into(), content: content.to_vec(), mode, uid: 5, gid: 7, executable })
+        };
+        assert!(!format!("{:?}", file("/a", b"canary", 0o400, false)).contains("canary"));
+        spec.mounts.push(file("/run/secrets/deep/one", &content, 0o440, false));
+        spec.mounts.push(file("/run/secrets/two", b"", 0o400, false));
+        let output = run(executor, spec).good();
+        let rest = output.strip_prefix(std::str::from_utf8(&content).unwrap()).unwrap_or_else(|| panic!("{output}"));
+        assert!(rest.starts_with("440 5 7 1\n") && rest.contains("refused\n"), "{rest}");
+        let line = rest.lines().find(|line| line.contains(" /run/secrets/two ")).unwrap();
+        assert!(line.contains(" ro,nosuid,nodev,noexec"), "{line}");
+        assert!(!rest.contains(".file\n"), "{rest}");
+    }
+
+    fn d120_a_script_in_memory_can_be_executed(executor) {
+        let bed = Bed::new();
+        let content = b"#!/bin/sh\necho run by $0\n".to_vec();
+        let target = "/dev/pipes/EOF";
+        let mut spec = bed.spec(&["/bin/sh", "-c", target]);
+        spec.mounts.push(Mount::File(FileMount {
+            target: target.into(),
+            content,
+            mode: 0o755,
+            uid: 0,
+            gid: 0,
+            executable: true,
+        }));
+        spec.user.uid = 1000;
+        assert_eq!(run(executor, spec).good(), "run by /dev/pipes/EOF\n");
+    }
+
+    fn d102_a_path_within_a_mount_never_leads_out_of_it(executor) {
+        let bed = Bed::new();
+        let inner = Bed::new();
+        fs::create_dir_all(inner.root().join("tree/sub")).unwrap();
+        fs::write(inner.root().join("tree/sub/file"), "inside").unwrap();
+        symlink("/tree/sub", inner.root().join("absolute")).unwrap();
+        symlink("../../../../tree", inner.root().join("up")).unwrap();
+        symlink(inner.outside(), inner.root().join("escape")).unwrap();
+        let within = |path: &str, target: &str, read_only| {
+            let source = BindSource::Within { mount: inner.mount(), path: path.into() };
+            Mount::Bind(BindMount { source, target: target.into(), read_only, recursive: false })
+        };
+        let text = "cat /a/file /b/sub/file /c; touch /a/new 2>/dev/null || echo refused; ls -A /dev /a /b";
+        let mut spec = bed.spec(&["sh", "-c", text]);
+        spec.mounts.push(within("/absolute", "/a", true));
+        spec.mounts.push(within("/up", "/b", false));
+        spec.mounts.push(within("/tree/sub/file", "/c", true));
+        let output = run(executor, spec).good();
+        assert!(output.starts_with("insideinsideinsiderefused\n"), "{output}");
+        assert!(!output.contains(".mount"), "{output}");
+        for path in ["/escape", "/no/such", "/absolute/../../../../outside"] {
+            let error = start_error(executor, with_mount(&bed, "true", within(path, "/a", true)));
+            assert_eq!(error.docker_code(), 125);
+        }
+        bed.assert_untouched();
+        inner.assert_untouched();
     }
 
     fn a_missing_source_is_an_error(executor) {

@@ -30,7 +30,7 @@ const MISTAKES: &[&str] = &[
     "run --env",
     "run -Z img",
     "run -p 8080:80 img",
-    "--root /x build --secret id=a .",
+    "--root /x build --provenance x .",
     "container ls --last 3",
     "image rm --platform x img",
     "images --bogus",
@@ -83,8 +83,8 @@ fn mistakes_say_what_to_type() {
     error: flag `-p` of `onggi run` is not there yet
     [125] Usage: onggi run [OPTIONS] IMAGE [COMMAND] [ARG...]
 
-    $ onggi --root /x build --secret id=a .
-    error: flag `--secret` of `onggi build` is not there yet
+    $ onggi --root /x build --provenance x .
+    error: flag `--provenance` of `onggi build` is not there yet
     [125] Usage: onggi build [OPTIONS] [PATH]
 
     $ onggi container ls --last 3

@@ -7,15 +7,15 @@
 use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::{FileType, Mode, OFlags};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::mount::{
-    FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, fsconfig_create, fsconfig_set_string, fsmount, fsopen,
-    move_mount,
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, UnmountFlags, fsconfig_create, fsconfig_set_string,
+    fsmount, fsopen, move_mount, unmount,
 };
 
 use super::super::failure::{At, Failure, Step};
-use super::super::mount_plan::{DeviceNode, PlannedMount, clone_tree};
+use super::super::mount_plan::{DeviceNode, PlannedFile, PlannedMount, clone_tree};
 use super::super::plan::Plan;
 use super::super::root_path::{Missing, RootPath, Symlinks, create_file, open_in_root, open_path};
 use super::super::terminal::mount_devpts;
@@ -60,14 +60,21 @@ pub(super) fn mount_all(plan: &Plan) -> Result<Fresh, Failure> {
                 attach_at(plan, tree.as_fd(), target, Symlinks::Refuse).at_index(Step::Mount, index)?;
             }
             PlannedMount::Dev { target } => fresh.dev = Some(mount_dev(plan, target, index)?),
-            PlannedMount::Tree { target, tree, missing, may_be_in_proc } => {
+            PlannedMount::Tree { target, tree, missing, may_be_in_proc, within } => {
                 let target = target
                     .open_or_create(plan.rootfs.as_fd(), Symlinks::Follow, *missing)
                     .at_index(Step::Mount, index)?;
                 if !may_be_in_proc && is_proc(target.as_fd()).at_index(Step::Mount, index)? {
                     return Err(Failure { step: Step::TargetInProc, index, errno: Errno::PERM });
                 }
-                attach(tree.as_fd(), target.as_fd()).at_index(Step::Mount, index)?;
+                let attached = match within {
+                    None => attach(tree.as_fd(), target.as_fd()),
+                    Some(path) => attach_within(&fresh, tree.as_fd(), path, target.as_fd()),
+                };
+                attached.at_index(Step::Mount, index)?;
+            }
+            PlannedMount::File { target, file } => {
+                mount_file(plan, &fresh, target, file).at_index(Step::Mount, index)?
             }
             other => mount_other(plan, other).at_index(Step::Mount, index)?,
         }
@@ -111,6 +118,7 @@ fn mount_other(plan: &Plan, mount: &PlannedMount) -> Result<(), Errno> {
         | PlannedMount::Sys { .. }
         | PlannedMount::Dev { .. }
         | PlannedMount::Tree { .. }
+        | PlannedMount::File { .. }
         | PlannedMount::Nothing => Ok(()),
     }
 }
@@ -148,6 +156,55 @@ fn attach_at(plan: &Plan, mount: BorrowedFd<'_>, target: &RootPath, symlinks: Sy
 fn attach(mount: BorrowedFd<'_>, target: BorrowedFd<'_>) -> Result<(), Errno> {
     let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
     move_mount(mount, c"", target, c"", flags)
+}
+
+/// Attaches what a path leads to within a detached mount.
+fn attach_within(fresh: &Fresh, mount: BorrowedFd<'_>, path: &RootPath, target: BorrowedFd<'_>) -> Result<(), Errno> {
+    let part = part_of(fresh, mount, || path.open(mount, Symlinks::Follow))?;
+    attach(part.as_fd(), target)
+}
+
+/// A copy of a part of a detached mount. Before Linux 6.15 only attached mounts can be copied in part, so this one is
+/// attached in our own `/dev` for a moment.
+fn part_of(
+    fresh: &Fresh,
+    mount: BorrowedFd<'_>,
+    open: impl FnOnce() -> Result<OwnedFd, Errno>,
+) -> Result<OwnedFd, Errno> {
+    const PLACE: &CStr = c".mount";
+    let dev = fresh.dev.as_ref().ok_or(Errno::NODEV)?;
+    rustix::fs::mkdirat(dev, PLACE, Mode::RWXU)?;
+    attach(mount, open_path(dev.as_fd(), PLACE, Symlinks::Refuse)?.as_fd())?;
+    let part = clone_tree(open()?.as_fd(), false)?;
+    // By name, for which there is no form with a descriptor; the working directory is set again before it is used.
+    rustix::process::fchdir(dev)?;
+    unmount(PLACE, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW)?;
+    rustix::fs::unlinkat(dev, PLACE, AtFlags::REMOVEDIR)?;
+    Ok(part)
+}
+
+/// A file in a file system of its own, of which nothing else is mounted.
+fn mount_file(plan: &Plan, fresh: &Fresh, target: &RootPath, planned: &PlannedFile) -> Result<(), Errno> {
+    const NAME: &CStr = c"file";
+    let target = target.open_or_create(plan.rootfs.as_fd(), Symlinks::Follow, Missing::File)?;
+    if is_proc(target.as_fd())? {
+        return Err(Errno::PERM);
+    }
+    let memory = new_tmpfs(c"tmpfs", None, c"700", MountAttrFlags::empty())?;
+    let flags = OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::WRONLY | OFlags::CLOEXEC;
+    let file = rustix::fs::openat(&memory, NAME, flags, Mode::RUSR)?;
+    let mut rest = planned.content.0.as_slice();
+    while !rest.is_empty() {
+        let written = rustix::io::write(&file, rest)?;
+        rest = rest.get(written..).unwrap_or_default();
+    }
+    rustix::fs::fchown(&file, Some(planned.uid), Some(planned.gid))?;
+    rustix::fs::fchmod(&file, planned.mode)?;
+    // A file that is open for writing cannot be executed.
+    drop(file);
+    let tree = part_of(fresh, memory.as_fd(), || open_path(memory.as_fd(), NAME, Symlinks::Refuse))?;
+    sys::mount_setattr(tree.as_fd(), &planned.attributes, false)?;
+    attach(tree.as_fd(), target.as_fd())
 }
 
 fn is_proc(file: BorrowedFd<'_>) -> Result<bool, Errno> {
@@ -218,7 +275,7 @@ fn make_node(dev: BorrowedFd<'_>, node: &DeviceNode) -> Result<(), Errno> {
     // Makes the folders above, and an empty file that the node replaces.
     drop(node.target.open_or_create(dev, Symlinks::Refuse, Missing::File)?);
     let parent = open_path(dev, parent, Symlinks::Refuse)?;
-    rustix::fs::unlinkat(&parent, name, rustix::fs::AtFlags::empty())?;
+    rustix::fs::unlinkat(&parent, name, AtFlags::empty())?;
     rustix::fs::mknodat(&parent, name, node.file_type, node.mode, node.device)
 }
 
