@@ -71,6 +71,7 @@ fn build(store: &Store, folder: &Path, no_cache: bool) -> Result<(), Box<dyn std
         labels: Vec::new(),
         outputs: Vec::new(),
         no_cache,
+        no_cache_filter: Vec::new(),
         times: builder::TimeOptions::default(),
         network: RunNetwork::Default,
         classic: None,

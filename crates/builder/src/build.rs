@@ -45,6 +45,8 @@ pub struct BuildRequest {
     pub labels: Vec<(String, String)>,
     /// `--no-cache`.
     pub no_cache: bool,
+    /// `--no-cache-filter`: names or numbers of stages whose steps are run again.
+    pub no_cache_filter: Vec<String>,
     /// `--reproducible`, `rewrite-timestamp`.
     pub times: TimeOptions,
     /// `--network`.
@@ -288,12 +290,16 @@ fn plan(
         platform: &Platform::host(),
         network: request.network,
         times: request.times,
+        no_cache_filter: &request.no_cache_filter,
         is_classic: request.classic.is_some(),
         run: Some(&request.run),
         find_image,
         similar_image: &|name| similar_image(tools.store, name),
     };
     let plan = planner.plan(target).map_err(BuildError::Dockerfile)?;
+    for name in plan.unknown_filters(dockerfile, &request.no_cache_filter) {
+        reporter.warning(format!("`--no-cache-filter {name}` names no stage of this build"), None);
+    }
     for name in &plan.unused_arguments {
         reporter.warning(format!("build argument `{name}` was given, but no ARG takes it"), None);
     }

@@ -106,6 +106,7 @@ fn planner<'a>(
     find: FindImage<'a>,
 ) -> Planner<'a> {
     Planner {
+        no_cache_filter: &[],
         dockerfile,
         build_args: &request.build_args,
         labels: &request.labels,

@@ -10,6 +10,8 @@ use crate::key::{CacheKey, Field};
 pub enum CacheMiss {
     /// `--no-cache`.
     Disabled,
+    /// `--no-cache-filter` names the stage.
+    DisabledForStage,
     /// No earlier build of this context had this step.
     NeverBuilt,
     /// The key is the one of the last build, but its result has been removed.
@@ -36,6 +38,7 @@ impl fmt::Display for CacheMiss {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Disabled => f.write_str("the cache is switched off by --no-cache"),
+            Self::DisabledForStage => f.write_str("the cache is switched off for this stage by --no-cache-filter"),
             Self::NeverBuilt => f.write_str("no earlier build of this context had this step"),
             Self::Removed => f.write_str("the result of the same step has been removed"),
             Self::Changed { field: Field::Parent, .. } => f.write_str("the layers below changed"),

@@ -101,6 +101,15 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
+    /// Names given to `--no-cache-filter` that no stage of the plan has.
+    pub(crate) fn unknown_filters<'f>(&self, dockerfile: &Dockerfile, filters: &'f [String]) -> Vec<&'f str> {
+        let is_known = |name: &str| {
+            let planned = dockerfile.stages.iter().zip(&self.stages).enumerate();
+            planned.into_iter().any(|(index, (stage, plan))| plan.is_some() && is_called(index, stage, name))
+        };
+        filters.iter().map(String::as_str).filter(|name| !is_known(name)).collect()
+    }
+
     /// A stage's name or number, for messages.
     pub(crate) fn stage_name(&self, index: usize) -> String {
         let label = self.stages[index].as_ref().map_or("", |stage| stage.label.trim_end());
@@ -128,6 +137,8 @@ pub(crate) struct StagePlan {
     /// The image's config as it will be, layers and history left out.
     pub(crate) config: ImageConfig,
     pub(crate) history: Vec<PlannedRow>,
+    /// `--no-cache-filter` names it.
+    pub(crate) no_cache: bool,
     /// What later stages inherit.
     scope: Scope,
 }
@@ -256,6 +267,7 @@ pub(crate) struct Planner<'a> {
     pub(crate) platform: &'a Platform,
     pub(crate) network: crate::RunNetwork,
     pub(crate) times: TimeOptions,
+    pub(crate) no_cache_filter: &'a [String],
     /// Every row is to have an image.
     pub(crate) is_classic: bool,
     /// What commands are given; `None` where none will be run, and nothing can be missing.
@@ -438,6 +450,11 @@ impl Planner<'_> {
         };
         !stage.instructions.iter().any(takes_from_elsewhere)
     }
+}
+
+/// Whether a stage has this name or number; BuildKit compares names without case.
+fn is_called(index: usize, stage: &Stage, name: &str) -> bool {
+    stage.name.as_ref().is_some_and(|own| own.text.eq_ignore_ascii_case(name)) || index.to_string() == name
 }
 
 pub(crate) fn expansion_problem(word: &Word, error: &dockerfile::ExpandError) -> Problem {

@@ -273,10 +273,19 @@ impl<'a> Solver<'a> {
         })
     }
 
-    /// Why a step has no result.
-    pub(crate) fn reason(&self, key: &CacheKey) -> CacheMiss {
+    /// Why results that are there do not count, if they do not.
+    pub(crate) fn ignores_cache(&self, stage: usize) -> Option<CacheMiss> {
         if self.request.no_cache {
-            return CacheMiss::Disabled;
+            return Some(CacheMiss::Disabled);
+        }
+        let is_filtered = self.plan.stages[stage].as_ref().is_some_and(|stage| stage.no_cache);
+        is_filtered.then_some(CacheMiss::DisabledForStage)
+    }
+
+    /// Why a step has no result.
+    pub(crate) fn reason(&self, stage: usize, key: &CacheKey) -> CacheMiss {
+        if let Some(reason) = self.ignores_cache(stage) {
+            return reason;
         }
         let planned: Vec<&StagePlan> = self.plan.stages.iter().flatten().collect();
         miss::reason(key, self.previous_keys(), &subjects(&planned))

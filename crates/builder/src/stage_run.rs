@@ -224,7 +224,7 @@ impl<'s, 'a> StageRun<'s, 'a> {
 
     /// A result that is there, whole.
     fn cached(&self, digest: oci::Digest) -> Result<Option<StepRecord>, BuildError> {
-        if self.solver.request.no_cache {
+        if self.solver.ignores_cache(self.index).is_some() {
             return Ok(None);
         }
         let store = self.solver.tools.store;
@@ -284,7 +284,7 @@ impl<'s, 'a> StageRun<'s, 'a> {
     }
 
     fn explain(&self, work: &Work) -> CacheMiss {
-        let reason = self.solver.reason(&work.key);
+        let reason = self.solver.reason(self.index, &work.key);
         let context = work.selections.first().and_then(|selection| selection.context.as_ref());
         if let (CacheMiss::Changed { field: Field::Files, .. }, Some(context)) = (&reason, context) {
             let (paths, count) = context.changed_files(work.selections.iter().map(AsRef::as_ref), 3);

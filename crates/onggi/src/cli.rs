@@ -4,6 +4,7 @@
 //! once in each run.
 
 pub(crate) mod build;
+pub(crate) mod build_cache;
 pub(crate) mod build_output;
 pub(crate) mod call;
 pub(crate) mod container;

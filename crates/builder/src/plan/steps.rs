@@ -221,7 +221,10 @@ impl<'a, 'p> StagePlanner<'a, 'p> {
 
     pub(super) fn finish(mut self, base: Base, from_name: String) -> StagePlan {
         self.config.config.env.clone_from(&self.scope.env);
+        let stage = &self.planner.dockerfile.stages[self.index];
+        let no_cache = self.planner.no_cache_filter.iter().any(|name| super::is_called(self.index, stage, name));
         StagePlan {
+            no_cache,
             base,
             from_name,
             label: self.label,

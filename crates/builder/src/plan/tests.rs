@@ -20,6 +20,7 @@ fn plan(text: &str, target: Option<&str>) -> Result<Plan, Vec<Problem>> {
     };
     let planner = Planner {
         times: crate::TimeOptions::default(),
+        no_cache_filter: &[],
         dockerfile: &parsed.dockerfile,
         build_args: &[],
         labels: &[],

@@ -317,3 +317,29 @@ fn a_folder_that_appears_or_changes_its_mode_counts() {
     fs::set_permissions(kitchen.context().join("d"), fs::Permissions::from_mode(0o700)).unwrap();
     assert!(kitchen.build(file).steps().contains("CACHED [2/2]"));
 }
+
+#[test]
+fn b006_the_cache_is_switched_off_for_some_stages() {
+    let kitchen = Kitchen::with("a=1");
+    let dockerfile = "FROM base AS Deps\nRUN write /deps 1\nFROM base AS tools\nRUN write /tools 1\n\
+         FROM base\nCOPY --from=Deps /deps /\nCOPY --from=tools /tools /\nRUN write /end 1\n";
+    let first = kitchen.build(dockerfile);
+    let only = |filter: &[&str]| {
+        let filter: Vec<String> = filter.iter().map(|name| (*name).to_owned()).collect();
+        kitchen.build_as(dockerfile, |request| request.no_cache_filter = filter)
+    };
+    for name in ["Deps", "deps", "0"] {
+        let built = only(&[name]);
+        assert_eq!(built.calls(), "/bin/sh -c write /deps 1", "{name}");
+        let reason = "RUN write /deps 1 (because the cache is switched off for this stage by --no-cache-filter)";
+        assert!(built.steps().contains(reason), "{}", built.steps());
+        assert_eq!(built.layers(), first.layers(), "the same files again");
+    }
+    assert_eq!(only(&["tools", "2"]).calls(), "/bin/sh -c write /tools 1\n/bin/sh -c write /end 1");
+    let unknown = only(&["tolls", "9"]);
+    assert_eq!(unknown.calls(), "");
+    let text = unknown.text();
+    for name in ["tolls", "9"] {
+        assert!(text.contains(&format!("warning: `--no-cache-filter {name}` names no stage of this build")), "{text}");
+    }
+}

@@ -194,6 +194,7 @@ impl Kitchen {
             build_args: Vec::new(),
             labels: Vec::new(),
             no_cache: false,
+            no_cache_filter: Vec::new(),
             times: TimeOptions::default(),
             network: RunNetwork::Default,
             classic: None,

@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::step_flags::StepFlags;
+use crate::cli::build_cache::CacheArgs;
 use crate::cli::build_output::OutputArgs;
 
 /// Build an image from a Dockerfile
@@ -40,9 +41,6 @@ pub(crate) struct BuildArgs {
     /// Choose the network of RUN
     #[arg(long, value_name = "MODE", default_value = "default")]
     pub(crate) network: BuildNetwork,
-    /// Run every step again
-    #[arg(long)]
-    pub(crate) no_cache: bool,
     /// Choose how to show the build (also `BUILDKIT_PROGRESS`)
     #[arg(long, value_name = "VIEW")]
     pub(crate) progress: Option<Progress>,
@@ -58,6 +56,8 @@ pub(crate) struct BuildArgs {
     /// Stop at this stage
     #[arg(long, value_name = "STAGE")]
     pub(crate) target: Option<String>,
+    #[command(flatten)]
+    pub(crate) cache: CacheArgs,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
     #[command(flatten)]

@@ -59,7 +59,7 @@ fn build_takes_dockers_flags() {
         assert_eq!(args.file.as_deref(), Some("-"));
         assert_eq!(args.build_args, ["A=1", "B"]);
         assert_eq!(args.target.as_deref(), Some("build-stage"));
-        assert!(args.no_cache && args.quiet && args.explain);
+        assert!(args.cache.no_cache && args.quiet && args.explain);
         assert_eq!((args.progress, args.network), (Some(Progress::Plain), BuildNetwork::None));
         assert_eq!(args.context.as_deref(), Some("./"));
     }

@@ -109,6 +109,16 @@ fn cancel_on_interrupt() -> Result<Arc<AtomicBool>, Failure> {
     Ok(cancelled)
 }
 
+fn no_pull() -> Failure {
+    let problem =
+        Problem::error("`--pull` asks registries for newer images, and pulling from registries is not there yet");
+    Failure::new(
+        problem.with_hint(
+            "leave it out: base images are those of the store, where `onggi load -i IMAGE.tar` puts newer ones",
+        ),
+    )
+}
+
 /// Standard output for data, unless it is a terminal.
 fn stdout() -> Result<Option<File>, Failure> {
     let stdout = std::io::stdout();
@@ -126,9 +136,12 @@ fn options(
     stdin: &dyn Fn() -> Result<Vec<u8>, Failure>,
     stdout: &dyn Fn() -> Result<Option<File>, Failure>,
 ) -> Result<(BuildOptions, bool), Failure> {
+    if args.cache.pull {
+        return Err(no_pull());
+    }
     let (context, dockerfile) = source(args, stdin)?;
     let folder = std::env::current_dir().unwrap_or_default();
-    let surroundings = outputs::Surroundings { stdout, folder: &folder, allowed: &[] };
+    let surroundings = outputs::Surroundings { stdout, folder: &folder, allowed: &args.steps.allow };
     let outputs::Outputs { outputs, rewrites_times, uses_stdout } = outputs::outputs(&args.output, &surroundings)?;
     let build_args = args.build_args.iter().map(|text| env_list::variable(text, lookup));
     let build_args = build_args.collect::<Result<Vec<_>, _>>().map_err(|error| wrong("--build-arg", &error))?;
@@ -148,7 +161,8 @@ fn options(
         target: args.target.clone(),
         build_args,
         labels: labels.into_iter().flatten().collect(),
-        no_cache: args.no_cache,
+        no_cache: args.cache.no_cache,
+        no_cache_filter: args.cache.no_cache_filter.clone(),
         times: TimeOptions {
             is_reproducible: args.output.reproducible || rewrites_times == Some(true),
             keeps_file_times: rewrites_times == Some(false),

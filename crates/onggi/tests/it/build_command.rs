@@ -223,3 +223,36 @@ fn the_store_is_chosen_before_the_verb() {
     project.onggi(["image", "inspect", "app"]).env("ONGGI_ROOT", &root).run().success();
     testkit::checker::check_store(&root).unwrap();
 }
+
+#[test]
+fn b006_no_cache_filter_takes_names_with_commas_and_may_be_repeated() {
+    let project = Project::with(
+        "FROM busybox AS one\nCOPY a /\nFROM busybox AS two\nCOPY a /\nFROM busybox AS three\nCOPY --from=one /a /one\nCOPY --from=two /a /two\n",
+    );
+    project.file("a", "1").build_app();
+    let ran = |flags: &[&str]| {
+        let built = project.build(flags).run().success();
+        let steps = crate::build_project::steps(&built.stderr);
+        // Stages run side by side.
+        let ran = steps.into_iter().filter(|(_, outcome)| outcome == "DONE").map(|(name, _)| name);
+        ran.collect::<std::collections::BTreeSet<_>>()
+    };
+    assert_eq!(
+        ran(&["--no-cache-filter", "one,TWO"]),
+        ["[one 2/2] COPY a /", "[two 2/2] COPY a /"].map(str::to_owned).into()
+    );
+    assert_eq!(ran(&["--no-cache-filter=one", "--no-cache-filter=two"]).len(), 2);
+    assert!(ran(&[]).is_empty());
+}
+
+#[test]
+fn b007_pull_is_not_there_yet_and_can_be_switched_off() {
+    let project = Project::with("FROM busybox\nCMD [\"x\"]\n");
+    let refused = project.build(&["--pull"]).run().exits(1);
+    assert_eq!(
+        refused.stderr,
+        "error: `--pull` asks registries for newer images, and pulling from registries is not there yet\n\
+         hint: leave it out: base images are those of the store, where `onggi load -i IMAGE.tar` puts newer ones\n"
+    );
+    project.build(&["--pull=false", "-q"]).run().success();
+}

@@ -131,6 +131,8 @@ fn b056_only_the_current_folder_is_emptied_without_a_word() {
     std::os::unix::fs::symlink(&outside, project.sandbox.work().join("link")).unwrap();
     project.build(&["-o", "type=local,dest=link,mode=delete"]).run().exits(1);
     assert!(outside.join("precious").exists());
+    project.build(&["-o", &output, "--allow", "buildx.local.delete"]).run().success();
+    assert!(!outside.join("precious").exists() && outside.join("app/a").exists());
 }
 
 /// Entries of a tar, as tar lists them.
