@@ -11,7 +11,7 @@ mod tests;
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::{Result, machine, process, say};
+use crate::{Result, machine, process, reference, say};
 
 /// A file of the repository, read.
 #[derive(Debug)]
@@ -31,6 +31,8 @@ pub(crate) fn run() -> Result<()> {
     for rule in rules::ALL {
         complaints.extend(files.iter().flat_map(rule));
     }
+    let find = |path: &str| files.iter().find(|file| file.path == path).map(|file| file.text.as_str());
+    complaints.extend(reference::stale(find));
     complaints.sort();
     for complaint in &complaints {
         say::line(&format!("    {complaint}"));
