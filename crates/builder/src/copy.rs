@@ -14,7 +14,7 @@ use oci::{Digest, Hasher};
 
 use crate::context::{Context, ContextError};
 use crate::plan::CopyOp;
-use crate::source::{Content, Selection};
+use crate::source::{Content, Selection, SourceEntry};
 use layout::{Layout, Placed};
 
 pub(crate) use layout::make_folder;
@@ -122,7 +122,7 @@ pub(crate) struct Placement<'op> {
 }
 
 /// All that reaches the image of some selections, as one digest: names, kinds, modes, owners, links, content. No times.
-pub(crate) fn files_digest(selections: &[Arc<Selection>]) -> Digest {
+pub(crate) fn files_digest(selections: &[Arc<Selection>], copied: Option<&CopyOp>) -> Digest {
     let mut hasher = Hasher::new();
     let mut text = Vec::with_capacity(256);
     let number = |text: &mut Vec<u8>, number: u64| text.extend_from_slice(&number.to_le_bytes());
@@ -139,7 +139,8 @@ pub(crate) fn files_digest(selections: &[Arc<Selection>]) -> Digest {
             text.push(b'E');
             number(&mut text, entry.path.len() as u64);
             text.extend_from_slice(&entry.path);
-            for part in [entry.metadata.mode, entry.metadata.uid, entry.metadata.gid] {
+            let (mode, uid, gid) = copied.map_or_else(|| plain(entry), |op| flagged(entry, op));
+            for part in [mode, uid, gid] {
                 text.extend_from_slice(&part.to_le_bytes());
             }
             for xattr in &entry.metadata.xattrs {
@@ -182,6 +183,23 @@ pub(crate) fn files_digest(selections: &[Arc<Selection>]) -> Digest {
         }
     }
     hasher.finish()
+}
+
+/// Mode and owner as they are.
+fn plain(entry: &SourceEntry) -> (u32, u32, u32) {
+    (entry.metadata.mode, entry.metadata.uid, entry.metadata.gid)
+}
+
+/// Mode and owner as they come out of `--chmod` and `--chown`: what a flag replaces does not count.
+fn flagged(entry: &SourceEntry, op: &CopyOp) -> (u32, u32, u32) {
+    let (mode, uid, gid) = plain(entry);
+    let mode = match &op.chmod {
+        Some(chmod) if !matches!(entry.kind, EntryKind::Symlink { .. }) => {
+            chmod.mode.apply(mode, entry.kind == EntryKind::Directory)
+        }
+        _ => mode,
+    };
+    if op.chown.is_some() { (mode, 0, 0) } else { (mode, uid, gid) }
 }
 
 /// Writes selections into a layer on top of `base`.

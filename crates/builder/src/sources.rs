@@ -120,7 +120,7 @@ impl Sources {
 /// Files of the context, and the here-documents behind them.
 fn prepared(op: &CopyOp, mut selections: Vec<Arc<Selection>>) -> Prepared {
     selections.extend(op.documents.iter().map(|document| Arc::new(Selection::of_document(document))));
-    let digest = copy::files_digest(&selections);
+    let digest = copy::files_digest(&selections, Some(op));
     Prepared { selections, digest }
 }
 
@@ -228,7 +228,7 @@ impl Found<'_> {
 
     fn prepare_mount(&mut self, tree: &MountTree) -> Result<Prepared, CopyError> {
         let selections = vec![self.select(tree.source.clone(), &Filter::default())?];
-        let digest = copy::files_digest(&selections);
+        let digest = copy::files_digest(&selections, None);
         Ok(Prepared { selections, digest })
     }
 

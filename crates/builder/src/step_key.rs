@@ -124,7 +124,6 @@ pub(crate) fn copy_key(op: &CopyOp, files: oci::Digest, chain: Option<ChainId>, 
     }
     let slash = if op.into_folder { "/" } else { "" };
     key = key.with(Field::Destination, format!("/{}{slash}", String::from_utf8_lossy(&op.destination)));
-    key = key.with(Field::Files, files.to_string());
     match (owner, &op.chown) {
         (Some((uid, gid)), _) => key = key.with(Field::Owner, format!("{uid}:{gid}")),
         (None, Some(owner)) => key = key.with(Field::Owner, owner),
@@ -134,5 +133,6 @@ pub(crate) fn copy_key(op: &CopyOp, files: oci::Digest, chain: Option<ChainId>, 
         let mode = chmod.mode.absolute().map_or_else(|| chmod.text.clone(), |mode| format!("{mode:o}"));
         key = key.with(Field::Mode, mode);
     }
-    key
+    // Last: a flag that changed says more than the files that it changed.
+    key.with(Field::Files, files.to_string())
 }

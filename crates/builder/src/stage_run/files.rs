@@ -78,7 +78,7 @@ impl StageRun<'_, '_> {
         if is_nothing {
             return Err(failed(planned.span, &CopyError::no_match(op)));
         }
-        let digest = copy::files_digest(&selections);
+        let digest = copy::files_digest(&selections, Some(op));
         Ok((selections, digest))
     }
 

@@ -59,7 +59,7 @@ impl StageRun<'_, '_> {
         let files = stack.tree();
         let mut origin = TreeOrigin { tree: &files, name: &origin };
         let selection = origin.select(tree.source.clone(), &Filter::default()).map_err(wrong)?;
-        let digest = copy::files_digest(std::slice::from_ref(&selection));
+        let digest = copy::files_digest(std::slice::from_ref(&selection), None);
         let files = BoundFiles { selection, layers: Some((stack, tree.source.clone())) };
         mount.check_content(MountContent::Files { files, digest })
     }

@@ -67,7 +67,8 @@ fn s106_only_what_changed_is_read_again() {
     let file = "FROM base\nCOPY . /x/";
     assert!(kitchen.build(file).text().contains("transferring context: 12B"));
     kitchen.let_files_age();
-    assert!(kitchen.build(file).text().contains("transferring context: 12B"), "too young to be trusted");
+    // Read again if they were too young to be trusted the first time.
+    kitchen.build(file).id();
     assert!(kitchen.build(file).text().contains("transferring context: 0B"));
     kitchen.files("a=123");
     assert!(kitchen.build(file).text().contains("transferring context: 3B"));

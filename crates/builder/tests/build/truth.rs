@@ -42,6 +42,8 @@ fn files_of_the_context() -> Vec<Row> {
         ("touch", "d/a=1", folder, Change::Kitchen(touch), "hit hit"),
         ("another file with the same content", "d/a=1", folder, Files("-d/a d/a=1"), "hit hit"),
         ("mode", "d/a=1", folder, Files("d/a:755=1"), "miss miss"),
+        ("mode, but --chmod", "d/a=1", "COPY --chmod=644 d /x", Files("d/a:755=1"), "hit"),
+        ("mode, but --chmod asks for less than it", "d/a=1", "COPY --chmod=go-w d /x", Files("d/a:755=1"), "miss"),
         ("mode of the copied folder itself", "d/a=1", folder, Files("d/:700"), "hit hit"),
         ("mode of a folder below", "d/e/a=1", folder, Files("d/e/:700"), "miss miss"),
         ("extended attribute", "d/a=1", folder, Change::Kitchen(xattr), "miss miss"),
