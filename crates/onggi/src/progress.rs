@@ -6,10 +6,12 @@
 
 mod classic;
 mod display;
+mod feed;
 mod log;
 mod plain;
 mod quiet;
 mod rawjson;
+mod sink;
 mod steps;
 mod tty;
 
@@ -22,19 +24,25 @@ use crate::cli::build::Progress;
 use crate::ui::terminal::Terminal;
 use event::Event;
 use jiff::Timestamp;
+use sink::Sink;
 
 pub(crate) mod event;
 
 /// One way to show a build.
 pub(crate) trait View: Send {
     /// Takes one event in; writes what can be shown at once.
-    fn event(&mut self, event: Event, out: &mut Vec<u8>);
+    fn event(&mut self, event: Event, out: &mut dyn Sink);
 
     /// Some time has passed: `now` counts from the beginning of the build, as the events' times do.
-    fn tick(&mut self, now: Duration, out: &mut Vec<u8>);
+    fn tick(&mut self, now: Duration, out: &mut dyn Sink);
 
     /// No further events will come.
-    fn finish(&mut self, now: Duration, out: &mut Vec<u8>);
+    fn finish(&mut self, now: Duration, out: &mut dyn Sink);
+
+    /// Whether all output of steps is shown, or only the end of it.
+    fn shows_all_output(&self) -> bool {
+        true
+    }
 
     /// What is for people alone, where the view itself is for programs too: for standard error, at the end.
     fn remarks(&self) -> String {

@@ -60,10 +60,8 @@ pub(super) fn run(args: &BuildArgs, session: &Session) -> Result<u8, Failure> {
         Progress::Classic => Display::start(progress::classic(session::stdout()), std::io::stdout()),
         view => Display::start(progress::view(view, session.terminal, session.now, BUILDER), std::io::stderr()),
     };
-    let sender = display.sender();
     let cancelled = cancel_on_interrupt()?;
-    let built = engine::build(&engine, &options, &|event| drop(sender.send(event)), &cancelled);
-    drop(sender);
+    let built = engine::build(&engine, &options, &|event| display.send(event), &cancelled);
     let remarks = display.finish();
     if !remarks.is_empty() {
         session.note(remarks.trim_end_matches('\n'));

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::View;
 use super::event::{Event, InstructionEvent, Stream};
 use super::log::{Log, LogLine, visible};
+use super::sink::Sink;
 use super::steps::Steps;
 use crate::ui::printable::printable;
 use crate::ui::size::{CONTEXT_DIGITS, human_size};
@@ -46,7 +47,7 @@ impl Classic {
         }
     }
 
-    fn instruction(&mut self, event: InstructionEvent, out: &mut Vec<u8>) {
+    fn instruction(&mut self, event: InstructionEvent, out: &mut dyn Sink) {
         let line = match event {
             InstructionEvent::Context { size } => {
                 let size = human_size(size, CONTEXT_DIGITS);
@@ -75,13 +76,13 @@ impl Classic {
             InstructionEvent::Built(image) => format!("Successfully built {}", image.0.short()),
             InstructionEvent::Tagged(name) => format!("Successfully tagged {name}"),
         };
-        out.extend_from_slice(line.as_bytes());
-        out.push(b'\n');
+        out.put(line.as_bytes());
+        out.put(b"\n");
     }
 
-    fn output(&mut self, stream: Stream, data: &[u8], out: &mut Vec<u8>) {
+    fn output(&mut self, stream: Stream, data: &[u8], out: &mut dyn Sink) {
         if !self.terminal.is_terminal {
-            out.extend_from_slice(data);
+            out.put(data);
             self.is_line_open = data.last().is_some_and(|last| *last != b'\n');
             return;
         }
@@ -94,18 +95,18 @@ impl Classic {
         }
     }
 
-    fn line(&self, line: &LogLine, stream: Stream, out: &mut Vec<u8>) {
+    fn line(&self, line: &LogLine, stream: Stream, out: &mut dyn Sink) {
         let text = visible(&line.bytes);
         let text = match stream {
             // Docker's own colour for it.
             Stream::Stderr if self.terminal.has_color => format!("\x1b[91m{text}\x1b[0m\n"),
             _ => text + "\n",
         };
-        out.extend_from_slice(text.as_bytes());
+        out.put(text.as_bytes());
     }
 
     /// What comes next begins with a line of its own.
-    fn end_output(&mut self, out: &mut Vec<u8>) {
+    fn end_output(&mut self, out: &mut dyn Sink) {
         let rest = [(Stream::Stdout, self.stdout.end_line()), (Stream::Stderr, self.stderr.end_line())];
         for (stream, line) in rest {
             if let Some(line) = line {
@@ -113,31 +114,31 @@ impl Classic {
             }
         }
         if std::mem::take(&mut self.is_line_open) {
-            out.push(b'\n');
+            out.put(b"\n");
         }
     }
 }
 
 impl View for Classic {
-    fn event(&mut self, event: Event, out: &mut Vec<u8>) {
+    fn event(&mut self, event: Event, out: &mut dyn Sink) {
         match event {
             Event::Instruction(event) => self.instruction(event, out),
             Event::StepLog { stream, data, .. } => self.output(stream, &data, out),
             Event::CacheMiss { reason, .. } => {
-                out.extend_from_slice(format!(" ---> Not cached: {}\n", printable(&reason)).as_bytes());
+                out.put(format!(" ---> Not cached: {}\n", printable(&reason)).as_bytes());
             }
             // Silence is explained.
             Event::StepStatus { text, .. } if text.starts_with("waiting ") => {
-                out.extend_from_slice(format!(" ---> {}\n", printable(&text)).as_bytes());
+                out.put(format!(" ---> {}\n", printable(&text)).as_bytes());
             }
             Event::Warning { .. } | Event::Check(_) => drop(self.steps.apply(event)),
             _ => {}
         }
     }
 
-    fn tick(&mut self, _now: Duration, _out: &mut Vec<u8>) {}
+    fn tick(&mut self, _now: Duration, _out: &mut dyn Sink) {}
 
-    fn finish(&mut self, _now: Duration, out: &mut Vec<u8>) {
+    fn finish(&mut self, _now: Duration, out: &mut dyn Sink) {
         self.end_output(out);
     }
 

@@ -1,77 +1,82 @@
 //! Runs a view on a thread of its own, so that a slow terminal never holds up the build.
 
 use std::io::Write;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::View;
 use super::event::Event;
+use super::feed::{Feed, Item, Received};
+use super::sink::Target;
 
 /// How often a view hears that time has passed.
 const TICK: Duration = Duration::from_millis(100);
+/// Of output that was left out, a view that shows only the end gets so much.
+const END: u64 = 64 << 10;
 
 /// A view at work.
 #[derive(Debug)]
 pub(crate) struct Display {
-    sender: Sender<Event>,
+    feed: Arc<Feed>,
     thread: JoinHandle<String>,
 }
 
 impl Display {
     /// Begins to show; times of events count from here.
-    pub(crate) fn start(mut view: Box<dyn View>, mut target: impl Write + Send + 'static) -> Self {
-        let (sender, receiver) = channel();
+    pub(crate) fn start(mut view: Box<dyn View>, target: impl Write + Send + 'static) -> Self {
+        let feed = Arc::new(Feed::default());
+        let source = Arc::clone(&feed);
         let thread = std::thread::spawn(move || {
-            show(&mut *view, &receiver, &mut target);
+            show(&mut *view, &source, &mut Target::new(target));
             view.remarks()
         });
-        Self { sender, thread }
+        Self { feed, thread }
     }
 
-    /// Where events go in. Events that come after the end are dropped.
-    pub(crate) fn sender(&self) -> Sender<Event> {
-        self.sender.clone()
+    /// Shows an event, soon.
+    pub(crate) fn send(&self, event: Event) {
+        self.feed.send(event);
     }
 
-    /// Waits until all is shown, and gives what is to be said besides. Every sender must be gone by then.
+    /// Waits until all is shown, and gives what is to be said besides.
     pub(crate) fn finish(self) -> String {
-        drop(self.sender);
+        self.feed.end();
         self.thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     }
 }
 
-/// Feeds the view until all senders are gone. A target that cannot be written to (a closed pipe, a terminal that went
-/// away) does not stop a build.
-fn show(view: &mut dyn View, events: &Receiver<Event>, target: &mut impl Write) {
+/// Feeds the view until the end.
+fn show(view: &mut dyn View, feed: &Feed, target: &mut Target<impl Write>) {
     let began = Instant::now();
-    let mut out = Vec::new();
     let mut next_tick = TICK;
     loop {
-        match events.recv_timeout(next_tick.saturating_sub(began.elapsed())) {
-            Ok(event) => {
-                view.event(event, &mut out);
-                while let Ok(event) = events.try_recv() {
-                    view.event(event, &mut out);
-                }
-            }
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => break,
+        let mut received = feed.receive(next_tick.saturating_sub(began.elapsed()));
+        // What is there goes in together, but time goes on.
+        while let Received::Item(item) = received {
+            take(view, item, target);
+            received = if began.elapsed() < next_tick { feed.receive(Duration::ZERO) } else { Received::Nothing };
         }
         let now = began.elapsed();
+        if received == Received::End {
+            view.finish(now, target);
+            target.flush();
+            return;
+        }
         if now >= next_tick {
-            view.tick(now, &mut out);
+            view.tick(now, target);
             next_tick = now + TICK;
         }
-        write(target, &mut out);
+        target.flush();
     }
-    view.finish(began.elapsed(), &mut out);
-    write(target, &mut out);
 }
 
-fn write(target: &mut impl Write, out: &mut Vec<u8>) {
-    if !out.is_empty() {
-        drop(target.write_all(out).and_then(|()| target.flush()));
-        out.clear();
+fn take(view: &mut dyn View, item: Item, target: &mut Target<impl Write>) {
+    match item {
+        Item::Event(event) => view.event(event, target),
+        Item::LeftOut(output) => {
+            let output = if view.shows_all_output() { output } else { output.last(END) };
+            output.read(|event| view.event(event, target));
+        }
     }
 }

@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::event::KeptOutput;
 use crate::ui::printable::is_active;
 
 /// Most bytes kept of one step: some thousands of lines.
@@ -19,6 +20,10 @@ const LONGEST_LINE: usize = 16 * 1024;
 pub(crate) struct LogLine {
     /// When it began, since the step's start.
     pub(crate) at: Duration,
+    /// Where it begins in the step's output.
+    pub(crate) offset: u64,
+    /// Where the next one does.
+    pub(crate) end: u64,
     /// Its bytes as the step wrote them.
     pub(crate) bytes: Vec<u8>,
 }
@@ -37,6 +42,19 @@ pub(crate) struct Log {
     partial: Option<LogLine>,
     bytes: usize,
     dropped: usize,
+    /// How much was written so far.
+    written: u64,
+    /// Some of it did not come here.
+    has_gap: bool,
+}
+
+/// What came before the lines that are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Before {
+    Nothing,
+    Lines(usize),
+    /// Nobody counted them.
+    Some,
 }
 
 impl Log {
@@ -44,14 +62,26 @@ impl Log {
     pub(crate) fn write(&mut self, data: &[u8], at: Duration) -> Vec<LogLine> {
         let mut complete = Vec::new();
         for piece in data.split_inclusive(|byte| *byte == b'\n') {
-            let line = self.partial.get_or_insert_with(|| LogLine { at, bytes: Vec::new() });
+            let offset = self.written;
+            let line = self.partial.get_or_insert_with(|| LogLine { at, offset, end: offset, bytes: Vec::new() });
             let end = piece.strip_suffix(b"\n");
             line.bytes.extend_from_slice(end.unwrap_or(piece));
+            self.written += piece.len() as u64;
+            line.end = self.written;
             if end.is_some() || line.bytes.len() > LONGEST_LINE {
                 complete.extend(self.end_line());
             }
         }
         complete
+    }
+
+    /// What comes next begins here; output before it may have been left out.
+    pub(crate) fn skip_to(&mut self, offset: u64) {
+        if offset > self.written {
+            self.partial = None;
+            self.written = offset;
+            self.has_gap = true;
+        }
     }
 
     /// Ends a line that has no line end yet.
@@ -85,10 +115,31 @@ impl Log {
         tail
     }
 
-    /// The last `count` complete lines, and how many came before them.
-    pub(crate) fn last(&self, count: usize) -> (usize, impl Iterator<Item = &LogLine>) {
+    /// The last `count` complete lines, and what came before them.
+    pub(crate) fn last(&self, count: usize) -> (Before, impl Iterator<Item = &LogLine>) {
         let skipped = self.lines.len().saturating_sub(count);
-        (self.dropped + skipped, self.lines.iter().skip(skipped))
+        let before = match self.dropped + skipped {
+            _ if self.has_gap => Before::Some,
+            0 => Before::Nothing,
+            count => Before::Lines(count),
+        };
+        (before, self.lines.iter().skip(skipped))
+    }
+}
+
+/// Reads a part of a step's output again, in pieces with their offsets. What cannot be read is left out.
+pub(crate) fn read_again(log: &KeptOutput, from: u64, end: u64, take: &mut dyn FnMut(u64, &[u8])) {
+    let mut piece = vec![0; 64 << 10];
+    let mut offset = from;
+    while offset < end {
+        let wanted = usize::try_from(end - offset).map_or(piece.len(), |left| left.min(piece.len()));
+        match log.read_at(offset, &mut piece[..wanted]) {
+            Ok(0) | Err(_) => return,
+            Ok(count) => {
+                take(offset, &piece[..count]);
+                offset += count as u64;
+            }
+        }
     }
 }
 

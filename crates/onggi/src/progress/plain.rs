@@ -1,19 +1,22 @@
 //! BuildKit's view for logs and pipes: numbered lines (`#5 0.123 text`), one step after the other.
 //!
-//! Steps that run at the same time are kept apart: while one has the floor the others wait with what they have to say,
-//! until it ends or has kept them waiting for too long. Output is passed on as the step wrote it, unless it goes to a
-//! terminal, where it is made harmless.
+//! Steps that run at the same time are kept apart (N017): the one that has the floor is shown as it goes, from its first
+//! line to its last; the others wait with what they have to say, in memory as far as that is little (`speaker`). Only a
+//! step that has said nothing but its name yet lets another one in. Output is passed on as the step wrote it, unless it
+//! goes to a terminal, where it is made harmless.
+
+mod speaker;
 
 use std::time::Duration;
 
 use super::View;
 use super::event::{Event, StepOutcome};
-use super::log::{LogLine, visible};
+use super::log::LogLine;
+use super::sink::Sink;
 use super::steps::{Change, Steps};
+use speaker::{Form, Speaker};
 
-/// A waiting step gets the floor after this time, whatever the one that has it does.
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
-/// And after this time when the one that has it is silent.
+/// A step that is silent keeps the floor from another one for so long.
 const SILENCE: Duration = Duration::from_secs(1);
 /// A status that is shown before it is finished is at least this old.
 const STATUS_AGE: Duration = Duration::from_millis(150);
@@ -31,18 +34,6 @@ pub(crate) struct Plain {
     is_terminal: bool,
 }
 
-/// What a step has to say.
-#[derive(Debug, Default)]
-struct Speaker {
-    lines: Vec<u8>,
-    /// Since when it has been waiting to say something.
-    waits_since: Option<Duration>,
-    last_spoke: Duration,
-    /// Places of status lines that are not finished and not shown yet.
-    open_statuses: Vec<usize>,
-    is_over: bool,
-}
-
 impl Plain {
     /// `is_terminal` tells whether control characters in the steps' output would be obeyed.
     pub(crate) fn new(is_terminal: bool) -> Self {
@@ -54,17 +45,18 @@ impl Plain {
         match change {
             Change::Nothing => {}
             Change::Started(place) => {
-                self.speaker(place, now).waits(now);
+                self.speaker(place).waits(now);
                 for status in 0..self.steps.begun[place].statuses.len() {
                     self.say_status(place, status, now);
                 }
             }
+            Change::Kept(place, log) => self.speaker(place).log = Some(log),
             Change::Status(place, status) if self.steps.begun[place].statuses[status].ended.is_some() => {
-                self.speaker(place, now).open_statuses.retain(|open| *open != status);
+                self.speaker(place).open_statuses.retain(|open| *open != status);
                 self.say_status(place, status, now);
             }
             Change::Status(place, status) => {
-                let open = &mut self.speaker(place, now).open_statuses;
+                let open = &mut self.speaker(place).open_statuses;
                 if !open.contains(&status) {
                     open.push(status);
                 }
@@ -86,16 +78,15 @@ impl Plain {
     }
 
     fn say_line(&mut self, place: usize, line: &LogLine, now: Duration) {
-        let is_terminal = self.is_terminal;
-        let number = self.steps.begun[place].number;
-        let speaker = self.speaker(place, now);
-        speaker.lines.extend_from_slice(format!("#{number} {:.3} ", line.at.as_secs_f64()).as_bytes());
-        match is_terminal {
-            true => speaker.lines.extend_from_slice(visible(&line.bytes).as_bytes()),
-            false => speaker.lines.extend_from_slice(&line.bytes),
-        }
-        speaker.lines.push(b'\n');
+        let form = self.form(place);
+        let has_floor = self.floor == Some(place);
+        let speaker = self.speaker(place);
+        speaker.add_line(line, form, has_floor);
         speaker.waits(now);
+    }
+
+    fn form(&self, place: usize) -> Form {
+        Form { number: self.steps.begun[place].number, is_terminal: self.is_terminal }
     }
 
     fn say_status(&mut self, place: usize, status: usize, now: Duration) {
@@ -109,11 +100,11 @@ impl Plain {
 
     /// Shows the unfinished status lines that are at least `age` old.
     fn say_open_statuses(&mut self, place: usize, now: Duration, age: Duration) {
-        let open = std::mem::take(&mut self.speaker(place, now).open_statuses);
+        let open = std::mem::take(&mut self.speaker(place).open_statuses);
         for status in open {
             match now.saturating_sub(self.steps.begun[place].statuses[status].started) >= age {
                 true => self.say_status(place, status, now),
-                false => self.speaker(place, now).open_statuses.push(status),
+                false => self.speaker(place).open_statuses.push(status),
             }
         }
     }
@@ -127,93 +118,78 @@ impl Plain {
             Some(StepOutcome::Done) | None => format!("DONE {:.1}s", step.elapsed(now).as_secs_f64()),
         };
         self.say(place, &line, now);
-        self.speaker(place, now).is_over = true;
+        self.speaker(place).is_over = true;
     }
 
     fn say(&mut self, place: usize, line: &str, now: Duration) {
         let number = self.steps.begun[place].number;
-        let speaker = self.speaker(place, now);
-        speaker.lines.extend_from_slice(format!("#{number} {line}\n").as_bytes());
+        let speaker = self.speaker(place);
+        speaker.add(format!("#{number} {line}\n").as_bytes());
         speaker.waits(now);
     }
 
-    fn speaker(&mut self, place: usize, now: Duration) -> &mut Speaker {
+    fn speaker(&mut self, place: usize) -> &mut Speaker {
         while self.speakers.len() <= place {
-            self.speakers.push(Speaker { last_spoke: now, ..Speaker::default() });
+            self.speakers.push(Speaker::default());
         }
         &mut self.speakers[place]
     }
 
     /// Writes what may be written now.
-    fn pump(&mut self, now: Duration, out: &mut Vec<u8>) {
+    fn pump(&mut self, now: Duration, out: &mut dyn Sink) {
         loop {
             if let Some(place) = self.floor {
-                self.speakers[place].speak(now, out);
+                let form = self.form(place);
+                self.speakers[place].speak(form, out);
                 if !self.speakers[place].is_over {
                     let Some(next) = self.next_speaker() else { return };
-                    if !self.must_yield(place, next, now) {
+                    if self.speakers[place].has_spoken || !self.has_waited(next, now) {
                         return;
                     }
-                    out.extend_from_slice(format!("#{} ...\n", self.steps.begun[place].number).as_bytes());
+                    out.put(format!("#{} ...\n", form.number).as_bytes());
                 }
                 self.floor = None;
             }
             let Some(next) = self.next_speaker() else { return };
             if std::mem::replace(&mut self.has_spoken, true) {
-                out.push(b'\n');
+                out.put(b"\n");
             }
-            out.extend_from_slice(
-                format!("#{} {}\n", self.steps.begun[next].number, self.steps.begun[next].name).as_bytes(),
-            );
+            let step = &self.steps.begun[next];
+            out.put(format!("#{} {}\n", step.number, step.name).as_bytes());
             self.floor = Some(next);
         }
     }
 
-    /// The step that has waited longest.
+    /// The step that has waited longest, those first that are over: they let the next one in at once.
     fn next_speaker(&self) -> Option<usize> {
         let waiting = self.speakers.iter().enumerate().filter(|(place, _)| Some(*place) != self.floor);
         waiting
-            .filter_map(|(place, speaker)| speaker.waits_since.map(|since| (since, place)))
+            .filter_map(|(place, speaker)| speaker.waits_since.map(|since| (!speaker.is_over, since, place)))
             .min()
-            .map(|(_, place)| place)
+            .map(|(_, _, place)| place)
     }
 
-    fn must_yield(&self, place: usize, next: usize, now: Duration) -> bool {
-        let waited = self.speakers[next].waits_since.map_or(Duration::ZERO, |since| now.saturating_sub(since));
-        let silent = now.saturating_sub(self.speakers[place].last_spoke);
-        waited >= LONGEST_WAIT || (waited >= SILENCE && silent >= SILENCE)
-    }
-}
-
-impl Speaker {
-    fn waits(&mut self, now: Duration) {
-        self.waits_since.get_or_insert(now);
-    }
-
-    fn speak(&mut self, now: Duration, out: &mut Vec<u8>) {
-        if self.waits_since.take().is_some() {
-            self.last_spoke = now;
-        }
-        out.append(&mut self.lines);
+    fn has_waited(&self, place: usize, now: Duration) -> bool {
+        self.speakers[place].waits_since.is_some_and(|since| now.saturating_sub(since) >= SILENCE)
     }
 }
 
 impl View for Plain {
-    fn event(&mut self, event: Event, out: &mut Vec<u8>) {
+    fn event(&mut self, event: Event, out: &mut dyn Sink) {
         let change = self.steps.apply(event);
         let now = self.steps.latest();
         self.note(change, now);
         self.pump(now, out);
     }
 
-    fn tick(&mut self, now: Duration, out: &mut Vec<u8>) {
+    fn tick(&mut self, now: Duration, out: &mut dyn Sink) {
         for place in 0..self.speakers.len() {
             self.say_open_statuses(place, now, STATUS_AGE);
         }
         self.pump(now, out);
     }
 
-    fn finish(&mut self, now: Duration, out: &mut Vec<u8>) {
+    fn finish(&mut self, now: Duration, out: &mut dyn Sink) {
         for place in 0..self.speakers.len() {
             self.say_open_statuses(place, now, Duration::ZERO);
             self.speakers[place].is_over = true;

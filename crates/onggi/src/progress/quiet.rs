@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::View;
 use super::event::Event;
+use super::sink::Sink;
 use super::steps::Steps;
 
 const FAILURE_LINES: usize = 1000;
@@ -15,13 +16,17 @@ pub(crate) struct Quiet {
 }
 
 impl View for Quiet {
-    fn event(&mut self, event: Event, _out: &mut Vec<u8>) {
+    fn event(&mut self, event: Event, _out: &mut dyn Sink) {
         self.steps.apply(event);
     }
 
-    fn tick(&mut self, _now: Duration, _out: &mut Vec<u8>) {}
+    fn shows_all_output(&self) -> bool {
+        false
+    }
 
-    fn finish(&mut self, _now: Duration, out: &mut Vec<u8>) {
+    fn tick(&mut self, _now: Duration, _out: &mut dyn Sink) {}
+
+    fn finish(&mut self, _now: Duration, out: &mut dyn Sink) {
         self.steps.write_failures(FAILURE_LINES, out);
     }
 }

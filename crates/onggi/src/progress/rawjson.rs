@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::View;
 use super::event::{Event, StepId, StepOutcome, Stream};
+use super::sink::Sink;
 use crate::ui::base64::base64;
 
 /// The view.
@@ -192,16 +193,16 @@ impl RawJson {
 }
 
 impl View for RawJson {
-    fn event(&mut self, event: Event, out: &mut Vec<u8>) {
+    fn event(&mut self, event: Event, out: &mut dyn Sink) {
         let Some(message) = self.message(event) else { return };
-        serde_json::to_writer(&mut *out, &message)
-            .expect("the message has text keys only, and a Vec takes every write");
-        out.push(b'\n');
+        let mut line = serde_json::to_vec(&message).expect("the message has text keys only, so it is always JSON");
+        line.push(b'\n');
+        out.put(&line);
     }
 
-    fn tick(&mut self, _now: Duration, _out: &mut Vec<u8>) {}
+    fn tick(&mut self, _now: Duration, _out: &mut dyn Sink) {}
 
-    fn finish(&mut self, _now: Duration, _out: &mut Vec<u8>) {}
+    fn finish(&mut self, _now: Duration, _out: &mut dyn Sink) {}
 }
 
 /// A step has no digest of its own here, and consumers only need it to be the same in every message.

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::event::{Event, StepId, StepOutcome};
-use super::log::{Log, LogLine};
+use super::event::{Event, KeptOutput, StepId, StepOutcome};
+use super::log::{Before, Log, LogLine};
+use super::sink::Sink;
 use crate::ui::printable::printable;
 
 /// One line below a step: `transferring context: 884B`.
@@ -54,6 +55,8 @@ pub(crate) enum Change {
     Nothing,
     /// The step began.
     Started(usize),
+    /// Its output is kept here, from its first byte on.
+    Kept(usize, KeptOutput),
     /// A status line came or changed: its place in `statuses`.
     Status(usize, usize),
     /// The step wrote these lines.
@@ -93,9 +96,10 @@ impl Steps {
                 let status = self.begun[place].set_status(&text, finished, at);
                 Change::Status(place, status)
             }
-            Event::StepLog { step, data, at, .. } => {
+            Event::StepLog { step, offset, data, at, .. } => {
                 let place = self.place(step, at);
                 let step = &mut self.begun[place];
+                step.log.skip_to(offset);
                 let lines = step.log.write(&data, at.saturating_sub(step.started));
                 Change::Lines(place, lines)
             }
@@ -105,8 +109,13 @@ impl Steps {
             Event::StepFinished { step, outcome, at } => {
                 let place = self.place(step, at);
                 let step = &mut self.begun[place];
+                let rest = step.log.end_line();
+                if !matches!(outcome, StepOutcome::Failed(_)) {
+                    // Nobody asks for it again.
+                    step.log = Log::default();
+                }
                 step.ended = Some((at, outcome));
-                Change::Ended(place, step.log.end_line())
+                Change::Ended(place, rest)
             }
             Event::CacheMiss { step, reason } => {
                 let text = format!("not cached: {}", printable(&reason));
@@ -118,11 +127,13 @@ impl Steps {
                     }
                 }
             }
-            Event::StepRuns { .. }
-            | Event::StepKept { .. }
-            | Event::CacheHit { .. }
-            | Event::StageNotNeeded { .. }
-            | Event::Instruction(_) => Change::Nothing,
+            Event::StepKept { step, log } => {
+                let latest = self.latest;
+                Change::Kept(self.place(step, latest), log)
+            }
+            Event::StepRuns { .. } | Event::CacheHit { .. } | Event::StageNotNeeded { .. } | Event::Instruction(_) => {
+                Change::Nothing
+            }
             Event::Check(warning) => {
                 let (name, message, line) =
                     (warning.rule.name, printable(&warning.message), warning.location.first_line);
@@ -156,33 +167,35 @@ impl Steps {
     }
 
     /// The steps that failed with the end of what they wrote, between rules, as BuildKit shows them again at the end.
-    pub(crate) fn write_failures(&self, lines: usize, out: &mut Vec<u8>) {
+    pub(crate) fn write_failures(&self, lines: usize, out: &mut dyn Sink) {
         for step in self.begun.iter().filter(|step| step.failure().is_some() && !step.log.is_empty()) {
             let (before, last) = step.log.last(lines);
-            out.extend_from_slice(format!("------\n > {}:\n", step.name).as_bytes());
-            if before > 0 {
-                out.extend_from_slice(format!("[{before} earlier lines]\n").as_bytes());
+            out.put(format!("------\n > {}:\n", step.name).as_bytes());
+            match before {
+                Before::Nothing => {}
+                Before::Lines(count) => out.put(format!("[{count} earlier lines]\n").as_bytes()),
+                Before::Some => out.put(b"[earlier lines]\n"),
             }
             for line in last {
-                out.extend_from_slice(line.timed().as_bytes());
-                out.push(b'\n');
+                out.put(line.timed().as_bytes());
+                out.put(b"\n");
             }
-            out.extend_from_slice(b"------\n");
+            out.put(b"------\n");
         }
     }
 
     /// The warnings, one line each; those of the checks together, as Docker shows them.
-    pub(crate) fn write_warnings(&self, out: &mut Vec<u8>) {
+    pub(crate) fn write_warnings(&self, out: &mut dyn Sink) {
         for warning in &self.warnings {
-            out.extend_from_slice(warning.as_bytes());
-            out.push(b'\n');
+            out.put(warning.as_bytes());
+            out.put(b"\n");
         }
         if !self.checks.is_empty() {
             let warnings = if self.checks.len() == 1 { "warning" } else { "warnings" };
             let head = format!("\n {} {warnings} found (use `onggi build --check` to expand):\n", self.checks.len());
-            out.extend_from_slice(head.as_bytes());
+            out.put(head.as_bytes());
             for check in &self.checks {
-                out.extend_from_slice(format!(" - {check}\n").as_bytes());
+                out.put(format!(" - {check}\n").as_bytes());
             }
         }
     }

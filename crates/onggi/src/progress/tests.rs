@@ -1,12 +1,14 @@
 //! Recorded event lists that the tests of all views share.
 
 use std::collections::HashMap;
+use std::io::Write;
+use std::sync::Arc;
 use std::time::Duration;
 
 use engine::progress::{Location, Span, Warning, rules};
 
 use super::View;
-use super::event::{Event, InstructionEvent, StepId, StepOutcome, Stream};
+use super::event::{Event, InstructionEvent, KeptOutput, StepId, StepOutcome, Stream};
 
 pub(super) fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
@@ -50,6 +52,14 @@ impl Recording {
         let written = self.written.entry(step).or_default();
         let offset = std::mem::replace(written, *written + data.len() as u64);
         self.events.push(Event::StepLog { step: StepId(step + 1), stream, offset, data, at: ms(at) });
+        self
+    }
+
+    /// The step's output is kept, and this is all of it.
+    pub(super) fn kept(mut self, step: u32, text: impl AsRef<[u8]>) -> Self {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(text.as_ref()).unwrap();
+        self.events.push(Event::StepKept { step: StepId(step + 1), log: KeptOutput::new(Arc::new(file)) });
         self
     }
 

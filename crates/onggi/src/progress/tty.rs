@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::View;
 use super::event::{Event, StepOutcome};
+use super::sink::Sink;
 use super::steps::{Step, Steps};
 use crate::ui::terminal::Terminal;
 use crate::ui::width::{clip, columns};
@@ -116,18 +117,18 @@ impl Tty {
     }
 
     /// Writes a frame over the one before.
-    fn draw(&mut self, now: Duration, is_last: bool, out: &mut Vec<u8>) {
+    fn draw(&mut self, now: Duration, is_last: bool, out: &mut dyn Sink) {
         let lines = self.frame(now, is_last);
         let redraws = self.drawn > 0;
         if redraws {
-            out.extend_from_slice(format!("\x1b[?25l\r\x1b[{}A", self.drawn).as_bytes());
+            out.put(format!("\x1b[?25l\r\x1b[{}A", self.drawn).as_bytes());
         }
         for line in &lines {
-            out.extend_from_slice(line.as_bytes());
-            out.extend_from_slice(if redraws { b"\x1b[K\n" } else { b"\n" });
+            out.put(line.as_bytes());
+            out.put(if redraws { b"\x1b[K\n" } else { b"\n" });
         }
         if redraws {
-            out.extend_from_slice(b"\x1b[J\x1b[?25h");
+            out.put(b"\x1b[J\x1b[?25h");
         }
         self.drawn = lines.len();
         self.next_frame = now + FRAME;
@@ -135,18 +136,22 @@ impl Tty {
 }
 
 impl View for Tty {
-    fn event(&mut self, event: Event, _out: &mut Vec<u8>) {
+    fn event(&mut self, event: Event, _out: &mut dyn Sink) {
         self.steps.apply(event);
     }
 
-    fn tick(&mut self, now: Duration, out: &mut Vec<u8>) {
+    fn shows_all_output(&self) -> bool {
+        false
+    }
+
+    fn tick(&mut self, now: Duration, out: &mut dyn Sink) {
         if now >= self.next_frame {
             self.terminal.measure();
             self.draw(now, false, out);
         }
     }
 
-    fn finish(&mut self, now: Duration, out: &mut Vec<u8>) {
+    fn finish(&mut self, now: Duration, out: &mut dyn Sink) {
         if self.steps.total() > 0 {
             self.draw(now.max(self.steps.latest()), true, out);
         }

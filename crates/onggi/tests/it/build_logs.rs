@@ -1,5 +1,9 @@
 //! What builds wrote, asked for afterwards (N016).
 
+use std::io::Read;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
 use serde_json::Value;
 
 use crate::build_project::Project;
@@ -127,5 +131,47 @@ fn n016_a_folder_called_logs_can_be_built() {
     for words in [&["build", "-t", "app", "./logs"][..], &["build", "-t", "app", "logs"]] {
         project.onggi(words).run().success();
         assert_eq!(project.names("app", "from"), ["logs"]);
+    }
+}
+
+/// Nobody reads what is shown, and the step goes on all the same; afterwards all of it is shown, from the log. Memory is
+/// limited to less than the step writes.
+#[test]
+#[ignore = "requires root"]
+fn n016_n017_a_reader_that_sleeps_holds_nothing_up_requires_root() {
+    const LINES: usize = 2_000_000;
+    for view in ["plain", "classic"] {
+        let project = Project::with(&format!("FROM busybox\nRUN seq 1 {LINES}; echo done\n"));
+        let command = project.build(&["--progress", view]).wrapped("prlimit", ["--data=12000000"]);
+        let mut child = command.to_std().stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        wait_for_the_end_of(&project, "done\n");
+        let (mut stdout, mut stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+        let mut shown = String::new();
+        match view {
+            "classic" => stdout.read_to_string(&mut shown).unwrap(),
+            _ => stderr.read_to_string(&mut shown).unwrap(),
+        };
+        assert!(child.wait().unwrap().success(), "{view}: {}", &shown[shown.len().saturating_sub(500)..]);
+        let numbers = shown.lines().filter_map(|line| line.rsplit(' ').next()?.parse::<usize>().ok());
+        let output: Vec<usize> = numbers.filter(|number| (1..=LINES).contains(number)).collect();
+        assert!(output == (1..=LINES).collect::<Vec<_>>(), "{view}: {} lines", output.len());
+    }
+}
+
+/// Until the log of a step ends like this.
+fn wait_for_the_end_of(project: &Project, end: &str) {
+    let deadline = Instant::now() + Duration::from_secs(100);
+    loop {
+        let folders = std::fs::read_dir(project.sandbox.root().join("logs")).into_iter().flatten().flatten();
+        let logs = folders.flat_map(|folder| std::fs::read_dir(folder.path())).flatten().flatten();
+        let ends = |path: std::path::PathBuf| {
+            path.extension().is_some_and(|kind| kind == "log")
+                && std::fs::read(path).is_ok_and(|bytes| bytes.ends_with(end.as_bytes()))
+        };
+        if logs.into_iter().any(|file| ends(file.path())) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "the step waits for somebody");
+        std::thread::sleep(Duration::from_millis(20));
     }
 }

@@ -273,7 +273,7 @@ fn s110_rawjson_is_one_object_a_line_with_buildkits_names() {
 }
 
 #[test]
-fn the_environment_may_choose_the_view() {
+fn b009_the_environment_may_choose_the_view() {
     let project = web_ping();
     let run = |variable: &str, flags: &[&str]| project.build(flags).env("BUILDKIT_PROGRESS", variable).run();
     assert_eq!(run("quiet", &[]).success().stderr, "");
@@ -281,7 +281,8 @@ fn the_environment_may_choose_the_view() {
     assert!(run("rawjson", &[]).success().stderr.starts_with("{\"vertexes\""));
     assert_eq!(
         run("fancy", &[]).exits(1).stderr,
-        "error: `fancy` is not a value of BUILDKIT_PROGRESS\nhint: use `auto`, `tty`, `plain`, `quiet` or `rawjson`\n"
+        "error: `fancy` is not a value of BUILDKIT_PROGRESS\n\
+         hint: use `auto`, `tty`, `plain`, `quiet`, `rawjson` or `classic`\n"
     );
 }
 

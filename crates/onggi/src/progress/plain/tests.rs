@@ -92,36 +92,53 @@ fn parallel_steps_are_not_mixed() {
     ");
 }
 
-/// But not for ever: five seconds, or one when the first is silent.
+/// N017: the first keeps the floor however long the others wait, from its first line to its last.
 #[test]
-fn a_waiting_step_gets_the_floor_in_time() {
+fn n017_a_step_is_never_interrupted() {
     let mut recording =
-        Recording::default().queue(0, "[a 2/2] RUN busy").queue(1, "[b 2/2] RUN two").start(0, 0).start(1, 1);
-    for second in 1..=6 {
-        recording = recording.log(0, &format!("busy {second}\n"), second * 900);
+        Recording::default().queue(0, "[a 2/2] RUN busy").queue(1, "[b 2/2] RUN two").queue(2, "[c 2/2] RUN three");
+    recording = recording.start(0, 0).start(1, 1).start(2, 1);
+    for second in 1..=3 {
+        recording = recording.log(0, &format!("busy {second}\n"), second * 9000).log(1, "two\n", second * 9000 + 1);
+        recording = recording.log(2, "three\n", second * 9000 + 2);
     }
-    recording = recording.log(1, "two 1\n", 5500).finish(1, StepOutcome::Done, 7000).finish(0, StepOutcome::Done, 7100);
-    insta::assert_snapshot!(show(Plain::new(false), recording, 7100), @"
+    // What is over comes first then, whole; the other one goes on as it is.
+    recording = recording
+        .finish(2, StepOutcome::Done, 29_000)
+        .finish(0, StepOutcome::Done, 30_000)
+        .log(1, "two at the end\n", 31_000)
+        .finish(1, StepOutcome::Done, 32_000);
+    insta::assert_snapshot!(show(Plain::new(false), recording, 32_000), @"
     #1 [a 2/2] RUN busy
-    #1 0.900 busy 1
-    #1 1.800 busy 2
-    #1 2.700 busy 3
-    #1 3.600 busy 4
-    #1 4.500 busy 5
     #1 ...
 
     #2 [b 2/2] RUN two
-    #2 5.499 two 1
     #2 ...
 
+    #3 [c 2/2] RUN three
+    #3 9.001 three
+    #3 18.001 three
+    #3 27.001 three
+    #3 DONE 29.0s
+
     #1 [a 2/2] RUN busy
-    #1 5.400 busy 6
-    #1 DONE 7.1s
+    #1 9.000 busy 1
+    #1 18.000 busy 2
+    #1 27.000 busy 3
+    #1 DONE 30.0s
 
     #2 [b 2/2] RUN two
-    #2 DONE 7.0s
+    #2 9.000 two
+    #2 18.000 two
+    #2 27.000 two
+    #2 30.999 two at the end
+    #2 DONE 32.0s
     ");
+}
 
+/// Only one that has said nothing yet lets others in, after a second.
+#[test]
+fn n017_a_silent_step_lets_others_in() {
     let silent = Recording::default()
         .queue(0, "[a 2/2] RUN sleep")
         .queue(1, "[b 2/2] RUN two")
@@ -129,6 +146,7 @@ fn a_waiting_step_gets_the_floor_in_time() {
         .start(1, 1)
         .log(1, "two 1\n", 2)
         .log(1, "two 2\n", 1100)
+        .log(0, "awake\n", 1150)
         .finish(1, StepOutcome::Done, 1200)
         .finish(0, StepOutcome::Done, 3000);
     insta::assert_snapshot!(show(Plain::new(false), silent, 3000), @"
@@ -141,8 +159,51 @@ fn a_waiting_step_gets_the_floor_in_time() {
     #2 DONE 1.2s
 
     #1 [a 2/2] RUN sleep
+    #1 1.150 awake
     #1 DONE 3.0s
     ");
+}
+
+/// N016, N017: a step that waits for the floor is not kept in memory, and is whole all the same.
+#[test]
+fn n017_what_waits_is_read_again() {
+    for is_kept in [true, false] {
+        let mut recording = Recording::default().queue(0, "[a 2/2] RUN one").queue(1, "[b 2/2] RUN two");
+        recording = recording.start(0, 0).start(1, 0).log(0, "one\n", 1);
+        let text = |line: u64| format!("{line} {}\n", "x".repeat(1000));
+        let lines = 1000;
+        if is_kept {
+            recording = recording.kept(1, (0..lines).map(text).collect::<String>() + "open");
+        }
+        for line in 0..lines {
+            recording = recording.log(1, &text(line), 10 * line);
+        }
+        recording = recording.log(1, "open", 10_000).status(1, "a status", true, 10_000);
+        let waiting = waiting(Plain::new(false), &recording);
+        assert!(waiting < 300 << 10, "{waiting} bytes wait");
+        recording = recording.finish(1, StepOutcome::Done, 10_001).finish(0, StepOutcome::Done, 10_002);
+        let shown = show(Plain::new(false), recording, 10_002);
+        let (_, own) = shown.split_once("\n\n#2 [b 2/2] RUN two\n").unwrap();
+        let mut shown = own.lines();
+        if is_kept {
+            for (line, shown) in (0..lines).zip(&mut shown) {
+                let (head, rest) = shown.split_once(" x").unwrap();
+                assert_eq!((head, rest.len()), (&*format!("#2 {:.3} {line}", line as f64 / 100.0), 999));
+            }
+            assert_eq!(shown.collect::<Vec<_>>(), ["#2 10.000 open", "#2 a status done", "#2 DONE 10.0s"]);
+        } else {
+            let rest: Vec<&str> = shown.skip_while(|line| line.contains(" xx")).collect();
+            assert!(rest[0].starts_with("#2 [7") && rest[0].ends_with(" lines that could not be kept]"), "{rest:?}");
+            assert_eq!(rest[1..], ["#2 a status done", "#2 DONE 10.0s"]);
+        }
+    }
+}
+
+/// How much the view holds of what it has not written after these events.
+fn waiting(mut view: Plain, recording: &Recording) -> usize {
+    let mut out = Vec::new();
+    recording.events.iter().cloned().for_each(|event| crate::progress::View::event(&mut view, event, &mut out));
+    view.speakers.iter().map(super::Speaker::size).sum()
 }
 
 /// A status that lasts is shown before it is done; a short one only once.
