@@ -192,6 +192,28 @@ fn bases_and_stages() -> Vec<Row> {
     ]
 }
 
+fn mounts() -> Vec<Row> {
+    let folder = "RUN --mount=source=d,target=/m nothing";
+    let cache = "RUN --mount=type=cache,id=one,target=/c keep /c/a 1";
+    let secret = "RUN --mount=type=secret,id=one,target=/s nothing";
+    let value: fn(&mut BuildRequest) = |request| {
+        request.run.secrets.insert("one".to_owned(), builder::SecretSource::Value(builder::Secret::new("other")));
+    };
+    vec![
+        ("content of a mounted folder", "d/a=1", folder, Files("d/a=2"), "miss"),
+        ("mode of a mounted file", "d/a=1", folder, Files("d/a:755=1"), "miss"),
+        ("time of a mounted file", "d/a=1", folder, Change::Kitchen(touch), "hit"),
+        ("file that is not mounted", "d/a=1 b=1", folder, Files("b=2"), "hit"),
+        ("ignored file of a mounted folder", ".dockerignore=d/b d/a=1 d/b=1", folder, Files("d/b=2"), "hit"),
+        ("where a folder is mounted", "d/a=1", folder, Dockerfile("RUN --mount=source=d,target=/n nothing"), "miss"),
+        ("content of a cache", "", cache, Dockerfile(cache), "hit"),
+        ("another cache", "", cache, Dockerfile("RUN --mount=type=cache,id=two,target=/c keep /c/a 1"), "miss"),
+        ("value of a secret", "", secret, Request(value), "hit"),
+        ("where a secret is", "", secret, Dockerfile("RUN --mount=type=secret,id=one,target=/t nothing"), "miss"),
+        ("no mount any more", "d/a=1", folder, Dockerfile("RUN nothing"), "miss"),
+    ]
+}
+
 fn command_line() -> Vec<Row> {
     let steps = "COPY a /\nRUN nothing";
     vec![
@@ -212,7 +234,8 @@ fn command_line() -> Vec<Row> {
 
 #[test]
 fn the_truth_table() {
-    let rows = [files_of_the_context(), words_of_the_dockerfile(), variables(), bases_and_stages(), command_line()];
+    let rows =
+        [files_of_the_context(), words_of_the_dockerfile(), variables(), bases_and_stages(), mounts(), command_line()];
     let rows: Vec<Row> = rows.into_iter().flatten().collect();
     assert!(rows.len() >= 75, "{} rows", rows.len());
     let wrong: Vec<String> = rows.into_iter().filter_map(wrong).collect();
