@@ -72,6 +72,7 @@ fn build(store: &Store, folder: &Path, no_cache: bool) -> Result<(), Box<dyn std
         outputs: Vec::new(),
         no_cache,
         no_cache_filter: Vec::new(),
+        squash: false,
         times: builder::TimeOptions::default(),
         network: RunNetwork::Default,
         classic: None,

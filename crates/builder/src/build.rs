@@ -45,6 +45,8 @@ pub struct BuildRequest {
     pub labels: Vec<(String, String)>,
     /// `--no-cache`.
     pub no_cache: bool,
+    /// `--squash`: one layer in the place of all that the build makes.
+    pub squash: bool,
     /// `--no-cache-filter`: names or numbers of stages whose steps are run again.
     pub no_cache_filter: Vec<String>,
     /// `--reproducible`, `rewrite-timestamp`.

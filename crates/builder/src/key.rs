@@ -37,6 +37,8 @@ pub enum Field {
     Hosts,
     /// A limit that the command can see.
     Limit,
+    /// One of the layers that are squashed.
+    Layer,
     /// Where files go.
     Destination,
     /// Digest of the files and of their metadata that reaches the image.
@@ -67,6 +69,7 @@ impl Field {
         Self::Mount,
         Self::Hosts,
         Self::Limit,
+        Self::Layer,
         Self::Destination,
         Self::Files,
         Self::Document,
@@ -90,6 +93,7 @@ impl Field {
             Self::Mount => "mount",
             Self::Hosts => "added host",
             Self::Limit => "limit",
+            Self::Layer => "layer",
             Self::Destination => "destination",
             Self::Files => "files",
             Self::Document => "here-document",

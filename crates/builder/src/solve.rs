@@ -25,6 +25,8 @@ pub(crate) struct SolvedStage {
     pub(crate) config: ImageConfig,
     /// How many rows of its history came with the base image.
     pub(crate) inherited_rows: usize,
+    /// How many of its layers did.
+    pub(crate) inherited_layers: usize,
     /// The image of its last instruction, in a classic build.
     pub(crate) image: Option<ImageId>,
     /// The same if it was made in this build, which an image that is only the base was not.

@@ -2,6 +2,7 @@
 
 mod files;
 mod mounts;
+mod squash;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,6 +56,8 @@ pub(crate) struct StageRun<'s, 'a> {
     pub(crate) config: ImageConfig,
     /// How many rows of the history came with the base image.
     pub(crate) inherited_rows: usize,
+    /// How many of the layers did.
+    inherited_layers: usize,
     /// The image of the last instruction, in a classic build.
     pub(crate) image: Option<ImageId>,
     /// The same if it was made in this build.
@@ -95,6 +98,7 @@ impl<'s, 'a> StageRun<'s, 'a> {
     pub(crate) fn solve(solver: &'s Solver<'a>, index: usize, plan: &StagePlan) -> Result<SolvedStage, BuildError> {
         let mut config = plan.config.clone();
         let mut inherited_rows = config.history.len();
+        let mut inherited_layers = config.rootfs.diff_ids.len();
         let (mut image, mut made) = (None, None);
         match &plan.base {
             Base::Scratch => {}
@@ -103,12 +107,21 @@ impl<'s, 'a> StageRun<'s, 'a> {
                 let parent = solver.wait_for(*parent)?;
                 config.history = parent.config.history;
                 config.rootfs = parent.config.rootfs;
-                inherited_rows = parent.inherited_rows;
+                (inherited_rows, inherited_layers) = (parent.inherited_rows, parent.inherited_layers);
                 (image, made) = (parent.image, parent.made);
             }
         }
-        let mut run =
-            Self { solver, index, chain: config.chain_id(), config, inherited_rows, image, made, stack: None };
+        let mut run = Self {
+            solver,
+            index,
+            chain: config.chain_id(),
+            config,
+            inherited_rows,
+            inherited_layers,
+            image,
+            made,
+            stack: None,
+        };
         run.tell_from(plan);
         for (place, row) in plan.history.iter().enumerate() {
             run.tell_row(row);
@@ -122,7 +135,11 @@ impl<'s, 'a> StageRun<'s, 'a> {
             run.keep_image(plan, place, outcome.as_ref())?;
         }
         run.keep_labels(plan)?;
-        Ok(SolvedStage { config: run.config, inherited_rows, image: run.image, made: run.made })
+        if solver.request.squash && index == solver.plan.target {
+            run.squash()?;
+        }
+        let Self { config, image, made, .. } = run;
+        Ok(SolvedStage { config, inherited_rows, inherited_layers, image, made })
     }
 
     /// The latest time that a file may have.
@@ -207,12 +224,7 @@ impl<'s, 'a> StageRun<'s, 'a> {
         step.runs();
         self.tell_running(digest, &planned.op, step.id());
         let Made { layer, is_repeatable } = self.make(planned, &work, &stack, step)?;
-        let created = match self.solver.plan.epoch {
-            Some(epoch) => epoch.text(),
-            None => (self.solver.tools.clock)().to_string(),
-        };
-        let boot = self.solver.boot()?.to_owned();
-        let record = StepRecord { key: work.key.to_string(), layer, created, boot };
+        let record = self.record(&work.key, layer)?;
         if is_repeatable {
             self.keep(digest, &record)?;
         } else {
@@ -222,11 +234,13 @@ impl<'s, 'a> StageRun<'s, 'a> {
         Ok((record, StepOutcome::Done))
     }
 
-    /// A result that is there, whole.
+    /// A result that is there, whole, and counts.
     fn cached(&self, digest: oci::Digest) -> Result<Option<StepRecord>, BuildError> {
-        if self.solver.ignores_cache(self.index).is_some() {
-            return Ok(None);
-        }
+        if self.solver.ignores_cache(self.index).is_some() { Ok(None) } else { self.found(digest) }
+    }
+
+    /// A result that is there, whole.
+    fn found(&self, digest: oci::Digest) -> Result<Option<StepRecord>, BuildError> {
         let store = self.solver.tools.store;
         let record = store.record(RecordKind::Step, digest)?.and_then(|bytes| StepRecord::parse(&bytes));
         let Some(mut record) = record else { return Ok(None) };
@@ -246,6 +260,16 @@ impl<'s, 'a> StageRun<'s, 'a> {
             self.keep(digest, &record)?;
         }
         Ok(Some(record))
+    }
+
+    /// What is kept of a result that was made now.
+    fn record(&self, key: &CacheKey, layer: DiffId) -> Result<StepRecord, BuildError> {
+        let created = match self.solver.plan.epoch {
+            Some(epoch) => epoch.text(),
+            None => (self.solver.tools.clock)().to_string(),
+        };
+        let boot = self.solver.boot()?.to_owned();
+        Ok(StepRecord { key: key.to_string(), layer, created, boot })
     }
 
     fn keep(&self, digest: oci::Digest, record: &StepRecord) -> Result<(), BuildError> {

@@ -45,6 +45,8 @@ pub struct BuildOptions {
     pub labels: Vec<(String, String)>,
     /// Run every step again.
     pub no_cache: bool,
+    /// One layer in the place of all that the build makes.
+    pub squash: bool,
     /// Stages whose steps are run again.
     pub no_cache_filter: Vec<String>,
     /// Which times are written.
@@ -165,6 +167,7 @@ pub(crate) fn request(options: &BuildOptions, context: Option<BuildContext>, fou
         build_args: options.build_args.clone(),
         labels: options.labels.clone(),
         no_cache: options.no_cache,
+        squash: options.squash,
         no_cache_filter: options.no_cache_filter.clone(),
         times: options.times,
         network: match options.network {

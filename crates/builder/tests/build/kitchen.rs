@@ -195,6 +195,7 @@ impl Kitchen {
             labels: Vec::new(),
             no_cache: false,
             no_cache_filter: Vec::new(),
+            squash: false,
             times: TimeOptions::default(),
             network: RunNetwork::Default,
             classic: None,

@@ -21,6 +21,7 @@ mod processes;
 mod recorder;
 mod reproducible;
 mod run;
+mod squash;
 mod stages;
 mod stale;
 mod truth;

@@ -28,4 +28,7 @@ pub(crate) struct OutputArgs {
     /// Set all times of the result to `SOURCE_DATE_EPOCH`, or to 1970 without it
     #[arg(long)]
     pub(crate) reproducible: bool,
+    /// Make one layer of all that the build adds to its base
+    #[arg(long)]
+    pub(crate) squash: bool,
 }

@@ -127,7 +127,6 @@ const FLAGS: &[(&[&str], &[&str])] = &[
             "--platform",
             "--provenance",
             "--sbom",
-            "--squash",
         ],
     ),
     (&["images", "image ls", "image list"], &["--tree"]),

@@ -160,6 +160,7 @@ fn options(
         build_args,
         labels: labels.into_iter().flatten().collect(),
         no_cache: args.cache.no_cache,
+        squash: args.output.squash,
         no_cache_filter: args.cache.no_cache_filter.clone(),
         times: TimeOptions {
             is_reproducible: args.output.reproducible || rewrites_times == Some(true),

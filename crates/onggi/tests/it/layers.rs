@@ -152,3 +152,29 @@ fn s309_fewer_instructions_make_fewer_layers_requires_root() {
     // Merged or not, the files are the same.
     assert_eq!(project.image("app").tree["a"].kind, file_digest("1"));
 }
+
+/// As the kernel shows it: whiteouts of what the base has, nothing of what came and went.
+#[test]
+#[ignore = "requires root"]
+fn n012_a_squashed_image_runs_as_the_one_with_all_layers_requires_root() {
+    let project = Project::with(
+        "FROM busybox\nCOPY tree /tree\nRUN rm -r /home/node /tree/gone && echo big > /tmp/big && ln /tree/kept /tree/linked\n\
+         RUN rm /tmp/big && rm -r /tree/all && echo file > /tree/all && mkdir /home/node && chmod 700 /tree\nUSER node\n",
+    );
+    for name in ["gone/x", "kept", "all/x"] {
+        project.file(&format!("tree/{name}"), name);
+    }
+    project.build_app();
+    project.build(&["-q", "--squash", "-t", "small"]).run().success();
+    let (all, small) = (project.image("app"), project.image("small"));
+    assert_eq!((all.diff_ids.len(), small.diff_ids.len()), (4, 2));
+    assert_eq!(small.diff_ids[0], all.diff_ids[0]);
+    assert_eq!(checker::differences(&all.tree, &small.tree, 10), [""; 0]);
+    let list = |image: &str| {
+        project.says(&["--user", "0", image, "sh", "-c", "find / -xdev | sort | xargs stat -c '%A %u:%g %n'"])
+    };
+    assert_eq!(list("app"), list("small"));
+    assert_eq!(project.says(&["--user", "0", "small", "stat", "-c", "%h", "/tree/linked"]), "2\n");
+    let saved = saved(&project, "small");
+    assert_eq!(saved.diff_ids, small.diff_ids);
+}
