@@ -273,7 +273,9 @@ impl Context {
                 }
                 paths.insert(path);
             }
-            let gone = self.index.below(&selection.root).filter(|path| !paths.contains(*path));
+            // Rows of folders say nothing of what is in them.
+            let files = self.index.below(&selection.root).filter(|path| !path.ends_with(b"/"));
+            let gone = files.filter(|path| !paths.contains(*path));
             // What the ignore file leaves out by now may be there all the same.
             let gone = gone.filter(|path| rustix::fs::statat(&self.root, *path, AtFlags::SYMLINK_NOFOLLOW).is_err());
             found.extend(gone.map(|path| (path.to_vec(), " (gone)")));

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::Read;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -16,7 +17,10 @@ use super::walk::{kind_of, metadata, parallelism, stamp_of};
 use super::{Context, ContextError, read_error};
 use crate::path::lossy;
 use crate::source::{Content, Selection, SourceEntry};
-use crate::stat_index::Remembered;
+use crate::stat_index::{Remembered, Stamp};
+
+/// What stands for the digest of a folder.
+const NO_CONTENT: Digest = Digest::from_bytes([0; 32]);
 
 /// A file that has to be read: its path in the context, and the entry that its digest goes to.
 type Unknown<'e> = (Vec<u8>, &'e mut SourceEntry);
@@ -106,6 +110,27 @@ impl Context {
         Err(ContextError::Changed { path: lossy(&path) })
     }
 
+    /// Attributes of a folder. As they are known by its stamp, a folder that has not changed is not asked again; its row
+    /// of the index has a slash behind the path.
+    pub(super) fn folder_xattrs(
+        &self,
+        folder: &OwnedFd,
+        path: &[u8],
+        stamp: Stamp,
+    ) -> Result<Vec<Xattr>, ContextError> {
+        let key = [path, b"/"].concat();
+        if let Some(known) = self.index.get(&key, stamp) {
+            return Ok(known.xattrs.clone());
+        }
+        let began = now();
+        let xattrs = xattrs(folder).map_err(|errno| read_error(path, errno.into()))?;
+        let row = Remembered { stamp: stamp.if_trusted(began), digest: NO_CONTENT, xattrs: xattrs.clone() };
+        if self.index.lookup(&key) != Some(&row) {
+            self.lock_fresh().insert(key, row);
+        }
+        Ok(xattrs)
+    }
+
     fn lock_fresh(&self) -> MutexGuard<'_, HashMap<Vec<u8>, Remembered>> {
         self.fresh.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -127,14 +152,14 @@ fn hash_content(file: &mut File, expected: u64, buffer: &mut [u8]) -> std::io::R
 }
 
 /// Extended attributes that reach an image; the host's security labels do not.
-fn xattrs(file: &File) -> rustix::io::Result<Vec<Xattr>> {
+fn xattrs(file: impl AsFd) -> rustix::io::Result<Vec<Xattr>> {
     let mut names = vec![0; 1024];
-    let length = match rustix::fs::flistxattr(file, &mut names) {
+    let length = match rustix::fs::flistxattr(&file, &mut names) {
         Ok(length) => length,
         Err(Errno::OPNOTSUPP) => return Ok(Vec::new()),
         Err(Errno::RANGE) => {
             names.resize(64 << 10, 0);
-            rustix::fs::flistxattr(file, &mut names)?
+            rustix::fs::flistxattr(&file, &mut names)?
         }
         Err(errno) => return Err(errno),
     };
@@ -142,7 +167,7 @@ fn xattrs(file: &File) -> rustix::io::Result<Vec<Xattr>> {
     for name in names[..length].split(|byte| *byte == 0) {
         if name == b"security.capability" || name.starts_with(b"user.") {
             let mut value = vec![0; 64 << 10];
-            let length = rustix::fs::fgetxattr(file, name, &mut value)?;
+            let length = rustix::fs::fgetxattr(&file, name, &mut value)?;
             value.truncate(length);
             all.push(Xattr { name: name.to_vec(), value });
         }

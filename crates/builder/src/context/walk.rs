@@ -4,7 +4,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use dockerfile::Verdict;
-use layer::{EntryKind, Metadata, Timestamp};
+use layer::{EntryKind, Metadata, Timestamp, Xattr};
 use rustix::fs::{AtFlags, FileType, OFlags, Stat};
 use rustix::io::Errno;
 
@@ -23,12 +23,19 @@ struct Task {
     path: Vec<u8>,
     matched: dockerfile::Folder,
     chosen: Matched,
+    /// As it was when its name was found; `None` for the folder that the walk begins with, of which only the content
+    /// counts.
+    stamp: Option<Stamp>,
     /// Where its listing is to be put.
     listing: usize,
 }
 
-/// What is in one folder, sorted.
-type Listing = Vec<Item>;
+/// What is in one folder, sorted, and the folder's own attributes.
+#[derive(Default)]
+struct Listing {
+    items: Vec<Item>,
+    xattrs: Vec<Xattr>,
+}
 
 enum Item {
     Other(SourceEntry),
@@ -69,8 +76,8 @@ impl<'context> Walk<'context> {
         filter: &'context Filter,
         entries: &mut Vec<SourceEntry>,
     ) -> Result<(), ContextError> {
-        let first = Task { path: path.to_vec(), matched, chosen: filter.root(), listing: 0 };
-        let queue = Queue { tasks: vec![first], listings: vec![Listing::new()], ..Queue::default() };
+        let first = Task { path: path.to_vec(), matched, chosen: filter.root(), stamp: None, listing: 0 };
+        let queue = Queue { tasks: vec![first], listings: vec![Listing::default()], ..Queue::default() };
         let prefix = if path.is_empty() { 0 } else { path.len() + 1 };
         let walk = Self { context, filter, prefix, queue: Mutex::new(queue), changed: Condvar::new() };
         walk.work(|queue| (1..ENOUGH_FOLDERS).contains(&queue.tasks.len()));
@@ -127,7 +134,11 @@ impl<'context> Walk<'context> {
     fn folder(&self, task: &Task) -> Result<(Listing, Vec<Task>), ContextError> {
         let folder = self.context.open_below(&task.path, OFlags::DIRECTORY)?;
         let names = list(&folder).map_err(|errno| read_error(&task.path, errno.into()))?;
-        let mut listing = Listing::with_capacity(names.len());
+        let xattrs = match task.stamp {
+            Some(stamp) => self.context.folder_xattrs(&folder, &task.path, stamp)?,
+            None => Vec::new(),
+        };
+        let mut listing = Listing { items: Vec::with_capacity(names.len()), xattrs };
         let mut folders = Vec::new();
         for (name, kind) in names {
             let path = join(&task.path, &name);
@@ -141,20 +152,20 @@ impl<'context> Walk<'context> {
             if choice == Choice::Left {
                 continue;
             }
-            let Some(mut entry) = self.entry(&folder, &name, &path)? else { continue };
+            let Some((mut entry, stamp)) = self.entry(&folder, &name, &path)? else { continue };
             if entry.kind == EntryKind::Directory {
                 entry.is_way = choice == Choice::Way;
                 let is_way = is_ignored || entry.is_way;
-                listing.push(Item::Folder { entry, listing: folders.len(), is_way });
+                listing.items.push(Item::Folder { entry, listing: folders.len(), is_way });
                 let matched = self.context.ignore.enter(&task.matched, &path);
                 let chosen = if self.filter.takes_all() {
                     Matched::default()
                 } else {
                     self.filter.enter(&task.chosen, &path[self.prefix..])
                 };
-                folders.push(Task { path, matched, chosen, listing: 0 });
+                folders.push(Task { path, matched, chosen, stamp: Some(stamp), listing: 0 });
             } else {
-                listing.push(Item::Other(entry));
+                listing.items.push(Item::Other(entry));
             }
         }
         Ok((listing, folders))
@@ -168,7 +179,7 @@ impl<'context> Walk<'context> {
     }
 
     /// What has a name; `None` if it is gone since the name was read: as if it had never been there.
-    fn entry(&self, folder: &OwnedFd, name: &[u8], path: &[u8]) -> Result<Option<SourceEntry>, ContextError> {
+    fn entry(&self, folder: &OwnedFd, name: &[u8], path: &[u8]) -> Result<Option<(SourceEntry, Stamp)>, ContextError> {
         let failed = |errno: Errno| read_error(path, errno.into());
         let stat = match rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => stat,
@@ -179,20 +190,20 @@ impl<'context> Walk<'context> {
             FileType::Symlink => Some(rustix::fs::readlinkat(folder, name, Vec::new()).map_err(failed)?.into_bytes()),
             _ => None,
         };
-        Ok(Some(entry(path[self.prefix..].to_vec(), &stat, target)))
+        Ok(Some((entry(path[self.prefix..].to_vec(), &stat, target), stamp_of(&stat))))
     }
 }
 
 impl Queue {
     fn add(&mut self, task: &Task, mut listing: Listing, folders: Vec<Task>) {
         let first = self.listings.len();
-        for item in &mut listing {
+        for item in &mut listing.items {
             if let Item::Folder { listing, .. } = item {
                 *listing += first;
             }
         }
         self.listings[task.listing] = listing;
-        self.listings.resize_with(first + folders.len(), Listing::new);
+        self.listings.resize_with(first + folders.len(), Listing::default);
         self.tasks
             .extend(folders.into_iter().enumerate().map(|(number, task)| Task { listing: first + number, ..task }));
     }
@@ -200,10 +211,11 @@ impl Queue {
 
 /// Puts listings into each other. A folder on the way counts only for what was found below it.
 fn gather(listings: &mut [Listing], number: usize, entries: &mut Vec<SourceEntry>) {
-    for item in std::mem::take(&mut listings[number]) {
+    for item in std::mem::take(&mut listings[number].items) {
         match item {
             Item::Other(entry) => entries.push(entry),
-            Item::Folder { entry, listing, is_way } => {
+            Item::Folder { mut entry, listing, is_way } => {
+                entry.metadata.xattrs = std::mem::take(&mut listings[listing].xattrs);
                 entries.push(entry);
                 let own = entries.len();
                 gather(listings, listing, entries);

@@ -306,6 +306,72 @@ fn d077_metadata_is_kept() {
 }
 
 #[test]
+fn d077_extended_attributes_are_kept_of_folders_too() {
+    let kitchen = Kitchen::with("top/ top/d/ top/d/e/ top/d/a=1 top/d/b==top/d/a top/plain=2");
+    let set = |path: &str, name: &str, value: &str| {
+        let flags = rustix::fs::XattrFlags::empty();
+        rustix::fs::setxattr(kitchen.context().join(path), name, value.as_bytes(), flags).unwrap();
+    };
+    for (path, name, value) in
+        [("top", "user.top", "0"), ("top/d", "user.d", "1"), ("top/d/a", "user.z", "3"), ("top/d/a", "user.a", "2")]
+    {
+        set(path, name, value);
+    }
+    let file = "FROM base AS one\nCOPY top /x\nFROM base\nCOPY --from=one /x /y\n";
+    let expected = "/y/ 755\n/y/d/ 755 user.d=1\n/y/d/a 644 \"1\" user.a=2 user.z=3\n/y/d/b = /y/d/a\n/y/d/e/ 755\n\
+                    /y/plain 644 \"2\"";
+    assert_eq!(kitchen.build(file).changes(), expected);
+    kitchen.let_files_age();
+    kitchen.build(file);
+    let before = kitchen.snapshot();
+    let again = kitchen.build(file);
+    assert!(!again.steps().contains("DONE"), "{}", again.steps());
+    assert_eq!(kitchen.snapshot(), before, "a build that finds everything writes nothing");
+    // As a change of a file's content does, a change of attributes shows.
+    set("top/d/e", "user.new", "4");
+    let changed = kitchen.build(file);
+    assert!(changed.changes().contains("/y/d/e/ 755 user.new=4\n"), "{}", changed.changes());
+    set("top", "user.top", "5");
+    let outside = kitchen.build(file);
+    assert!(!outside.steps().contains("DONE"), "the folder itself gives nothing: {}", outside.steps());
+}
+
+#[test]
+fn d071_wildcards_take_names_that_begin_with_a_dot_and_do_not_cross_folders() {
+    check(&[
+        (".env=1 a=2 d/.x=3", "COPY * /x/", "/x/ 755\n/x/.env 644 \"1\"\n/x/.x 644 \"3\"\n/x/a 644 \"2\""),
+        ("a=1 d/b=2 d/e/c=3", "COPY **/c /x/", &no_match("**/c")),
+        ("d/e/c=3", "COPY **/*/c /x/", "/x/ 755\n/x/c 644 \"3\""),
+        ("a1=1 b1=2 c1=3", "COPY [^b]? /x/", "/x/ 755\n/x/a1 644 \"1\"\n/x/c1 644 \"3\""),
+        ("a*=1 ab=2", "COPY a[*] /x/", "/x/ 755\n/x/a* 644 \"1\""),
+        ("a?=1 ab=2", "COPY [\"a[?]\", \"/x/\"]", "/x/ 755\n/x/a? 644 \"1\""),
+        // A link to a folder is none for a wildcard.
+        ("d/f=1 l->d", "COPY */f /x/", "/x/ 755\n/x/f 644 \"1\""),
+        ("d/f=1 l->d", "COPY l* /x/", "/x/ 755\n/x/f 644 \"1\""),
+        // Without a slash each match takes the place of the one before.
+        ("a1=1 a2=2", "COPY a? /x", "/x 644 \"2\""),
+    ]);
+}
+
+fn no_match(pattern: &str) -> String {
+    format!(
+        "line 2: no source files match `{pattern}`\n  help: check the pattern, and that .dockerignore does not leave the \
+         files out"
+    )
+}
+
+#[test]
+fn d077_hard_links_are_kept_within_a_source() {
+    check(&[
+        ("d/a=1 d/b==d/a e/c==d/a", "COPY d /x", "/x/ 755\n/x/a 644 \"1\"\n/x/b = /x/a"),
+        ("d/a=1 d/b==d/a", "COPY --exclude=a d /x", "/x/ 755\n/x/b 644 \"1\""),
+        ("d/a=1 d/b==d/a", "COPY --parents d/? /x", "/x/ 755\n/x/d/ 755\n/x/d/a 644 \"1\"\n/x/d/b = /x/d/a"),
+        ("d/a=1 e/b==d/a", "COPY d e /x/", "/x/ 755\n/x/a 644 \"1\"\n/x/b 644 \"1\""),
+        ("d/a=1 d/b==d/a", "COPY --chmod=600 --chown=1:2 d /x", "/x/ 755 1:2\n/x/a 600 \"1\" 1:2\n/x/b = /x/a"),
+    ]);
+}
+
+#[test]
 fn b096_n006_new_folders_have_the_time_of_what_is_copied() {
     let kitchen = Kitchen::with("old=1 new=2 empty/ tree/file=3");
     for (path, seconds) in [("old", 100), ("new", 200), ("empty", 300), ("tree/file", 500), ("tree", 400)] {

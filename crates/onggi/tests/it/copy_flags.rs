@@ -219,3 +219,29 @@ fn b096_n006_two_stores_agree_on_layers_without_any_flag() {
         .success();
     assert_eq!(one.image("app").diff_ids, two.image("app").diff_ids);
 }
+
+/// `cap_net_bind_service+ep`, as setcap(8) writes it.
+const CAPABILITY: [u8; 20] = [1, 0, 0, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+
+#[test]
+#[ignore = "requires root"]
+fn d077_capabilities_of_files_requires_root() {
+    let project = Project::with(
+        "FROM busybox AS first\nCOPY dir /dir\nFROM busybox\nCOPY --from=first --chown=1:2 --chmod=755 /dir/server /one/\n\
+         COPY --chown=1:2 dir/server /two/\nRUN cp -a /two/server /three\n",
+    );
+    project.file("dir/server", "#!/bin/sh\n");
+    let set = |name: &str, attribute: &str, value: &[u8]| {
+        let flags = rustix::fs::XattrFlags::empty();
+        rustix::fs::setxattr(project.sandbox.work().join(name), attribute, value, flags).unwrap();
+    };
+    set("dir/server", "security.capability", &CAPABILITY);
+    set("dir/server", "user.note", b"kept");
+    project.build_app();
+    let tree = project.image("app").tree;
+    for path in ["one/server", "two/server"] {
+        assert_eq!(tree[path].xattrs["security.capability"], CAPABILITY, "{path}");
+        assert_eq!(tree[path].xattrs["user.note"], b"kept", "{path}");
+        assert_eq!((tree[path].uid, tree[path].gid), (1, 2));
+    }
+}
