@@ -220,8 +220,7 @@ impl Found<'_> {
             return Err(problems);
         }
         if is_nothing {
-            let error = CopyError::no_match(op);
-            return Err(op.sources.first().map(|source| self.problem(source, &error)).into_iter().collect());
+            return Err(op.sources.first().map(|source| self.no_match(op, source)).into_iter().collect());
         }
         Ok(prepared(op, selections))
     }
@@ -230,6 +229,15 @@ impl Found<'_> {
         let selections = vec![self.select(tree.source.clone(), &Filter::default())?];
         let digest = copy::files_digest(&selections, None);
         Ok(Prepared { selections, digest })
+    }
+
+    fn no_match(&self, op: &CopyOp, source: &CopySource) -> Problem {
+        let problem = self.problem(source, &CopyError::no_match(op));
+        if source.word.contains("**") && !op.parents {
+            return problem
+                .with_help("`**` stands for any folders only with `--parents`; without it each `*` is one name");
+        }
+        problem
     }
 
     fn problem(&self, source: &CopySource, error: &CopyError) -> Problem {
@@ -268,7 +276,13 @@ fn not_found(context: &ContextFiles, source: &CopySource, problem: Problem) -> P
         ));
     }
     let problem = problem.with_label("no such file or folder in the context");
+    if let Some(flag) = source.word.strip_prefix('-').filter(|flag| flag.contains('=')) {
+        return problem.with_help(format!("flags begin with two dashes: `--{flag}`"));
+    }
     match context.similar(&path) {
+        Some(similar) if similar == place => problem
+            .with_label("a symbolic link that leads to nothing in the context")
+            .with_help("links are followed within the context only: put there what it leads to"),
         Some(similar) => problem.with_help(format!("a similar name is there: `{similar}`")),
         None if source.word.starts_with('/') => {
             problem.with_help(format!("paths begin at the context's folder: put it there as `{place}`"))

@@ -1,7 +1,8 @@
 //! COPY and ADD: sources, destination, and what the files become.
 
 use dockerfile::{
-    AddInstruction, CopyInstruction, Expander, FileMode, Heredoc, IgnoreFile, Instruction, Span, StageReference, Word,
+    AddInstruction, CopyInstruction, ExpandErrorKind, Expander, FileMode, Heredoc, IgnoreFile, Instruction, Span,
+    StageReference, Word,
 };
 
 use super::steps::StagePlanner;
@@ -95,9 +96,12 @@ impl StagePlanner<'_, '_> {
     fn no_stage(&self, word: &Word, name: &str) -> Option<Problem> {
         let stages = &self.planner.dockerfile.stages;
         if name.is_empty() {
+            let variable = self.variable_in(word);
             let problem = Problem::error(word.span, format!("`--from={}` names nothing: it is empty", word.text));
             return Some(
-                problem.with_help("give the variable a value: `ARG NAME=stage` above, or `--build-arg NAME=stage`"),
+                problem.with_help(format!(
+                    "give it with `--build-arg {variable}=…` or a default: `ARG {variable}=…` above"
+                )),
             );
         }
         let later = stages
@@ -129,7 +133,7 @@ impl StagePlanner<'_, '_> {
         let Some(excludes) = excludes else { return };
         let (chown, chmod) = match (chown, chmod) {
             (Some(None), _) | (_, Some(None)) => return,
-            (chown, chmod) => (chown.flatten().filter(|owner| !owner.is_empty()), chmod.flatten()),
+            (chown, chmod) => (chown.flatten().filter(|owner| !owner.is_empty()), chmod.flatten().flatten()),
         };
         let mut created_by = vec![verb.to_owned()];
         created_by.extend(files.parents.then(|| "--parents".to_owned()));
@@ -160,6 +164,12 @@ impl StagePlanner<'_, '_> {
         self.step(instruction, Op::Copy(op), created_by.join(" "));
     }
 
+    /// The first variable of a word, for hints.
+    fn variable_in(&self, word: &Word) -> String {
+        let expanded = self.planner.expander().expand(&word.text, &|name| self.scope.get(name)).unwrap_or_default();
+        expanded.unset.into_iter().chain(expanded.used).next().unwrap_or_else(|| "NAME".to_owned())
+    }
+
     /// The text of a here-document. Quotes mean nothing in it, and the escape character is a backslash whatever the file
     /// says (D124; BuildKit, `ExpandRaw`).
     fn document(&mut self, heredoc: &Heredoc) -> Option<Document> {
@@ -179,8 +189,15 @@ impl StagePlanner<'_, '_> {
             Err(error) => {
                 let message = format!("cannot expand the here-document `{}`: {error}", heredoc.name);
                 let problem = Problem::error(line_of(&word, error.offset), message);
-                let help =
-                    format!("write `<<\"{}\"` to keep the text as it is, or a backslash before the `$`", heredoc.name);
+                let help = match &error.kind {
+                    ExpandErrorKind::Required { name, .. } => {
+                        format!("give it with `--build-arg {name}=…` and `ARG {name}` above, or with `ENV {name}=…`")
+                    }
+                    _ => format!(
+                        "write `<<\"{}\"` to keep the text as it is, or a backslash before the `$`",
+                        heredoc.name
+                    ),
+                };
                 self.problem(problem.with_help(help));
                 None
             }
@@ -193,7 +210,10 @@ impl StagePlanner<'_, '_> {
             Ok(_) => Some(text),
             Err(error) => {
                 let problem = Problem::error(word.span, error.to_string());
-                self.problem(problem.with_help("write `[[]` for the character `[`; `**/` stands for any folders"));
+                self.problem(problem.with_help(match text.trim() {
+                    "!" => "write for example `--exclude=*.md --exclude=!README.md`",
+                    _ => "write `[[]` for the character `[`; `**/` stands for any folders",
+                }));
                 None
             }
         }
@@ -210,10 +230,14 @@ impl StagePlanner<'_, '_> {
         Some(text)
     }
 
-    fn chmod(&mut self, word: &Word) -> Option<Chmod> {
+    /// The outer `None` for a mistake; the inner one where a variable left nothing, which changes nothing either.
+    fn chmod(&mut self, word: &Word) -> Option<Option<Chmod>> {
         let text = self.expand(word)?;
+        if text.is_empty() {
+            return Some(None);
+        }
         match FileMode::parse(&text) {
-            Ok(mode) => Some(Chmod { text, mode }),
+            Ok(mode) => Some(Some(Chmod { text, mode })),
             Err(error) => {
                 self.problem(Problem::error(word.span, error.to_string()).with_help(error.help()));
                 None

@@ -133,6 +133,12 @@ fn s157_s190_d073_sources_stay_inside_the_context() {
              name is there: `app.js`",
         ),
         (
+            "l->nowhere",
+            "COPY l /",
+            "line 2: `l` is not in the build context [a symbolic link that leads to nothing in the context]\n  help: links \
+             are followed within the context only: put there what it leads to",
+        ),
+        (
             "l->l",
             "COPY l /",
             "line 2: too many symbolic links in `l`\n  help: copy what the link should lead to; links are followed within the \
@@ -282,12 +288,7 @@ fn d060_d081_symbolic_modes() {
             "ARG M=rwxr-x---\nCOPY --chmod=$M a /",
             "line 3: `r` in `rwxr-x---` is none of `u`, `g`, `o`, `a`\n  help: write it in digits, as in `--chmod=750`",
         ),
-        (
-            "a=1",
-            "ARG M\nCOPY --chmod=$M a /",
-            "line 3: a mode is missing\n  help: write octal digits, for example `--chmod=755`, or changes, for example \
-             `--chmod=u=rwX,go=rX`",
-        ),
+        ("a=1", "ARG M\nCOPY --chmod=$M a /", "/a 644 \"1\""),
     ]);
     let kitchen = Kitchen::with("a=1");
     let built = kitchen.build("FROM base\nCOPY --chmod=u=rw,go=r --chown=1:2 a /x");
@@ -340,7 +341,12 @@ fn d077_extended_attributes_are_kept_of_folders_too() {
 fn d071_wildcards_take_names_that_begin_with_a_dot_and_do_not_cross_folders() {
     check(&[
         (".env=1 a=2 d/.x=3", "COPY * /x/", "/x/ 755\n/x/.env 644 \"1\"\n/x/.x 644 \"3\"\n/x/a 644 \"2\""),
-        ("a=1 d/b=2 d/e/c=3", "COPY **/c /x/", &no_match("**/c")),
+        (
+            "a=1 d/b=2 d/e/c=3",
+            "COPY **/c /x/",
+            "line 2: no source files match `**/c`\n  help: `**` stands for any folders only with `--parents`; without it \
+             each `*` is one name",
+        ),
         ("d/e/c=3", "COPY **/*/c /x/", "/x/ 755\n/x/c 644 \"3\""),
         ("a1=1 b1=2 c1=3", "COPY [^b]? /x/", "/x/ 755\n/x/a1 644 \"1\"\n/x/c1 644 \"3\""),
         ("a*=1 ab=2", "COPY a[*] /x/", "/x/ 755\n/x/a* 644 \"1\""),
@@ -351,13 +357,6 @@ fn d071_wildcards_take_names_that_begin_with_a_dot_and_do_not_cross_folders() {
         // Without a slash each match takes the place of the one before.
         ("a1=1 a2=2", "COPY a? /x", "/x 644 \"2\""),
     ]);
-}
-
-fn no_match(pattern: &str) -> String {
-    format!(
-        "line 2: no source files match `{pattern}`\n  help: check the pattern, and that .dockerignore does not leave the \
-         files out"
-    )
 }
 
 #[test]

@@ -328,8 +328,8 @@ fn d083_d084_more_mistakes() {
         ),
         (
             "--exclude=! d /x/",
-            "malformed pattern `!`: an exception needs a pattern behind `!`\n  help: write `[[]` for the character `[`; \
-             `**/` stands for any folders",
+            "malformed pattern `!`: an exception needs a pattern behind `!`\n  help: write for example \
+             `--exclude=*.md --exclude=!README.md`",
         ),
         (
             "--exclude=x nothere /x/",

@@ -119,8 +119,8 @@ fn d061_n011_a_variable_in_from_that_leads_nowhere() {
     );
     assert_eq!(
         error("ARG S\nCOPY --from=$S a /"),
-        "line 4: `--from=$S` names nothing: it is empty\n  help: give the variable a value: `ARG NAME=stage` above, or \
-         `--build-arg NAME=stage`"
+        "line 4: `--from=$S` names nothing: it is empty\n  help: give it with `--build-arg S=…` or a default: `ARG S=…` \
+         above"
     );
     assert_eq!(
         error("ARG S=on\nCOPY --from=${S}e /nothere /"),

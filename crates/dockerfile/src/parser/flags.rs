@@ -4,6 +4,7 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::instruction::Word;
 use crate::keyword::{FlagKind, Keyword};
 use crate::logical_line::Text;
+use crate::mode::FileMode;
 use crate::suggest;
 use crate::words::{self, RawFlag};
 
@@ -65,7 +66,9 @@ impl Flags {
             }
             (_, None) => {
                 let next = arguments.split_word().0;
-                let help = if next.is_empty() {
+                let help = if *name == "chmod" && FileMode::parse(next.as_str()).is_err() {
+                    "write for example `--chmod=755`".to_owned()
+                } else if next.is_empty() {
                     format!("write `--{name}=value`")
                 } else {
                     format!("write `--{name}={}`, with `=` and no blank", shortened(next.as_str()))

@@ -21,7 +21,12 @@ fn project() -> Project {
 /// Builds each Dockerfile and gives all that was said, in one text.
 #[track_caller]
 fn say(dockerfiles: &[&str]) -> String {
-    let project = project();
+    said_of(&project(), dockerfiles)
+}
+
+/// The same in another context.
+#[track_caller]
+pub(crate) fn said_of(project: &Project, dockerfiles: &[&str]) -> String {
     let mut text = String::new();
     for dockerfile in dockerfiles {
         let failed = project.dockerfile(dockerfile).build(&["--progress=quiet"]).run();

@@ -55,6 +55,88 @@ const DOCKERFILES: &[(&str, &str, &str)] = &[
         "for example `--chmod=755`",
         "FROM busybox\nCOPY --chmod=755 app.js /\n",
     ),
+    (
+        "FROM busybox\nCOPY --chmod=rwxr-x--- app.js /\n",
+        "write it in digits, as in `--chmod=750`",
+        "FROM busybox\nCOPY --chmod=750 app.js /\n",
+    ),
+    (
+        "FROM busybox\nCOPY --chmod=rx app.js /\n",
+        "write for example `--chmod=+rx`",
+        "FROM busybox\nCOPY --chmod=+rx app.js /\n",
+    ),
+    (
+        "FROM busybox\nCOPY --chmod=g=ux app.js /\n",
+        "as in `--chmod=g=u,g+x`",
+        "FROM busybox\nCOPY --chmod=g=u,g+x app.js /\n",
+    ),
+    (
+        "FROM busybox\nCOPY --chmod app.js /\n",
+        "write for example `--chmod=755`",
+        "FROM busybox\nCOPY --chmod=755 app.js /\n",
+    ),
+    (
+        "FROM busybox\nCOPY --chown=:node app.js /\n",
+        "write `--chown=0:node`",
+        "FROM busybox\nCOPY --chown=0:node app.js /\n",
+    ),
+    (
+        "FROM busybox\nCOPY --chown=9999999999 app.js /\n",
+        "give a smaller number",
+        "FROM busybox\nCOPY --chown=999999999 app.js /\n",
+    ),
+    (
+        "FROM busybox\nCOPY -chown=1 app.js /\n",
+        "flags begin with two dashes: `--chown=1`",
+        "FROM busybox\nCOPY --chown=1 app.js /\n",
+    ),
+    (
+        "FROM busybox\nCOPY --parents linked/main.c /x/\n",
+        "write where it leads: `src/main.c`",
+        "FROM busybox\nCOPY --parents src/main.c /x/\n",
+    ),
+    ("FROM busybox\nCOPY src/**/a.c /x/\n", "only with `--parents`", "FROM busybox\nCOPY --parents src/**/a.c /x/\n"),
+    (
+        "FROM busybox\nCOPY --exclude=! . /x/\n",
+        "`--exclude=*.md --exclude=!README.md`",
+        "FROM busybox\nCOPY --exclude=*.md --exclude=!README.md . /x/\n",
+    ),
+    (
+        "FROM busybox\nCOPY --exclude=[odd . /x/\n",
+        "write `[[]` for the character `[`",
+        "FROM busybox\nCOPY --exclude=[[]odd . /x/\n",
+    ),
+    ("FROM busybox\nCOPY <<a/b /x/\nhi\na/b\n", "as in `<<EOF`", "FROM busybox\nCOPY <<EOF /x/\nhi\nEOF\n"),
+    (
+        "FROM busybox\nCOPY <<EOF /x\n${A!}\nEOF\n",
+        "write `<<\"EOF\"` to keep the text as it is",
+        "FROM busybox\nCOPY <<\"EOF\" /x\n${A!}\nEOF\n",
+    ),
+    (
+        "FROM busybox\nCOPY <<EOF /x\n${A:?no}\nEOF\n",
+        "or with `ENV A=…`",
+        "FROM busybox\nENV A=1\nCOPY <<EOF /x\n${A:?no}\nEOF\n",
+    ),
+    (
+        "FROM busybox\nCOPY app.js <<EOF\nhi\nEOF\n",
+        "write the destination last: `COPY <<EOF /file`",
+        "FROM busybox\nCOPY <<EOF /file\nhi\nEOF\n",
+    ),
+    (
+        "FROM busybox AS one\nFROM busybox\nCOPY --from=one <<EOF /x\nhi\nEOF\n",
+        "without `--from`",
+        "FROM busybox\nCOPY <<EOF /x\nhi\nEOF\n",
+    ),
+    (
+        "FROM busybox AS one\nFROM busybox\nARG S\nCOPY --from=$S /bin/sh /x\n",
+        "or a default: `ARG S=…`",
+        "FROM busybox AS one\nFROM busybox\nARG S=one\nCOPY --from=$S /bin/sh /x\n",
+    ),
+    (
+        "FROM busybox\nADD torn.tgz /x/\n",
+        "`ADD --unpack=false torn.tgz …`",
+        "FROM busybox\nADD --unpack=false torn.tgz /x/\n",
+    ),
     ("FROM busybox\nCOPY --chown=me app.js /\n", "use a number", "FROM busybox\nCOPY --chown=1 app.js /\n"),
     ("FROM --platform=plan9 busybox\n", "write for example `--platform=", "FROM --platform=linux/amd64 busybox\n"),
     ("FROM busybox\nENV A=${B\n", "close it with `}`", "FROM busybox\nENV A=${B}\n"),
@@ -63,7 +145,16 @@ const DOCKERFILES: &[(&str, &str, &str)] = &[
 #[test]
 fn what_a_hint_says_to_write_works() {
     let project = Project::new();
-    project.file("app.js", "1").file("package.json", "{}").file("[odd.js", "1");
+    project
+        .file("app.js", "1")
+        .file("package.json", "{}")
+        .file("[odd.js", "1")
+        .file("src/main.c", "1")
+        .file("src/lib/deep/a.c", "1");
+    std::os::unix::fs::symlink("src", project.sandbox.work().join("linked")).unwrap();
+    let mut tar = testkit::TarWriter::default();
+    tar.file("long", 0o644, &[0; 2000]);
+    project.file("torn.tgz", &tar.finish()[..1200]);
     for (broken, hint, mended) in DOCKERFILES {
         if mended.contains("linux/amd64") && !cfg!(target_arch = "x86_64") {
             continue;

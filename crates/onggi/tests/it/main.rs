@@ -9,6 +9,7 @@ mod build_project;
 
 mod archive;
 mod broken;
+mod broken_copy;
 mod broken_hints;
 mod build_command;
 mod build_debug;

@@ -118,6 +118,23 @@ const CASES: &[(&str, &str)] = &[
          COPY --from=one --chown=1000 /out /owned\n",
     ),
     (
+        "wildcards",
+        "FROM busybox\nWORKDIR /w\nCOPY odd/? three/\nCOPY fold*r/top four/\n\
+         COPY odd/.* five/\nCOPY odd/s*/* six/\nCOPY [ab].txt seven/\nCOPY odd/[^a-z]* eight/\nCOPY folder/inn?r/f* nine\n",
+    ),
+    (
+        "modes",
+        "FROM busybox\nARG M=64\nENV U=1234\nCOPY --chmod=${M}0 odd /odd\nCOPY --chmod=4755 script.sh /setuid\n\
+         COPY --chown=${U}:$U odd /owned/\nCOPY --chown=node:1 a.txt /by-name\nCOPY --chown=0:node a.txt /by-group\n\
+         COPY --chown=root a.txt /roots\nCOPY odd/links /links\nADD odd/links/one odd/links/two /apart/\n",
+    ),
+    (
+        "archives",
+        "FROM busybox\nADD archive.tar.bz2 /bz2\nADD archive.tar.xz /xz/\nADD torn.gz /torn/\nADD named.tar /named/\n\
+         RUN mkdir -p /over/in && echo old > /over/in/file && ln -s / /over/in/soft && chmod 700 /over\nADD archive.tar /over\n\
+         ADD archive.tar a.txt folder /several/\n",
+    ),
+    (
         "add owned",
         "FROM busybox\nADD --chown=1000:1000 archive.tar /owned/\nADD --chown=1000:1000 a.txt folder /plain/\n\
          RUN mkdir -p /in-place/in && chmod 700 /in-place /in-place/in\nADD archive.tar /in-place\n",
@@ -154,9 +171,18 @@ const KNOWN: &[(&str, &str)] = &[
     ("buildkit health: history `empty HEALTHCHECK", "0.8 knows no --start-interval, which newer rows show"),
     ("buildkit no health: history `empty HEALTHCHECK", "the same"),
     ("buildkit inherited: history `empty HEALTHCHECK", "the same"),
+    ("buildkit modes: history `layer COPY --ch", "0.8 leaves the flags out of the row, newer ones do not"),
+    ("buildkit modes: odd", "0.8 takes --chmod and does nothing"),
+    ("buildkit modes: setuid: Some", "the same"),
     ("buildkit onbuild: history has 4 rows / 2", "S167: every instruction has its row, ONBUILD too"),
     ("buildkit triggers: history", "the same: all rows behind it are moved"),
     ("buildah add owned: owned/in", "buildah leaves the owners of what a tar brings"),
+    (
+        "buildah copy: all/odd/sub/f: Some",
+        "buildah loses set-ID bits of files of the context when it gives them to root",
+    ),
+    ("buildah modes: owned/sub/f: Some", "the same"),
+    ("buildah wildcards: w/six/f: Some", "the same"),
     ("buildah inherited: base: Some", "buildah makes a WORKDIR when it is used, not before"),
     ("buildah metadata: srv: Some", "the same"),
     ("buildah workdir: ", "S149: WORKDIR belongs to the USER at its line; buildah 1.28 gives it to another"),
@@ -181,6 +207,14 @@ fn write_context(folder: &Path) {
     write("folder/inner/file", 0o640, b"inner\n");
     write("folder/top", 0o644, b"top\n");
     write("ignored/x", 0o644, b"x");
+    write("odd/ab", 0o640, b"ab");
+    write("odd/.hidden", 0o644, b"hidden");
+    write("odd/X", 0o755, b"X");
+    write("odd/sub/f", 0o4711, b"f");
+    write("odd/links/one", 0o644, b"linked");
+    fs::hard_link(folder.join("odd/links/one"), folder.join("odd/links/two")).unwrap();
+    write("torn.gz", 0o644, b"\x1f\x8b\x08 torn");
+    write("named.tar", 0o644, b"no archive");
     write("logs/1.log", 0o644, b"1");
     write("logs/keep.log", 0o644, b"2");
     write(".dockerignore", 0o644, b"# comment\nignored\n**/*.log\n!logs/keep.log\n");
@@ -190,8 +224,10 @@ fn write_context(folder: &Path) {
     tar.folder("in", 0o750).file("in/file", 0o444, b"in the tar").symlink("in/soft", "file");
     let tar = tar.finish();
     write("archive.tar", 0o644, &tar);
-    let gzip = Command::new("gzip").args(["-nk", "archive.tar"]).current_dir(folder).status().unwrap();
-    assert!(gzip.success());
+    for (program, flags) in [("gzip", "-nk"), ("bzip2", "-k"), ("xz", "-k")] {
+        let done = Command::new(program).args([flags, "archive.tar"]).current_dir(folder).status().unwrap();
+        assert!(done.success());
+    }
 }
 
 #[track_caller]
