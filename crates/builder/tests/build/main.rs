@@ -17,6 +17,7 @@ mod filters;
 mod instructions;
 mod kitchen;
 mod link;
+mod mounts;
 mod processes;
 mod recorder;
 mod reproducible;

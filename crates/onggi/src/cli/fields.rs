@@ -44,6 +44,7 @@ mod tests {
             ("id=x,\"src=a,b\"", vec!["id=x", "src=a,b"]),
             ("\"a\"\"b\",c", vec!["a\"b", "c"]),
             ("", vec![""]),
+            ("\"type=local\",\"dest=a b, c\"", vec!["type=local", "dest=a b, c"]),
             ("a,", vec!["a", ""]),
         ] {
             assert_eq!(fields(text).unwrap(), expected, "{text}");

@@ -1,5 +1,6 @@
 //! Values of flags that are lists of options: `type=local,dest=out`, fields as in CSV (RFC 4180), as buildx takes them.
 
+use crate::cli::fields::fields;
 use crate::cli::switches;
 use crate::failure::Failure;
 use crate::render::problem::Problem;
@@ -18,7 +19,7 @@ impl Options {
     /// Takes a value apart.
     pub(crate) fn parse(flag: &'static str, typed: &str) -> Result<Self, Failure> {
         let mut options = Self { flag, typed: typed.to_owned(), pairs: Vec::new() };
-        for field in fields(typed).ok_or_else(|| options.quote_problem())? {
+        for field in fields(typed).map_err(|_| options.quote_problem())? {
             let Some((name, value)) = field.split_once('=') else {
                 let problem = Problem::error(format!("`{field}` in `{flag} {typed}` has no value"));
                 return Err(Failure::new(problem.with_hint("write each option as `NAME=VALUE`, with commas between")));
@@ -112,31 +113,6 @@ pub(crate) fn one_of(values: &[&str]) -> String {
         Some((last, [])) => last.clone(),
         Some((last, rest)) => format!("{} or {last}", rest.join(", ")),
         None => String::new(),
-    }
-}
-
-/// The fields of one line; `None` when a quote does not end.
-fn fields(line: &str) -> Option<Vec<String>> {
-    let mut fields = Vec::new();
-    let mut letters = line.chars().peekable();
-    loop {
-        let mut field = String::new();
-        if letters.next_if_eq(&'"').is_some() {
-            loop {
-                match letters.next()? {
-                    '"' if letters.next_if_eq(&'"').is_some() => field.push('"'),
-                    '"' => break,
-                    letter => field.push(letter),
-                }
-            }
-        }
-        while let Some(letter) = letters.next_if(|letter| *letter != ',') {
-            field.push(letter);
-        }
-        fields.push(field);
-        if letters.next().is_none() {
-            return Some(fields);
-        }
     }
 }
 

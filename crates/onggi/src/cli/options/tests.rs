@@ -6,23 +6,6 @@ fn message(failure: Failure) -> String {
 }
 
 #[test]
-fn fields_are_those_of_csv() {
-    for (line, expected) in [
-        ("a", vec!["a"]),
-        ("a,b=c", vec!["a", "b=c"]),
-        ("", vec![""]),
-        ("a,", vec!["a", ""]),
-        ("\"a,b\",c", vec!["a,b", "c"]),
-        ("\"a\"\"b\"", vec!["a\"b"]),
-        ("\"type=local\",\"dest=a b, c\"", vec!["type=local", "dest=a b, c"]),
-        ("a\"b", vec!["a\"b"]),
-    ] {
-        assert_eq!(fields(line).unwrap(), expected, "{line}");
-    }
-    assert_eq!(fields("\"a,b"), None);
-}
-
-#[test]
 fn options_are_taken_by_name() {
     let mut options = Options::parse("--output", "Type=local,dest=a=b,dest=c,annotation.Key=V,on=T").unwrap();
     assert_eq!(options.take("type").as_deref(), Some("local"));
