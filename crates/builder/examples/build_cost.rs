@@ -21,6 +21,38 @@ impl StepExecutor for Nothing {
     }
 }
 
+impl builder::Fetch for Nothing {
+    fn http(
+        &self,
+        _: &builder::HttpRequest<'_>,
+        _: &mut dyn std::io::Write,
+    ) -> Result<Option<builder::HttpHead>, builder::FetchError> {
+        Err(unreachable_server())
+    }
+
+    fn git_commit(
+        &self,
+        _: &builder::GitRequest<'_>,
+        _: &dyn Fn() -> Result<PathBuf, builder::FetchError>,
+    ) -> Result<builder::GitCommit, builder::FetchError> {
+        Err(unreachable_server())
+    }
+
+    fn git_tree(
+        &self,
+        _: &builder::GitRequest<'_>,
+        _: &builder::GitCommit,
+        _: bool,
+        _: &Path,
+    ) -> Result<builder::GitTree, builder::FetchError> {
+        Err(unreachable_server())
+    }
+}
+
+fn unreachable_server() -> builder::FetchError {
+    builder::FetchError::new("nothing is fetched here", None)
+}
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().collect();
     let number = |place: usize, default: usize| arguments.get(place).map_or(Ok(default), |text| text.parse());
@@ -83,6 +115,8 @@ fn build(store: &Store, folder: &Path, no_cache: bool) -> Result<(), Box<dyn std
     let tools = BuildTools {
         store,
         executor: &Nothing,
+        fetch: &Nothing,
+        secrets: &|_| Ok(None),
         progress: &builder::Reporter::new(&|_| {}),
         clock: &jiff::Timestamp::now,
         cancelled: &cancelled,

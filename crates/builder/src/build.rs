@@ -12,8 +12,10 @@ use crate::checks;
 use crate::classic::{Classic, ClassicRequest};
 use crate::context::ContextError;
 use crate::context_files::{self, BuildContext};
+use crate::credentials::SecretLookup;
 use crate::epoch::{self, EpochError, TimeOptions};
 use crate::export;
+use crate::fetch::{Fetch, FetchError};
 use crate::ignore_file;
 use crate::output::Output;
 use crate::plan::{BaseImage, FindImage, Plan, Planner, Problem};
@@ -76,6 +78,10 @@ pub struct BuildTools<'a> {
     pub store: &'a Store,
     /// Runs RUN.
     pub executor: &'a dyn StepExecutor,
+    /// Reaches servers.
+    pub fetch: &'a dyn Fetch,
+    /// Secrets of the build, for servers that want to know who asks.
+    pub secrets: SecretLookup<'a>,
     /// Takes the events.
     pub progress: &'a Reporter<'a>,
     /// The time, for what is new.
@@ -182,6 +188,13 @@ pub enum BuildError {
     /// Ended from outside.
     #[error("the build was cancelled")]
     Cancelled,
+}
+
+impl From<FetchError> for BuildError {
+    fn from(error: FetchError) -> Self {
+        let FetchError { message, causes, hint, is_cancelled } = error;
+        if is_cancelled { Self::Cancelled } else { Self::Source { message, causes, hint } }
+    }
 }
 
 impl BuildError {

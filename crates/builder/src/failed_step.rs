@@ -134,7 +134,7 @@ impl Keeper<'_> {
             name: self.planned.name.clone(),
             dockerfile: self.request.dockerfile_name.clone(),
             line: dockerfile::SourceMap::new(text).line_column(span.start).line,
-            instruction: String::from_utf8_lossy(instruction).into_owned(),
+            instruction: crate::remote::redacted(&String::from_utf8_lossy(instruction)),
             message: message.to_owned(),
             created: String::new(),
             boot: String::new(),

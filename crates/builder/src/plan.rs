@@ -9,6 +9,7 @@ mod files;
 mod go;
 mod metadata;
 mod mounts;
+mod remote;
 mod run;
 mod steps;
 
@@ -22,6 +23,7 @@ use oci::{ImageConfig, ImageId, Platform};
 
 use crate::classic::RowImage;
 use crate::epoch::{self, Epoch, TimeOptions};
+use crate::remote::Remote;
 use crate::variables::{Arguments, Scope};
 
 /// Something wrong, or worth knowing, at a place of the Dockerfile.
@@ -223,8 +225,25 @@ pub(crate) struct Chmod {
 
 #[derive(Debug)]
 pub(crate) struct CopySource {
+    /// As it is shown: without a password.
     pub(crate) word: String,
     pub(crate) span: Span,
+    /// It is not of the context.
+    pub(crate) remote: Option<RemoteOp>,
+}
+
+/// A source of ADD that a server has.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(crate) struct RemoteOp {
+    pub(crate) remote: Remote,
+    /// What a file must have.
+    pub(crate) checksum: Option<oci::Digest>,
+    /// A repository comes with its `.git`.
+    pub(crate) keep_git_dir: bool,
+    /// The destination is written as a folder, so the file's own name counts.
+    pub(crate) names_file: bool,
+    /// An archive is unpacked (D087).
+    pub(crate) unpack: bool,
 }
 
 /// A here-document as a source.

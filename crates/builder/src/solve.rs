@@ -13,6 +13,7 @@ use crate::classic::Classic;
 use crate::key::CacheKey;
 use crate::miss::{self, CacheMiss};
 use crate::plan::{BaseImage, Plan, StagePlan};
+use crate::remote_sources::RemoteSources;
 use crate::report::Reporter;
 use crate::sources::Sources;
 use crate::stage_run::StageRun;
@@ -85,6 +86,7 @@ pub(crate) struct Solver<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) sources: &'a Sources,
     pub(crate) classic: Option<&'a Classic<'a>>,
+    pub(crate) remote: RemoteSources<'a>,
     slots: Vec<Slot>,
     lease: OnceLock<Lease<'a>>,
     taking_lease: Mutex<()>,
@@ -117,6 +119,7 @@ impl<'a> Solver<'a> {
             plan,
             sources,
             classic,
+            remote: RemoteSources::of(plan),
             slots,
             lease: OnceLock::new(),
             taking_lease: Mutex::default(),
@@ -155,6 +158,10 @@ impl<'a> Solver<'a> {
             // The target runs here; a build of one stage starts no thread.
             for index in needed.iter().copied().filter(|index| *index != self.plan.target) {
                 scope.spawn(move || self.solve_stage(index));
+            }
+            for op in self.remote.to_ask() {
+                // The step that takes it sees what came of it.
+                scope.spawn(move || self.remote.ask(op, self.tools));
             }
             self.solve_stage(self.plan.target);
         });

@@ -24,8 +24,10 @@ use crate::wanted::{self, Origin};
 #[derive(Debug)]
 pub(crate) struct Prepared {
     pub(crate) selections: Vec<Arc<Selection>>,
-    /// Of all that reaches the image.
+    /// Of all of these that reaches the image.
     pub(crate) digest: Digest,
+    /// Sources that servers have: their numbers, and how many selections stand before each.
+    pub(crate) remote: Vec<(usize, usize)>,
 }
 
 /// The context, and what each step takes of it.
@@ -48,9 +50,11 @@ impl Sources {
         reporter: &Reporter<'_>,
     ) -> Result<Self, BuildError> {
         let mut sources = Self { context: None, prepared: HashMap::new(), mounted: HashMap::new() };
-        // What consists of here-documents alone is in the Dockerfile.
-        let (wanted, documents): (Vec<_>, Vec<_>) = copies(plan).partition(|(_, op)| !op.sources.is_empty());
-        let prepared = documents.into_iter().map(|(place, op)| (place, prepared(op, Vec::new())));
+        // Here-documents are in the Dockerfile, and other sources elsewhere.
+        let is_of_context = |op: &CopyOp| op.sources.iter().any(|source| source.remote.is_none());
+        let (wanted, others): (Vec<_>, Vec<_>) = copies(plan).partition(|(_, op)| is_of_context(op));
+        let remote = |op: &CopyOp| (0..op.sources.len()).map(|number| (number, 0)).collect();
+        let prepared = others.into_iter().map(|(place, op)| (place, prepared(op, Vec::new(), remote(op))));
         sources.prepared.extend(prepared);
         let mounts: Vec<_> = mounts(plan).collect();
         if wanted.is_empty() && mounts.is_empty() {
@@ -82,7 +86,7 @@ impl Sources {
                 }
                 Err(error) => {
                     let word = crate::path::lossy(&tree.source);
-                    problems.push(found.problem(&CopySource { word, span }, &error));
+                    problems.push(found.problem(&CopySource { word, span, remote: None }, &error));
                 }
             }
         }
@@ -118,10 +122,10 @@ impl Sources {
 }
 
 /// Files of the context, and the here-documents behind them.
-fn prepared(op: &CopyOp, mut selections: Vec<Arc<Selection>>) -> Prepared {
+fn prepared(op: &CopyOp, mut selections: Vec<Arc<Selection>>, remote: Vec<(usize, usize)>) -> Prepared {
     selections.extend(op.documents.iter().map(|document| Arc::new(Selection::of_document(document))));
     let digest = copy::files_digest(&selections, Some(op));
-    Prepared { selections, digest }
+    Prepared { selections, digest, remote }
 }
 
 type Place = (usize, usize);
@@ -169,7 +173,8 @@ fn without_context(wanted: &[(Place, &CopyOp)], mounts: &[Mounted<'_>]) -> Vec<P
     let mount = |mount: &Mounted<'_>| {
         Problem::error(mount.span, "nothing can be mounted from the context: this build has none").with_help(HELP)
     };
-    let copies = wanted.iter().filter_map(|(_, op)| op.sources.first().map(problem));
+    let first = |op: &&CopyOp| op.sources.iter().find(|source| source.remote.is_none()).map(problem);
+    let copies = wanted.iter().filter_map(|(_, op)| first(op));
     copies.chain(mounts.iter().map(mount)).collect()
 }
 
@@ -207,7 +212,12 @@ impl Found<'_> {
         let mut selections = Vec::new();
         let mut problems = Vec::new();
         let mut is_nothing = op.documents.is_empty();
-        for source in &op.sources {
+        let mut remote = Vec::new();
+        for (number, source) in op.sources.iter().enumerate() {
+            if source.remote.is_some() {
+                remote.push((number, selections.len()));
+                continue;
+            }
             match wanted::choose(op, &source.word, self) {
                 Ok(chosen) => {
                     selections.extend(chosen.selections);
@@ -219,16 +229,16 @@ impl Found<'_> {
         if !problems.is_empty() {
             return Err(problems);
         }
-        if is_nothing {
+        if is_nothing && remote.is_empty() {
             return Err(op.sources.first().map(|source| self.no_match(op, source)).into_iter().collect());
         }
-        Ok(prepared(op, selections))
+        Ok(prepared(op, selections, remote))
     }
 
     fn prepare_mount(&mut self, tree: &MountTree) -> Result<Prepared, CopyError> {
         let selections = vec![self.select(tree.source.clone(), &Filter::default())?];
         let digest = copy::files_digest(&selections, None);
-        Ok(Prepared { selections, digest })
+        Ok(Prepared { selections, digest, remote: Vec::new() })
     }
 
     fn no_match(&self, op: &CopyOp, source: &CopySource) -> Problem {

@@ -223,7 +223,7 @@ impl<'s, 'a> StageRun<'s, 'a> {
         }
         step.runs();
         self.tell_running(digest, &planned.op, step.id());
-        let Made { layer, is_repeatable } = self.make(planned, &work, &stack, step)?;
+        let Made { layer, is_repeatable } = self.make(number, planned, &work, &stack, step)?;
         let record = self.record(&work.key, layer)?;
         if is_repeatable {
             self.keep(digest, &record)?;
@@ -332,7 +332,14 @@ impl StageRun<'_, '_> {
         }
     }
 
-    fn make(&self, planned: &PlannedStep, work: &Work, stack: &Stack, step: Step<'_, '_>) -> Result<Made, BuildError> {
+    fn make(
+        &self,
+        number: usize,
+        planned: &PlannedStep,
+        work: &Work,
+        stack: &Stack,
+        step: Step<'_, '_>,
+    ) -> Result<Made, BuildError> {
         let failed = |error: CopyError| self.failed_here(planned, &error);
         let store = self.solver.tools.store;
         let layer = match &planned.op {
@@ -343,8 +350,9 @@ impl StageRun<'_, '_> {
                 return Ok(Made { layer, is_repeatable });
             }
             Op::Copy(op) => {
+                let selections = self.all_selections(number, planned, op, work)?;
                 let mut layer = NewLayer::begin(store, self.ceiling())?;
-                self.write_copy(op, work, stack, &mut layer.writer).map_err(failed)?;
+                self.write_copy(op, &selections, work.owner, stack, &mut layer.writer).map_err(failed)?;
                 layer.finish(store)?
             }
             Op::Workdir(op) => {

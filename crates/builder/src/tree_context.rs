@@ -29,11 +29,23 @@ pub struct ContextTree {
     key: Digest,
     /// As shown: `standard input`, a URL.
     origin: Arc<str>,
+    /// When it was made, in seconds since 1970, if whoever gave it says so.
+    time: Option<i64>,
 }
 
 impl ContextTree {
     pub(crate) fn new(tree: Tree, key: Digest, origin: &str) -> Self {
-        Self { tree, key, origin: origin.into() }
+        Self { tree, key, origin: origin.into(), time: None }
+    }
+
+    pub(crate) fn with_time(mut self, time: Option<i64>) -> Self {
+        self.time = time;
+        self
+    }
+
+    /// When it was made, in seconds since 1970: a commit's time, or what a server says (D035).
+    pub fn time(&self) -> Option<i64> {
+        self.time
     }
 
     /// Where it came from, as shown.

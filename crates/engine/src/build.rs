@@ -8,21 +8,26 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use builder::{BuildContext, BuildError, BuildRequest, BuildTools, ClassicRequest, OpenedStream, Reporter, RunNetwork};
+use builder::{
+    BuildContext, BuildError, BuildRequest, BuildTools, ClassicRequest, OpenedStream, Remote, RemoteError, Reporter,
+    RunNetwork,
+};
 
 pub use builder::{
     ArchiveDestination, ArchiveOutput, Destination, FolderOutput, HostAddress, ImageOutput, LARGEST_SECRET, Output,
     RunLimits, RunResources, Secret, SecretSource, StepOptions, TarOutput, TimeOptions, Ulimit, parse_memory_size,
 };
+pub use fetch::Surroundings;
 use find::Found;
 pub use outcome::BuildOutcome;
 
 use crate::build_log::{BuildRecord, Recorder};
 use crate::executor::BuildExecutor;
+use crate::fetcher::Fetcher;
 use crate::network::NetworkMode;
 use crate::progress::Event;
 use crate::tag::new_name;
-use crate::{Engine, Error, Runtime};
+use crate::{Engine, Error, ErrorKind, Runtime};
 
 /// What `build` was asked for.
 #[derive(Debug, Clone)]
@@ -61,6 +66,8 @@ pub struct BuildOptions {
     pub explain: bool,
     /// Which runtime runs the steps.
     pub runtime: Runtime,
+    /// What of the environment fetching depends on.
+    pub surroundings: Surroundings,
 }
 
 /// Where a context comes from.
@@ -72,6 +79,8 @@ pub enum ContextSource {
     Folder(PathBuf),
     /// `-`: a tar of the context, or a Dockerfile alone.
     Stdin(Arc<File>),
+    /// A git repository, an archive or a Dockerfile of a server.
+    Remote(String),
 }
 
 impl ContextSource {
@@ -83,6 +92,7 @@ impl ContextSource {
                 Some(std::path::absolute(folder).unwrap_or_else(|_| folder.clone()).display().to_string())
             }
             Self::Stdin(_) => Some("-".to_owned()),
+            Self::Remote(text) => Remote::parse_context(text).ok().map(|remote| remote.shown()),
         }
     }
 }
@@ -96,6 +106,8 @@ pub enum DockerfileSource {
     File(PathBuf),
     /// `-f -`: its bytes.
     Bytes(Vec<u8>),
+    /// `-f URL`.
+    Url(String),
 }
 
 /// Builds an image.
@@ -120,12 +132,21 @@ pub fn build(
     let recorder = Recorder::new(engine, about, progress);
     let progress = |event| recorder.take(event);
     let reporter = Reporter::new(&progress);
-    let tools =
-        BuildTools { store: engine.store(), executor: &executor, progress: &reporter, clock: &clock, cancelled };
+    let fetcher = Fetcher::new(&options.surroundings, &options.steps);
+    let tools = BuildTools {
+        store: engine.store(),
+        executor: &executor,
+        fetch: &fetcher,
+        secrets: &|id| fetcher.secret(id),
+        progress: &reporter,
+        clock: &clock,
+        cancelled,
+    };
     let (context, found) = open(options, &tools)?;
     let dockerfile_path = options.is_classic.then(|| find::path_in_context(options, &found.dockerfile.name)).flatten();
     let classic = options.is_classic.then_some(ClassicRequest { dockerfile_path });
-    let request = BuildRequest { tags, classic, ..request(options, context, found) };
+    let build_args = with_time_of_context(&options.build_args, context.as_ref())?;
+    let request = BuildRequest { tags, classic, build_args, ..request(options, context, found) };
     recorder.name_dockerfile(&request.dockerfile_name);
     let built = builder::build(&request, &tools).map_err(|error| {
         let code = exit_code(&error).filter(|_| options.is_classic);
@@ -184,14 +205,64 @@ pub(crate) fn request(options: &BuildOptions, context: Option<BuildContext>, fou
 /// Opens the context and finds the Dockerfile, which may be in it.
 pub(crate) fn open(options: &BuildOptions, tools: &BuildTools<'_>) -> Result<(Option<BuildContext>, Found), Error> {
     let failed = |error| Error::from_build(error, "", b"");
-    let context = match &options.context {
+    let opened = match &options.context {
         ContextSource::None => None,
-        ContextSource::Folder(folder) => Some(BuildContext::Folder(folder.clone())),
-        ContextSource::Stdin(input) => match builder::open_stdin(input, tools).map_err(failed)? {
-            OpenedStream::Context(tree) => Some(BuildContext::Tree(tree)),
-            OpenedStream::Dockerfile(text) => return Ok((None, find::alone(options, text)?)),
-        },
+        ContextSource::Folder(folder) => {
+            let context = BuildContext::Folder(folder.clone());
+            let found = find::dockerfile(&options.dockerfile, Some(&context), tools)?;
+            return Ok((Some(context), found));
+        }
+        ContextSource::Stdin(input) => Some(builder::open_stdin(input, tools).map_err(failed)?),
+        ContextSource::Remote(text) => {
+            let remote = Remote::parse_context(text).map_err(wrong_remote)?;
+            let keeps = keeps_git_dir(&remote, &options.build_args);
+            Some(builder::open_remote(&remote, keeps, tools).map_err(failed)?)
+        }
     };
-    let found = find::dockerfile(&options.dockerfile, context.as_ref())?;
+    let context = match opened {
+        None => None,
+        Some(OpenedStream::Context(tree)) => Some(BuildContext::Tree(tree)),
+        Some(OpenedStream::Dockerfile(text)) => return Ok((None, find::alone(options, text)?)),
+    };
+    let found = find::dockerfile(&options.dockerfile, context.as_ref(), tools)?;
     Ok((context, found))
+}
+
+/// Whether a context is meant to come from a server. A folder of such a name is written with `./` before it.
+pub fn is_remote(context: &str) -> bool {
+    Remote::is_meant_as_context(context)
+}
+
+fn wrong_remote(error: RemoteError) -> Error {
+    Error::new(ErrorKind::InvalidInput, error.message).with_hint(error.hint)
+}
+
+/// Whether a repository's `.git` is wanted as well, by its URL or by the build argument (D036, D091).
+fn keeps_git_dir(remote: &Remote, build_args: &[(String, String)]) -> bool {
+    let asked = build_args.iter().rev().find(|(name, _)| name == "BUILDKIT_CONTEXT_KEEP_GIT_DIR");
+    let by_argument =
+        asked.is_some_and(|(_, value)| matches!(value.as_str(), "1" | "t" | "T" | "true" | "TRUE" | "True"));
+    match remote {
+        Remote::Git(source) => source.keep_git_dir.unwrap_or(by_argument),
+        Remote::Http(_) => false,
+    }
+}
+
+/// `SOURCE_DATE_EPOCH=context` is the time of the commit, or the one that the server gave (D035, B095).
+fn with_time_of_context(
+    build_args: &[(String, String)],
+    context: Option<&BuildContext>,
+) -> Result<Vec<(String, String)>, Error> {
+    const NAME: &str = "SOURCE_DATE_EPOCH";
+    let time = match context {
+        Some(BuildContext::Tree(tree)) => tree.time(),
+        _ => None,
+    };
+    let replaced = build_args.iter().map(|(name, value)| match (name == NAME && value == "context", time) {
+        (false, _) => Ok((name.clone(), value.clone())),
+        (true, Some(time)) => Ok((name.clone(), time.to_string())),
+        (true, None) => Err(Error::new(ErrorKind::InvalidInput, "the build context has no time of its own")
+            .with_hint("give seconds since 1970, as in `--build-arg SOURCE_DATE_EPOCH=$(git log -1 --pretty=%ct)`")),
+    });
+    replaced.collect()
 }

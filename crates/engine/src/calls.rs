@@ -6,6 +6,7 @@ use builder::{BuildError, BuildRequest, BuildTools, Reporter};
 
 use crate::build::{BuildOptions, open, request};
 use crate::executor::BuildExecutor;
+use crate::fetcher::Fetcher;
 use crate::{Engine, Error, SourceText};
 
 pub use dockerfile::{Location, Outline, OutlineArg, OutlineMount, Target, Warning};
@@ -69,9 +70,12 @@ fn ask<T>(
     let reporter = Reporter::new(&|_| ());
     let clock = || engine.now();
     let cancelled = AtomicBool::new(false);
+    let fetcher = Fetcher::new(&options.surroundings, &options.steps);
     let tools = BuildTools {
         store: engine.store(),
         executor: &executor,
+        fetch: &fetcher,
+        secrets: &|id| fetcher.secret(id),
         progress: &reporter,
         clock: &clock,
         cancelled: &cancelled,

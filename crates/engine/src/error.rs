@@ -200,7 +200,11 @@ impl From<oci::ReferenceError> for Error {
 impl Error {
     /// A build's failure; the Dockerfile's text is for showing the places.
     pub(crate) fn from_build(error: BuildError, name: &str, text: &[u8]) -> Self {
-        let source = || Some(SourceText { name: name.to_owned(), text: text.to_vec() });
+        let source = || {
+            let mut text = text.to_vec();
+            builder::hide_passwords(&mut text);
+            Some(SourceText { name: name.to_owned(), text })
+        };
         let message = error.to_string();
         match error {
             BuildError::Dockerfile(problems) => Self {

@@ -12,6 +12,7 @@ mod containers;
 mod debug;
 mod error;
 mod executor;
+mod fetcher;
 mod front;
 mod history;
 mod images;
@@ -44,7 +45,7 @@ use store::Store;
 pub use build::{
     ArchiveDestination, ArchiveOutput, BuildOptions, BuildOutcome, ContextSource, Destination, DockerfileSource,
     FolderOutput, HostAddress, ImageOutput, LARGEST_SECRET, Output, RunLimits, RunResources, Secret, SecretSource,
-    StepOptions, TarOutput, TimeOptions, Ulimit, build, parse_memory_size,
+    StepOptions, Surroundings, TarOutput, TimeOptions, Ulimit, build, is_remote, parse_memory_size,
 };
 pub use build_log::{BuildRecord, BuildResult, RecordedOutcome, RecordedStep, build_log, build_logs, step_log};
 pub use container::{ContainerRecord, ContainerState, ContainerStatus};

@@ -1,8 +1,8 @@
 //! Removal: an image, and every layer that nothing needs any more.
 //!
 //! Held under the exclusive `gc` lock, which leases and publications take shared for a moment; so what is seen as
-//! unneeded stays unneeded until it is gone. A layer is needed by an image, by a build step's record, by a step that
-//! failed and is kept, or by a lease.
+//! unneeded stays unneeded until it is gone. A layer is needed by an image, by a record of a build step or of what a
+//! server gave, by a step that failed and is kept, or by a lease.
 
 use std::collections::HashSet;
 
@@ -64,8 +64,10 @@ impl Store {
         for id in self.image_ids()?.into_iter().filter(|id| *id != without) {
             needed.extend(self.image(id)?.rootfs.diff_ids);
         }
-        for (_, record) in self.records(RecordKind::Step)? {
-            needed.extend(step_layers(&record));
+        for kind in [RecordKind::Step, RecordKind::Remote] {
+            for (_, record) in self.records(kind)? {
+                needed.extend(step_layers(&record));
+            }
         }
         needed.extend(self.layers_of_failures()?);
         Ok(needed)

@@ -18,6 +18,8 @@
 //!   steps/HEX                      result of a build step; HEX is the digest of its cache key
 //!   builds/HEX                     the cache keys of the last build of a context, for naming what changed
 //!   contexts/HEX                   stat index of a build context
+//!   remotes/HEX                    what a server gave, as a layer, and how to ask whether it still would; HEX is the digest of the
+//!                                  URL or commit
 //!   logs/ID/                       what a build wrote: index.json, and N.log for what its step N wrote, as it comes
 //!   caches/HEX/                    what `RUN --mount=type=cache` keeps: id (which cache; HEX is its digest), N/data/
 //!   containers/ID/                 a container: image (its image ID), config.json, state files, upper/, work/
@@ -72,7 +74,7 @@ pub struct Store {
 }
 
 const VERSION: &[u8] = b"onggi store 1\n";
-const FOLDERS: [&str; 17] = [
+const FOLDERS: [&str; 18] = [
     "images",
     "parents",
     "references",
@@ -81,6 +83,7 @@ const FOLDERS: [&str; 17] = [
     "steps",
     "builds",
     "contexts",
+    "remotes",
     "logs",
     "caches",
     "containers",

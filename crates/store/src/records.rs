@@ -13,6 +13,8 @@ pub enum RecordKind {
     Build,
     /// The stat index of a build context.
     Context,
+    /// What a server gave, by the digest of what it was asked for.
+    Remote,
 }
 
 impl RecordKind {
@@ -21,6 +23,7 @@ impl RecordKind {
             Self::Step => "steps",
             Self::Build => "builds",
             Self::Context => "contexts",
+            Self::Remote => "remotes",
         }
     }
 }

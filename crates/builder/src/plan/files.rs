@@ -5,8 +5,9 @@ use dockerfile::{
     StageReference, Word,
 };
 
+use super::remote::RemoteFlags;
 use super::steps::StagePlanner;
-use super::{Chmod, CopyFrom, CopyOp, CopySource, Document, Op, Problem};
+use super::{Chmod, CopyFrom, CopyOp, Document, Op, Problem};
 use crate::path::inside;
 
 /// What COPY and ADD have in common.
@@ -20,6 +21,8 @@ struct Files<'i> {
     unpack: bool,
     parents: bool,
     excludes: &'i [Word],
+    /// ADD takes sources of servers.
+    remote: Option<RemoteFlags<'i>>,
 }
 
 impl StagePlanner<'_, '_> {
@@ -38,6 +41,7 @@ impl StagePlanner<'_, '_> {
             unpack: false,
             parents: copy.parents,
             excludes: &copy.excludes,
+            remote: None,
         };
         if let Some(from) = from {
             self.files(instruction, "COPY", &files, from);
@@ -45,13 +49,6 @@ impl StagePlanner<'_, '_> {
     }
 
     pub(super) fn add(&mut self, instruction: &Instruction, add: &AddInstruction) {
-        let span = instruction.span;
-        let mut refused = self.refuse(add.checksum.as_ref().map(|word| word.span), "ADD --checksum")
-            | self.refuse(add.keep_git_dir.map(|_| span), "ADD --keep-git-dir");
-        for source in &add.sources {
-            let remote = ["http://", "https://", "git://", "git@", "ssh://"].iter().any(|s| source.text.starts_with(s));
-            refused |= self.refuse(remote.then_some(source.span), "ADD from a remote source");
-        }
         let files = Files {
             sources: &add.sources,
             heredocs: &add.heredocs,
@@ -62,10 +59,13 @@ impl StagePlanner<'_, '_> {
             unpack: add.unpack != Some(false),
             parents: false,
             excludes: &add.excludes,
+            remote: Some(RemoteFlags {
+                checksum: add.checksum.as_ref(),
+                keep_git_dir: add.keep_git_dir,
+                unpack: add.unpack == Some(true),
+            }),
         };
-        if !refused {
-            self.files(instruction, "ADD", &files, CopyFrom::Context);
-        }
+        self.files(instruction, "ADD", &files, CopyFrom::Context);
     }
 
     /// What `--from` names: a stage, or else an image.
@@ -135,23 +135,21 @@ impl StagePlanner<'_, '_> {
             (Some(None), _) | (_, Some(None)) => return,
             (chown, chmod) => (chown.flatten().filter(|owner| !owner.is_empty()), chmod.flatten().flatten()),
         };
+        let is_folder = destination.ends_with('/') || destination == "." || destination.ends_with("/.");
+        let into_folder = is_folder || sources.len() + documents.len() > 1;
+        let Some(sources) = self.sources(files.sources, sources, files.remote.as_ref(), into_folder) else { return };
         let mut created_by = vec![verb.to_owned()];
         created_by.extend(files.parents.then(|| "--parents".to_owned()));
         created_by.extend(chown.iter().map(|owner| format!("--chown={owner}")));
         created_by.extend(chmod.iter().map(|chmod| format!("--chmod={}", chmod.text)));
-        created_by.extend(sources.iter().cloned());
+        created_by.extend(sources.iter().map(|source| source.word.clone()));
         created_by.extend(documents.iter().map(|document| format!("<<{}", document.name)));
         created_by.push(destination.clone());
         created_by.push("# buildkit".to_owned());
-        let is_folder = destination.ends_with('/') || destination == "." || destination.ends_with("/.");
         let op = CopyOp {
-            into_folder: is_folder || sources.len() + documents.len() > 1,
+            into_folder,
             documents,
-            sources: sources
-                .into_iter()
-                .zip(files.sources)
-                .map(|(word, typed)| CopySource { word, span: self.place(typed.span) })
-                .collect(),
+            sources,
             from,
             destination: inside(self.working_dir(), &destination),
             chown,

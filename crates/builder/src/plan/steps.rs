@@ -178,7 +178,8 @@ impl<'a, 'p> StagePlanner<'a, 'p> {
     /// A text as BuildKit shows it: values put in, quotes kept.
     pub(super) fn displayed(&self, text: &str, lookup: Lookup<'_, '_>) -> String {
         let display = Expander::for_display(self.planner.dockerfile.directives.escape);
-        display.expand(text, lookup).map_or_else(|_| text.to_owned(), |expanded| expanded.text)
+        let text = display.expand(text, lookup).map_or_else(|_| text.to_owned(), |expanded| expanded.text);
+        crate::remote::redacted(&text)
     }
 
     pub(super) fn step(&mut self, instruction: &Instruction, op: Op, created_by: String) {
@@ -215,7 +216,7 @@ impl<'a, 'p> StagePlanner<'a, 'p> {
     pub(super) fn refuse(&mut self, span: Option<Span>, feature: &str) -> bool {
         let Some(span) = span else { return false };
         let problem = Problem::error(span, format!("{feature}: not supported yet by this version of onggi"));
-        self.problem(problem.with_help(instead_of(feature)));
+        self.problem(problem.with_help("leave it out"));
         true
     }
 
@@ -233,13 +234,5 @@ impl<'a, 'p> StagePlanner<'a, 'p> {
             history: self.history,
             scope: self.scope,
         }
-    }
-}
-
-/// What can be written as long as a feature is not there.
-fn instead_of(feature: &str) -> &'static str {
-    match feature {
-        "ADD from a remote source" => "download it into the context and COPY it, or fetch it with a RUN",
-        _ => "leave it out",
     }
 }

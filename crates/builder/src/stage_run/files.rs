@@ -10,7 +10,8 @@ use super::{StageRun, Work, unopened};
 use crate::build::BuildError;
 use crate::copy::{self, CopyError, Placement};
 use crate::failed_step::Place;
-use crate::plan::{CopyFrom, CopyOp, PlannedStep};
+use crate::fetch::FetchError;
+use crate::plan::{CopyFrom, CopyOp, CopySource, PlannedStep, Problem};
 use crate::source::Selection;
 use crate::step_key::copy_key;
 use crate::tree_source::TreeOrigin;
@@ -33,8 +34,62 @@ impl StageRun<'_, '_> {
                 self.select_of_layers(&image.config, &format!("image `{name}`"), op, planned)?
             }
         };
+        let digest = self.with_remote(number, op, digest)?;
         let owner = self.independent_owner(planned, op)?;
         Ok(Work { key: copy_key(op, digest, self.chain, owner), selections, owner, mounts: Vec::new() })
+    }
+
+    /// The digest of a step's files, those of servers with them.
+    fn with_remote(&self, number: usize, op: &CopyOp, files: oci::Digest) -> Result<oci::Digest, BuildError> {
+        let remote = self.remote_of(number);
+        if remote.is_empty() {
+            return Ok(files);
+        }
+        let mut text = files.to_string();
+        for (source, before) in remote {
+            let source = &op.sources[source];
+            let Some(remote) = &source.remote else { continue };
+            let key = self.solver.remote.key(remote, self.solver.tools);
+            let key = key.map_err(|error| remote_failed(source, error))?;
+            text += &format!("\n{before} {key}");
+        }
+        Ok(oci::Digest::of(text.as_bytes()))
+    }
+
+    /// Which of a step's sources servers have, and how many selections of the others stand before each.
+    fn remote_of(&self, number: usize) -> Vec<(usize, usize)> {
+        self.solver.sources.of(self.index, number).map_or_else(Vec::new, |prepared| prepared.remote.clone())
+    }
+
+    /// A step's files with those of servers, which are got now; archives in place of their files where that is wanted.
+    pub(super) fn all_selections(
+        &self,
+        number: usize,
+        planned: &PlannedStep,
+        op: &CopyOp,
+        work: &Work,
+    ) -> Result<Vec<Arc<Selection>>, BuildError> {
+        let unpack = |selections: &[Arc<Selection>]| {
+            let unpacked = unpack::unpack_archives(selections, self.solver.tools.store);
+            unpacked.map_err(|error| self.failed_here(planned, &error))
+        };
+        let mut selections = if op.unpack { unpack(&work.selections)? } else { work.selections.clone() };
+        let mut added = 0;
+        for (source, before) in self.remote_of(number) {
+            let source = &op.sources[source];
+            let Some(remote) = &source.remote else { continue };
+            let selection = self.solver.remote.select(remote, &op.excludes, self.solver.tools);
+            let mut selection = Arc::new(selection.map_err(|error| remote_failed(source, error))?);
+            if selection.entries.is_empty() {
+                continue;
+            }
+            if remote.unpack {
+                selection = unpack(&[selection])?.swap_remove(0);
+            }
+            selections.insert(before + added, selection);
+            added += 1;
+        }
+        Ok(selections)
     }
 
     /// Who `--chown` names, where the key does not name the layers that say so (D082).
@@ -85,15 +140,16 @@ impl StageRun<'_, '_> {
     pub(super) fn write_copy(
         &self,
         op: &CopyOp,
-        work: &Work,
+        selections: &[Arc<Selection>],
+        owner: Option<(u32, u32)>,
         stack: &Stack,
         writer: &mut LayerWriter,
     ) -> Result<(), CopyError> {
         // A layer that is to fit on any other is written as if there were none (D082).
         let base = if op.link { Tree::default() } else { stack.tree() };
         let owner = match &op.chown {
-            Some(owner) if work.owner.is_none() => Some(image::users::resolve_owner(&base, owner)?),
-            _ => work.owner,
+            Some(name) if owner.is_none() => Some(image::users::resolve_owner(&base, name)?),
+            _ => owner,
         };
         let placement = Placement {
             destination: op.destination.clone(),
@@ -102,10 +158,17 @@ impl StageRun<'_, '_> {
             mode: op.chmod.as_ref().map(|chmod| &chmod.mode),
             epoch: self.ceiling(),
         };
-        if op.unpack {
-            let unpacked = unpack::unpack_archives(&work.selections, self.solver.tools.store)?;
-            return copy::write(&unpacked, &placement, &base, writer);
-        }
-        copy::write(&work.selections, &placement, &base, writer)
+        copy::write(selections, &placement, &base, writer)
     }
+}
+
+/// A source that cannot be had, at its place in the Dockerfile.
+fn remote_failed(source: &CopySource, error: FetchError) -> BuildError {
+    let FetchError { message, causes, hint, is_cancelled } = error;
+    if is_cancelled {
+        return BuildError::Cancelled;
+    }
+    let mut problem = Problem::error(source.span, message);
+    problem.help = hint;
+    BuildError::Step { problem, causes, exit_code: None, kept: None }
 }

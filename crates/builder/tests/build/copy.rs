@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use crate::kitchen::{Kitchen, Outcome};
+use crate::kitchen::Kitchen;
 
 /// Context, instructions after `FROM base`, what changed in the image (or the error).
 type Case<'c> = (&'c str, &'c str, &'c str);
@@ -466,17 +466,4 @@ fn d005_the_same_files_give_the_same_layer_in_any_order_of_making() {
         layers.push(kitchen.build("FROM base\nCOPY . /x/").layers());
     }
     assert_eq!(layers[0], layers[1]);
-}
-
-#[test]
-fn what_is_not_there_yet_is_an_honest_error() {
-    let cases = [("ADD https://example.com/x /", "ADD from a remote source")];
-    for (instruction, feature) in cases {
-        let kitchen = Kitchen::with("a=1");
-        let outcome: Outcome<'_> = kitchen.build(&format!("FROM base\n{instruction}"));
-        let error = outcome.error();
-        let (message, help) = error.split_once("\n  help: ").expect("it says what to do instead");
-        assert_eq!(message, format!("line 2: {feature}: not supported yet by this version of onggi"));
-        assert!(!help.is_empty(), "{feature}");
-    }
 }

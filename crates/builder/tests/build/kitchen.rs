@@ -18,6 +18,7 @@ use oci::{DiffId, History, ImageConfig, ImageId, Platform};
 use store::Store;
 
 use crate::recorder::Recorder;
+use crate::servers::Servers;
 
 /// `PATH` of images that have none.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -34,6 +35,8 @@ pub(crate) struct Kitchen {
     guard: Option<tempfile::TempDir>,
     pub(crate) store: Store,
     pub(crate) recorder: Recorder,
+    pub(crate) servers: Servers,
+    secrets: Mutex<HashMap<String, String>>,
     pub(crate) cancelled: AtomicBool,
     clock: AtomicI64,
 }
@@ -56,6 +59,8 @@ impl Kitchen {
             guard: None,
             store: Store::open(&folder.join("store")).unwrap(),
             recorder: Recorder::default(),
+            servers: Servers::default(),
+            secrets: Mutex::default(),
             cancelled: AtomicBool::new(false),
             clock: AtomicI64::new(1_767_225_600),
         }
@@ -170,6 +175,28 @@ impl Kitchen {
         lines
     }
 
+    /// A secret for the builds that follow.
+    pub(crate) fn secret(&self, id: &str, value: &str) {
+        self.secrets.lock().unwrap().insert(id.to_owned(), value.to_owned());
+    }
+
+    /// Files of the store that hold a text.
+    pub(crate) fn find_in_store(&self, text: &str) -> Vec<String> {
+        let mut found = Vec::new();
+        let mut folders = vec![self.store.path().to_owned()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if fs::read(&path).unwrap().windows(text.len()).any(|window| window == text.as_bytes()) {
+                    found.push(path.display().to_string());
+                }
+            }
+        }
+        found
+    }
+
     /// Takes a layer's files away, as pruning would.
     pub(crate) fn remove_layer(&self, layer: DiffId) {
         for kind in ["tar", "erofs"] {
@@ -233,6 +260,8 @@ impl Kitchen {
         let tools = BuildTools {
             store: &self.store,
             executor: &self.recorder,
+            fetch: &self.servers,
+            secrets: &|id| Ok(self.secrets.lock().unwrap().get(id).map(|value| value.clone().into_bytes())),
             progress: &progress,
             clock: &clock,
             cancelled: &self.cancelled,

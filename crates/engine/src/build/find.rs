@@ -3,7 +3,7 @@
 use std::io::ErrorKind::{IsADirectory, NotADirectory, NotFound, PermissionDenied};
 use std::path::{Path, PathBuf};
 
-use builder::{BuildContext, ContextTree, Document};
+use builder::{BuildContext, BuildTools, ContextTree, Document, Url};
 
 use super::{BuildOptions, ContextSource, DockerfileSource};
 use crate::{Error, ErrorKind};
@@ -49,18 +49,22 @@ pub(super) fn alone(options: &BuildOptions, text: Vec<u8>) -> Result<Found, Erro
     match &options.dockerfile {
         DockerfileSource::Default => Ok(Found::text(text)),
         DockerfileSource::File(path) => {
-            let message = "the build context from standard input is no tar, and so cannot hold the Dockerfile";
+            let message = "what was given as the build context is a Dockerfile itself, and no archive";
             let hint = format!("give a folder as the context: `onggi build -f {} .`", path.display());
             Err(Error::new(ErrorKind::InvalidInput, message).with_hint(hint))
         }
-        DockerfileSource::Bytes(_) => {
+        DockerfileSource::Bytes(_) | DockerfileSource::Url(_) => {
             Err(Error::new(ErrorKind::InvalidInput, "there are two Dockerfiles").with_hint("leave `-f` out"))
         }
     }
 }
 
 /// The Dockerfile, and the ignore file that goes with it.
-pub(super) fn dockerfile(source: &DockerfileSource, context: Option<&BuildContext>) -> Result<Found, Error> {
+pub(super) fn dockerfile(
+    source: &DockerfileSource,
+    context: Option<&BuildContext>,
+    tools: &BuildTools<'_>,
+) -> Result<Found, Error> {
     let folder = match context {
         Some(BuildContext::Folder(folder)) => Some(folder.as_path()),
         _ => None,
@@ -69,6 +73,12 @@ pub(super) fn dockerfile(source: &DockerfileSource, context: Option<&BuildContex
         (DockerfileSource::Bytes(bytes), _) => {
             folder.map_or(Ok(()), check_context)?;
             Ok(Found::text(bytes.clone()))
+        }
+        (DockerfileSource::Url(text), _) => {
+            folder.map_or(Ok(()), check_context)?;
+            let url = Url::parse(text).map_err(super::wrong_remote)?;
+            let bytes = builder::fetch_document(&url, tools).map_err(|error| Error::from_build(error, "", b""))?;
+            Ok(Found::text(bytes))
         }
         // In a context from elsewhere, paths are those within; an absolute one is of this machine.
         (DockerfileSource::File(path), Some(BuildContext::Tree(tree))) if path.is_relative() => {

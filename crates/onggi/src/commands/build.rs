@@ -14,7 +14,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use engine::{BuildOptions, BuildOutcome, ContextSource, DockerfileSource, NetworkMode, Runtime, TimeOptions};
+use engine::{
+    BuildOptions, BuildOutcome, ContextSource, DockerfileSource, NetworkMode, Runtime, Surroundings, TimeOptions,
+};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::build_call;
@@ -175,6 +177,7 @@ fn options(
         steps: steps::options(&args.steps, lookup)?,
         explain: args.explain,
         runtime: Runtime::from_name(args.runtime.as_deref()),
+        surroundings: fetch_surroundings(lookup),
     };
     Ok((options, uses_stdout))
 }
@@ -191,16 +194,17 @@ fn source(
             return Err(Failure::new(problem.with_hint("give the context as a folder: `onggi build -f - .`")));
         }
         (Some(STDIN), _) => DockerfileSource::Bytes(stdin()?),
+        (Some(url), _) if url.starts_with("http://") || url.starts_with("https://") => {
+            DockerfileSource::Url(url.to_owned())
+        }
         (Some(path), _) => DockerfileSource::File(PathBuf::from(path)),
         (None, _) => DockerfileSource::Default,
     };
     if context == STDIN {
         return Ok((ContextSource::Stdin(Arc::new(open_stdin()?)), dockerfile));
     }
-    if is_remote(context) {
-        let problem =
-            Problem::error(format!("`{context}` is not a folder: contexts from the network are not there yet"));
-        return Err(Failure::new(problem.with_hint("fetch it and give the folder")));
+    if engine::is_remote(context) {
+        return Ok((ContextSource::Remote(context.to_owned()), dockerfile));
     }
     Ok((ContextSource::Folder(PathBuf::from(context)), dockerfile))
 }
@@ -215,9 +219,18 @@ fn open_stdin() -> Result<File, Failure> {
     cloned.map(File::from).map_err(unreadable)
 }
 
-/// What Docker would fetch. A folder of that name is taken as a folder by neither.
-fn is_remote(context: &str) -> bool {
-    ["http://", "https://", "git://", "ssh://", "git@", "github.com/"].iter().any(|prefix| context.starts_with(prefix))
+/// What fetching depends on, as programs written in Go read it: upper case before lower.
+fn fetch_surroundings(lookup: &dyn Fn(&str) -> Option<String>) -> Surroundings {
+    let either = |upper: &str, lower: &str| lookup(upper).or_else(|| lookup(lower)).filter(|value| !value.is_empty());
+    Surroundings {
+        http_proxy: either("HTTP_PROXY", "http_proxy"),
+        https_proxy: either("HTTPS_PROXY", "https_proxy"),
+        no_proxy: either("NO_PROXY", "no_proxy"),
+        certificates: lookup("SSL_CERT_FILE").filter(|path| !path.is_empty()).map(PathBuf::from),
+        path: lookup("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".to_owned()).into(),
+        home: lookup("HOME").filter(|path| path.starts_with('/')).map(PathBuf::from),
+        ssh_agent: None,
+    }
 }
 
 fn read_stdin() -> Result<Vec<u8>, Failure> {

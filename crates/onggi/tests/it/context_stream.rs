@@ -179,7 +179,12 @@ fn streams_that_are_no_context() {
             "there is no `web` in the build context",
             "did you mean `-f Dockerfile`?",
         ),
-        (&["build", "-f", "web", "-"], b"FROM busybox\n".to_vec(), "standard input is no tar", "onggi build -f web ."),
+        (
+            &["build", "-f", "web", "-"],
+            b"FROM busybox\n".to_vec(),
+            "is a Dockerfile itself, and no archive",
+            "onggi build -f web .",
+        ),
         (&["build", "-f", "-", "-"], whole.clone(), "standard input cannot be both", "onggi build -f - ."),
     ] {
         let failed = project.onggi(words).stdin(input).run().exits(1);

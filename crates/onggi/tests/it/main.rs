@@ -33,6 +33,7 @@ mod names;
 mod noop;
 mod outputs;
 mod progress;
+mod remote;
 mod reproducible;
 mod run;
 mod run_crash;

@@ -34,8 +34,8 @@ fn gateway(project: &Project) -> String {
 }
 
 fn expect(server: &HttpServer, host: &str) {
-    let expected = Request { method: "HEAD".to_owned(), path: "/".to_owned(), host: host.to_owned() };
-    assert_eq!(server.next(LONG), Some(expected));
+    let seen = server.next(LONG).map(|Request { method, path, host, .. }| (method, path, host));
+    assert_eq!(seen, Some(("HEAD".to_owned(), "/".to_owned(), host.to_owned())));
 }
 
 /// Asks again until it is so.

@@ -60,6 +60,7 @@ fn images(root: &Path) -> Result<Vec<CheckedImage>, Problem> {
     if let Some((id, names)) = names.pop_first() {
         return Err(Problem::new(format!("references/{names:?}: image {id} is not there")));
     }
+    check_remotes(root, &layers)?;
     build_logs(root)?;
     for (name, content) in texts(root, "names")? {
         if !root.join("containers").join(content.trim()).is_dir() {
@@ -68,6 +69,17 @@ fn images(root: &Path) -> Result<Vec<CheckedImage>, Problem> {
     }
     check_failures(root, &layers)?;
     Ok(images)
+}
+
+/// What servers gave: each record names a layer that is there.
+fn check_remotes(root: &Path, layers: &BTreeSet<String>) -> Result<(), Problem> {
+    for (name, content) in texts(root, "remotes")? {
+        let name = format!("remotes/{name}");
+        let record = json(&name, content.as_bytes())?;
+        let layer = record["layer"].as_str().unwrap_or_default();
+        check_presence(root, &name, layer, "sha256:", layers)?;
+    }
+    Ok(())
 }
 
 fn build_logs(root: &Path) -> Result<(), Problem> {

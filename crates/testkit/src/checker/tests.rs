@@ -82,7 +82,7 @@ fn a_store_is_checked_file_by_file() {
         std::fs::create_dir_all(path.parent().expect("a file has a parent")).expect("writable");
         std::fs::write(path, content).expect("writable");
     };
-    for name in ["images", "references", "layers", "extracted", "names", "containers"] {
+    for name in ["images", "references", "layers", "extracted", "remotes", "logs", "failures", "names", "containers"] {
         std::fs::create_dir_all(root.join(name)).expect("writable");
     }
     write("version", b"onggi store 1\n");

@@ -57,9 +57,15 @@ fn dockerfile_and_context_are_found() {
     }
     let stream = build("-").unwrap();
     assert!(matches!((stream.context, stream.dockerfile), (ContextSource::Stdin(_), DockerfileSource::Default)));
+    for context in ["https://example.com/x.git#a:b", "git@example.com:x", "github.com/a/b"] {
+        let remote = build(context).unwrap();
+        assert!(matches!(&remote.context, ContextSource::Remote(text) if text == context), "{context}");
+    }
+    let url = build("-f https://example.com/Dockerfile .").unwrap();
+    assert!(matches!(url.dockerfile, DockerfileSource::Url(_)), "D012");
     let inside = build("-f x -").unwrap();
     assert!(matches!((inside.context, inside.dockerfile), (ContextSource::Stdin(_), DockerfileSource::File(_))));
-    for line in ["-f - -", "https://example.com/x.git", "git@example.com:x", "--build-arg =1 .", "--label = ."] {
+    for line in ["-f - -", "--build-arg =1 .", "--label = ."] {
         assert!(build(line).is_err(), "{line}");
     }
 }

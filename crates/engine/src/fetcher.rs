@@ -1,0 +1,186 @@
+//! Gives the builder what it needs of servers, by the crate `fetch`; says what to do where a server says no.
+
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use builder::{
+    Fetch, FetchError, GitCommit, GitRequest, GitSource, GitTree, HttpHead, HttpRequest, LARGEST_SECRET, SecretSource,
+    StepOptions,
+};
+use fetch::{Answer, Certificates, Checkout, Client, Git, GitError, HttpError, Repository, Request, Surroundings};
+
+/// As servers see us.
+const USER_AGENT: &str = concat!("onggi/", env!("CARGO_PKG_VERSION"));
+
+/// Reaches servers with what the environment says, and with what the command line gave for a build.
+#[derive(Debug)]
+pub(crate) struct Fetcher<'o> {
+    surroundings: Surroundings,
+    steps: &'o StepOptions,
+    certificates: Certificates,
+}
+
+impl<'o> Fetcher<'o> {
+    /// Does nothing before it is asked to.
+    pub(crate) fn new(surroundings: &Surroundings, steps: &'o StepOptions) -> Self {
+        // Of several agents, the one that `--ssh default` means.
+        let ssh_agent = steps.agents.get("default").cloned();
+        let surroundings = Surroundings { ssh_agent, ..surroundings.clone() };
+        Self { surroundings, steps, certificates: Certificates::default() }
+    }
+
+    /// The value of a secret, for a server.
+    pub(crate) fn secret(&self, id: &str) -> Result<Option<Vec<u8>>, FetchError> {
+        match self.steps.secrets.get(id) {
+            None => Ok(None),
+            Some(SecretSource::Value(value)) => Ok(Some(value.expose().to_vec())),
+            Some(SecretSource::File(path)) => read_secret(path).map(Some).map_err(|error| FetchError {
+                causes: vec![error.to_string()],
+                ..FetchError::new(
+                    format!("cannot read the secret `{id}` from {}", path.display()),
+                    Some(format!("check the file of `--secret id={id},src={}`", path.display())),
+                )
+            }),
+        }
+    }
+}
+
+fn read_secret(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut value = Vec::new();
+    std::fs::File::open(path)?.take(LARGEST_SECRET as u64).read_to_end(&mut value)?;
+    Ok(value)
+}
+
+impl Fetch for Fetcher<'_> {
+    fn http(&self, request: &HttpRequest<'_>, body: &mut dyn Write) -> Result<Option<HttpHead>, FetchError> {
+        let client = Client::new(&self.surroundings, &self.certificates, USER_AGENT);
+        let asked = Request {
+            url: request.url,
+            authorization: request.authorization,
+            etag: request.etag,
+            last_modified: request.last_modified,
+            limit: request.limit,
+            cancelled: request.cancelled,
+        };
+        match client.get(&asked, body) {
+            Ok(Answer::NotModified) => Ok(None),
+            Ok(Answer::Written(head)) => Ok(Some(HttpHead {
+                etag: head.etag,
+                last_modified: head.last_modified,
+                content_disposition: head.content_disposition,
+            })),
+            Err(error) => Err(http_failed(&error, request)),
+        }
+    }
+
+    fn git_commit(
+        &self,
+        request: &GitRequest<'_>,
+        scratch: &dyn Fn() -> Result<PathBuf, FetchError>,
+    ) -> Result<GitCommit, FetchError> {
+        let reference = request.source.reference.as_deref();
+        let found = Git::new(&self.surroundings)
+            .resolve(&repository(request), reference, || scratch().map_err(Failed::Scratch));
+        match found {
+            Ok(found) => Ok(GitCommit { digest: found.commit, reference: found.reference }),
+            Err(Failed::Git(error)) => Err(git_failed(&error, request.source)),
+            Err(Failed::Scratch(error)) => Err(error),
+        }
+    }
+
+    fn git_tree(
+        &self,
+        request: &GitRequest<'_>,
+        commit: &GitCommit,
+        keep_git_dir: bool,
+        folder: &Path,
+    ) -> Result<GitTree, FetchError> {
+        let wanted = Checkout {
+            commit: &commit.digest,
+            reference: commit.reference.as_deref(),
+            by_commit: request.source.fetch_by_commit,
+            keep_git_dir,
+            submodules: request.source.submodules != Some(false),
+        };
+        let out = Git::new(&self.surroundings).checkout(&repository(request), &wanted, folder);
+        let out = out.map_err(|error| git_failed(&error, request.source))?;
+        Ok(GitTree { folder: out.tree, time: out.time })
+    }
+}
+
+enum Failed {
+    Git(GitError),
+    Scratch(FetchError),
+}
+
+impl From<GitError> for Failed {
+    fn from(error: GitError) -> Self {
+        Self::Git(error)
+    }
+}
+
+fn repository<'a>(request: &GitRequest<'a>) -> Repository<'a> {
+    Repository { remote: &request.source.remote, authorization: request.authorization, cancelled: request.cancelled }
+}
+
+fn http_failed(error: &HttpError, request: &HttpRequest<'_>) -> FetchError {
+    let host = request.url.split('/').nth(2).unwrap_or_default();
+    // Secrets are named by the host without the port.
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    let hint = match error {
+        HttpError::Status { status: 401 | 403, .. } if request.authorization.is_none() => {
+            Some(format!("give a token of yours for it: `--secret id=HTTP_AUTH_TOKEN_{name},env=TOKEN`"))
+        }
+        HttpError::Status { status: 401 | 403, .. } => {
+            Some(format!("check that the secret for `{name}` is right and has not expired"))
+        }
+        HttpError::Status { status: 404 | 410, .. } => Some("check the URL, with `curl -I` for example".to_owned()),
+        HttpError::Status { status: 429 | 500..=599, .. } | HttpError::Timeout { .. } => {
+            Some("try again later".to_owned())
+        }
+        HttpError::Host { .. } | HttpError::Connect { .. } => {
+            Some("check the URL and your network; a proxy is taken from HTTP_PROXY and HTTPS_PROXY".to_owned())
+        }
+        HttpError::Tls { .. } => {
+            Some("if its certificate is one of your own, name the file with it: `SSL_CERT_FILE=FILE`".to_owned())
+        }
+        HttpError::Proxy { .. } => {
+            Some("check HTTP_PROXY and HTTPS_PROXY; NO_PROXY names hosts to reach directly".to_owned())
+        }
+        HttpError::Certificates { .. } => Some("check SSL_CERT_FILE, or unset it".to_owned()),
+        HttpError::Read { .. } => Some("try again".to_owned()),
+        _ => None,
+    };
+    failed(error, hint, matches!(error, HttpError::Cancelled))
+}
+
+fn git_failed(error: &GitError, source: &GitSource) -> FetchError {
+    let is_http = source.remote.starts_with("http");
+    let hint = match error {
+        GitError::Missing => Some("install it, for example with `apt-get install git`".to_owned()),
+        GitError::Unauthorized { .. } if is_http => {
+            Some("give a token of yours for it: `--secret id=GIT_AUTH_TOKEN,env=TOKEN`".to_owned())
+        }
+        GitError::Unauthorized { .. } => Some("give it your SSH agent: `--ssh default`".to_owned()),
+        GitError::NoReference { .. } => Some(format!("see what there is: `git ls-remote {}`", source.remote)),
+        GitError::NoDefault { .. } => Some("name a branch behind `#`, as in `#main`".to_owned()),
+        GitError::NotFound { .. } => Some("check the URL; a private repository needs a token to be seen".to_owned()),
+        GitError::Transport { .. } => Some("leave submodules out: put `?submodules=false` behind the URL".to_owned()),
+        GitError::Failed { .. } => Some(format!("see whether git can reach it: `git ls-remote {}`", source.remote)),
+        _ => None,
+    };
+    let mut made = failed(error, hint, matches!(error, GitError::Cancelled));
+    match error {
+        GitError::Unauthorized { said, .. }
+        | GitError::NotFound { said, .. }
+        | GitError::Transport { said, .. }
+        | GitError::Failed { said, .. } => made.causes.push(format!("git says: {said}")),
+        _ => {}
+    }
+    made
+}
+
+fn failed(error: &(dyn std::error::Error + 'static), hint: Option<String>, is_cancelled: bool) -> FetchError {
+    let causes = std::iter::successors(error.source(), |error| error.source()).map(ToString::to_string).collect();
+    FetchError { message: error.to_string(), causes, hint, is_cancelled }
+}
