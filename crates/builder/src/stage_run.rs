@@ -40,6 +40,9 @@ pub(crate) struct StepRecord {
     pub(crate) created: String,
     /// The boot in which its layer was written.
     pub(crate) boot: String,
+    /// Printed form of its key by content, where `key` only says which layers it was copied from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) content: Option<String>,
 }
 
 impl StepRecord {
@@ -85,11 +88,15 @@ struct Made {
 
 impl Work {
     /// Results whose files are never later than a moment are results of their own.
-    fn at(mut self, ceiling: Option<Timestamp>) -> Self {
-        if let Some(ceiling) = ceiling {
-            self.key = self.key.with(Field::Epoch, ceiling.secs.to_string());
-        }
-        self
+    fn at(self, ceiling: Option<Timestamp>) -> Self {
+        Self { key: at(self.key, ceiling), ..self }
+    }
+}
+
+fn at(key: CacheKey, ceiling: Option<Timestamp>) -> CacheKey {
+    match ceiling {
+        Some(ceiling) => key.with(Field::Epoch, ceiling.secs.to_string()),
+        None => key,
     }
 }
 
@@ -206,10 +213,15 @@ impl<'s, 'a> StageRun<'s, 'a> {
         planned: &PlannedStep,
         step: Step<'_, '_>,
     ) -> Result<(StepRecord, StepOutcome), BuildError> {
+        let source_key = self.source_key(planned)?;
+        if let Some(record) = self.found_by_source(source_key.as_ref())? {
+            return Ok((record, StepOutcome::Cached));
+        }
         let work = self.work(number, planned)?.at(self.ceiling());
         let digest = work.key.digest();
         self.solver.remember_key(&work.key);
         if let Some(record) = self.cached(digest)? {
+            self.keep_by_source(source_key.as_ref(), &record)?;
             return Ok((record, StepOutcome::Cached));
         }
         self.solver.note_miss();
@@ -227,6 +239,7 @@ impl<'s, 'a> StageRun<'s, 'a> {
         let record = self.record(&work.key, layer)?;
         if is_repeatable {
             self.keep(digest, &record)?;
+            self.keep_by_source(source_key.as_ref(), &record)?;
         } else {
             let message = "files of the build context changed while a command used them: its result is not kept";
             self.solver.warn(message, planned.span);
@@ -269,7 +282,7 @@ impl<'s, 'a> StageRun<'s, 'a> {
             None => (self.solver.tools.clock)().to_string(),
         };
         let boot = self.solver.boot()?.to_owned();
-        Ok(StepRecord { key: key.to_string(), layer, created, boot })
+        Ok(StepRecord { key: key.to_string(), layer, created, boot, content: None })
     }
 
     fn keep(&self, digest: oci::Digest, record: &StepRecord) -> Result<(), BuildError> {

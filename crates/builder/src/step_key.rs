@@ -109,7 +109,29 @@ pub(crate) fn workdir_key(op: &WorkdirOp, chain: Option<ChainId>) -> CacheKey {
 pub(crate) fn copy_key(op: &CopyOp, files: oci::Digest, chain: Option<ChainId>, owner: Option<(u32, u32)>) -> CacheKey {
     // What does not depend on the layers below is the same on top of any (D082).
     let chain = chain.filter(|_| !op.link);
-    let mut key = CacheKey::new(if op.unpack { "add" } else { "copy" }, chain);
+    place_key(CacheKey::new(if op.unpack { "add" } else { "copy" }, chain), op, files, owner)
+}
+
+/// Names the result of a copy from a stage or image by the layers that it is taken from, whatever is in them: as long as
+/// they are the same, their files need not be read.
+pub(crate) fn source_key(
+    op: &CopyOp,
+    source: Option<ChainId>,
+    chain: Option<ChainId>,
+    owner: Option<(u32, u32)>,
+) -> CacheKey {
+    let mut text = source.map_or_else(String::new, |source| source.to_string());
+    let words = op.sources.iter().map(|source| &source.word);
+    for (mark, word) in words.map(|word| ('\0', word)).chain(op.excludes.iter().map(|word| ('\u{1}', word))) {
+        text.push(mark);
+        text.push_str(word);
+    }
+    text.push_str(if op.parents { "\0parents" } else { "\0" });
+    let chain = chain.filter(|_| !op.link);
+    place_key(CacheKey::new("copy of layers", chain), op, oci::Digest::of(text.as_bytes()), owner)
+}
+
+fn place_key(mut key: CacheKey, op: &CopyOp, files: oci::Digest, owner: Option<(u32, u32)>) -> CacheKey {
     for source in &op.sources {
         key = key.with(Field::Sources, &source.word);
     }

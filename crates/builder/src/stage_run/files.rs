@@ -6,14 +6,15 @@ use image::Stack;
 use layer::{LayerWriter, Tree};
 use oci::ImageConfig;
 
-use super::{StageRun, Work, unopened};
+use super::{StageRun, StepRecord, Work, at, unopened};
 use crate::build::BuildError;
 use crate::copy::{self, CopyError, Placement};
 use crate::failed_step::Place;
 use crate::fetch::FetchError;
-use crate::plan::{CopyFrom, CopyOp, CopySource, PlannedStep, Problem};
+use crate::key::CacheKey;
+use crate::plan::{CopyFrom, CopyOp, CopySource, Op, PlannedStep, Problem};
 use crate::source::Selection;
-use crate::step_key::copy_key;
+use crate::step_key::{copy_key, source_key};
 use crate::tree_source::TreeOrigin;
 use crate::{unpack, wanted};
 
@@ -90,6 +91,35 @@ impl StageRun<'_, '_> {
             added += 1;
         }
         Ok(selections)
+    }
+
+    /// The key of a copy from a stage or image by the layers that it is taken from; `None` for all other steps.
+    pub(super) fn source_key(&self, planned: &PlannedStep) -> Result<Option<CacheKey>, BuildError> {
+        let Op::Copy(op) = &planned.op else { return Ok(None) };
+        let source = match &op.from {
+            CopyFrom::Context => return Ok(None),
+            CopyFrom::Stage(stage) => self.solver.wait_for(*stage)?.config.chain_id(),
+            CopyFrom::Image { image, .. } => image.config.chain_id(),
+        };
+        let key = source_key(op, source, self.chain, self.independent_owner(planned, op)?);
+        Ok(Some(at(key, self.ceiling())))
+    }
+
+    /// A result that was found by that key. For saying what changed, the key by content is the one that counts.
+    pub(super) fn found_by_source(&self, key: Option<&CacheKey>) -> Result<Option<StepRecord>, BuildError> {
+        let Some(key) = key else { return Ok(None) };
+        let Some(record) = self.cached(key.digest())? else { return Ok(None) };
+        if let Some(content) = record.content.as_deref().and_then(CacheKey::parse) {
+            self.solver.remember_key(&content);
+        }
+        Ok(Some(record))
+    }
+
+    /// Lets the next build find a result by that key.
+    pub(super) fn keep_by_source(&self, key: Option<&CacheKey>, record: &StepRecord) -> Result<(), BuildError> {
+        let Some(key) = key else { return Ok(()) };
+        let content = Some(record.key.clone());
+        self.keep(key.digest(), &StepRecord { key: key.to_string(), content, ..record.clone() })
     }
 
     /// Who `--chown` names, where the key does not name the layers that say so (D082).

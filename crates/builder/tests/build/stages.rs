@@ -74,6 +74,46 @@ fn d078_from_takes_a_number_a_name_in_any_case_or_an_image() {
 }
 
 #[test]
+fn s307_files_of_a_stage_that_is_the_same_are_not_read() {
+    let kitchen = Kitchen::new();
+    let file = |line: &str| format!("FROM base AS one\nRUN write /o/a first\nFROM base\n{line}\nRUN write /b 2");
+    let copy = file("COPY --from=one /o /x");
+    let first = kitchen.build(&copy);
+    let layers = kitchen.build_as(&copy, |request| request.target = Some("one".to_owned())).layers();
+    // Whoever read it would find something else in it.
+    let path = kitchen.store.path().join(format!("layers/{}.tar", layers[1].0.hex()));
+    let mut tar = std::fs::read(&path).unwrap();
+    let place = tar.windows(5).position(|bytes| bytes == b"first").unwrap();
+    tar[place..place + 5].copy_from_slice(b"other");
+    std::fs::remove_file(&path).unwrap();
+    std::fs::write(&path, &tar).unwrap();
+    let before = kitchen.snapshot();
+    let again = kitchen.build(&copy);
+    assert!(!again.steps().contains("DONE"), "{}", again.steps());
+    assert_eq!(again.layers(), first.layers());
+    assert_eq!(kitchen.snapshot(), before);
+    // Other files of the same layers are another question.
+    for line in ["COPY --from=one /o/a /x", "COPY --from=one --parents /o /x", "COPY --from=one --exclude=b /o /x"] {
+        let other = kitchen.build(&file(line));
+        assert!(other.changes().contains("\"other\""), "{line}: {}", other.changes());
+    }
+}
+
+#[test]
+fn s307_a_stage_that_made_the_same_anew_is_found_by_its_files() {
+    let kitchen = Kitchen::new();
+    let file = |extra: &str, text: &str| {
+        format!("FROM base AS one\nRUN write /o/a {text}\nRUN write /other {extra}\nFROM base\nCOPY --from=one /o /x")
+    };
+    let step = |file: &str| kitchen.build(file).steps().lines().find(|line| line.contains("COPY")).unwrap().to_owned();
+    assert!(step(&file("1", "same")).starts_with("DONE"));
+    assert!(step(&file("2", "same")).starts_with("CACHED"), "other layers, the same files");
+    assert!(step(&file("2", "same")).starts_with("CACHED"));
+    let changed = step(&file("2", "new"));
+    assert!(changed.ends_with("(because files changed (names, modes, owners or content))"), "{changed}");
+}
+
+#[test]
 fn d061_n011_from_takes_variables() {
     let kitchen = Kitchen::new();
     kitchen.image("other", "o/x=1", r#"{"Env":["NEXT=second"]}"#);
