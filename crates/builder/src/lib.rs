@@ -41,6 +41,7 @@ mod report;
 mod run;
 mod run_mounts;
 
+mod secret_filter;
 mod solve;
 mod source;
 mod sources;

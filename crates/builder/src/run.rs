@@ -15,6 +15,7 @@ use crate::new_layer::NewLayer;
 use crate::plan::{Problem, RunOp};
 use crate::report::Step;
 use crate::run_mounts::{self, Caches, MountContent};
+use crate::secret_filter::SecretFilter;
 
 /// Runs a step's command on top of `stack` and gives the layer that it made. `contents` is what its mounts begin with.
 pub(crate) fn run(
@@ -49,7 +50,10 @@ pub(crate) fn run(
         limits: &options.limits,
         cancelled: tools.cancelled,
     };
-    let code = tools.executor.run(&request, &mut |stream, data| step.log(stream, data));
+    let mut filter = SecretFilter::of(&request);
+    let mut log = |stream, data: &[u8]| step.log(stream, data);
+    let code = tools.executor.run(&request, &mut |stream, data| filter.pass(stream, data, &mut log));
+    filter.finish(&mut log);
     let keep = |message: &str| keeper.keep_run(op, stack.diff_ids(), message, &folder);
     let code = code.map_err(|error| not_run(keeper.planned.span, error.as_ref(), keep))?;
     if tools.cancelled.load(std::sync::atomic::Ordering::Relaxed) {

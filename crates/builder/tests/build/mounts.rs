@@ -349,15 +349,15 @@ fn with_secrets<'k>(kitchen: &'k Kitchen, dockerfile: &str) -> Outcome<'k> {
 fn d105_secrets_are_files_and_variables() {
     let kitchen = Kitchen::new();
     for (flags, command, calls, expected) in [
-        ("id=tok", "show /run/secrets/tok", "file=/run/secrets/tok:400:0:0:ro", "value"),
-        ("source=tok", "show /run/secrets/tok", "file=/run/secrets/tok:400:0:0:ro", "value"),
-        ("id=dir/other", "show /run/secrets/other", "file=/run/secrets/other:400:0:0:ro", "second"),
-        ("target=/x/tok", "show /x/tok", "file=/x/tok:400:0:0:ro", "value"),
-        ("id=tok,target=t", "show /w/t", "file=/w/t:400:0:0:ro", "value"),
-        ("id=tok,mode=0440,uid=5,gid=6", "show /run/secrets/tok", "file=/run/secrets/tok:440:5:6:ro", "value"),
-        ("id=tok,required", "show /run/secrets/tok", "file=/run/secrets/tok:400:0:0:ro", "value"),
-        ("id=tok,env=T", "secret T && show /run/secrets/tok", "T=****", "value\nnothing"),
-        ("id=tok,env=T,target=/t", "secret T && show /t", "file=/t:400:0:0:ro T=****", "value\nvalue"),
+        ("id=tok", "show /run/secrets/tok", "file=/run/secrets/tok:400:0:0:ro", "VALUE"),
+        ("source=tok", "show /run/secrets/tok", "file=/run/secrets/tok:400:0:0:ro", "VALUE"),
+        ("id=dir/other", "show /run/secrets/other", "file=/run/secrets/other:400:0:0:ro", "SECOND"),
+        ("target=/x/tok", "show /x/tok", "file=/x/tok:400:0:0:ro", "VALUE"),
+        ("id=tok,target=t", "show /w/t", "file=/w/t:400:0:0:ro", "VALUE"),
+        ("id=tok,mode=0440,uid=5,gid=6", "show /run/secrets/tok", "file=/run/secrets/tok:440:5:6:ro", "VALUE"),
+        ("id=tok,required", "show /run/secrets/tok", "file=/run/secrets/tok:400:0:0:ro", "VALUE"),
+        ("id=tok,env=T", "secret T && show /run/secrets/tok", "T=****", "VALUE\nnothing"),
+        ("id=tok,env=T,target=/t", "secret T && show /t", "file=/t:400:0:0:ro T=****", "VALUE\nVALUE"),
         ("id=none", "show /run/secrets/none", "", "nothing"),
         ("id=none,env=T", "secret T", "", "nothing"),
     ] {
@@ -368,6 +368,16 @@ fn d105_secrets_are_files_and_variables() {
         let call = format!("/bin/sh -c {command} in=/w {calls}");
         assert_eq!(outcome.calls(), call.trim_end(), "{flags}");
     }
+}
+
+#[test]
+fn d105_what_a_command_betrays_is_masked() {
+    let kitchen = Kitchen::new();
+    let text =
+        "FROM base\nRUN --mount=type=secret,id=tok --mount=type=secret,id=dir/other,env=T betray /run/secrets/tok";
+    let outcome = with_secrets(&kitchen, text);
+    outcome.id();
+    assert_eq!(said(&outcome), "****it is ****.");
 }
 
 #[test]

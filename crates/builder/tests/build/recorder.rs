@@ -3,7 +3,7 @@
 //! A command is a chain of words joined by `&&`: `write PATH TEXT`, `mkdir PATH`, `remove PATH`, `say TEXT`,
 //! `variables PATH` (write the values of `ARG` and `VARIABLE`),
 //! `show PATH` (say what a mounted file holds), `keep PATH TEXT` (write into a mounted cache), `secret NAME` (say a
-//! variable that is a secret), `exit CODE`, `refuse REASON`, `meet COUNT` (wait until so many commands run at the same time), `until-cancelled`,
+//! variable that is a secret; secrets are said in capitals), `betray PATH` (say all secrets as they are), `exit CODE`, `refuse REASON`, `meet COUNT` (wait until so many commands run at the same time), `until-cancelled`,
 //! `hold` (wait until the test lets go). Anything else is not found.
 
 use std::fs;
@@ -106,7 +106,10 @@ impl Recorder {
                 rustix::fs::mknodat(rustix::fs::CWD, &path, kind, rustix::fs::Mode::empty(), 0)?;
             }
             "show" => {
-                let content = show(request.mounts, rest)?.unwrap_or_else(|| b"nothing".to_vec());
+                let mut content = show(request.mounts, rest)?.unwrap_or_else(|| b"nothing".to_vec());
+                if is_secret(request.mounts, rest) {
+                    content.make_ascii_uppercase();
+                }
                 log(Stream::Stdout, &[&content, "\n".as_bytes()].concat());
             }
             "keep" => {
@@ -118,8 +121,15 @@ impl Recorder {
             }
             "secret" => {
                 let value = request.secret_env.iter().find(|(name, _)| name == rest);
-                let value = value.map_or(&b"nothing"[..], |(_, secret)| secret.expose());
-                log(Stream::Stdout, &[value, b"\n"].concat());
+                let value = value.map_or(b"nothing".to_vec(), |(_, secret)| secret.expose().to_ascii_uppercase());
+                log(Stream::Stdout, &[&value, &b"\n"[..]].concat());
+            }
+            "betray" => {
+                for (_, secret) in request.secret_env {
+                    secret.expose().chunks(2).for_each(|part| log(Stream::Stderr, part));
+                }
+                let content = show(request.mounts, rest)?.unwrap_or_default();
+                log(Stream::Stdout, &[b"it is ", &content[..], b".\n"].concat());
             }
             "say" => log(Stream::Stdout, format!("{rest}\n").as_bytes()),
             "warn" => log(Stream::Stderr, format!("{rest}\n").as_bytes()),
@@ -164,6 +174,12 @@ impl StepExecutor for Recorder {
         set_times(Path::new(&upper), self.file_time.load(Ordering::Relaxed))?;
         Ok(0)
     }
+}
+
+/// Secrets are said in capitals, because their values are masked.
+fn is_secret(mounts: &[RunMount<'_>], path: &str) -> bool {
+    mounted(mounts, path)
+        .is_some_and(|(mount, _)| matches!(mount.source, RunMountSource::File { executable: false, .. }))
 }
 
 /// `/bin/sh -c write /a` and then only what is not usual.
