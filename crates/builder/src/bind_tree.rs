@@ -12,12 +12,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use image::{RootfsError, RootfsOptions, Stack, StackError, Writable};
-use layer::{LayerWriter, MountError, OverlayOptions, Tree, TreeError, Upper};
+use layer::{FinishedLayer, LayerWriter, MountError, OverlayOptions, Tree, TreeError, Upper};
 use oci::DiffId;
 use rustix::fs::{FileType, Gid, Mode, OFlags, Timespec, Timestamps, Uid};
 use rustix::io::Errno;
 use rustix::mount::OpenTreeFlags;
-use store::{Store, StoreError, WorkFolder};
+use store::{Failure, LayerSink, Store, StoreError, WorkFolder};
 
 use crate::context::{Context, ContextError};
 use crate::copy::{self, CopyError, Placement};
@@ -32,6 +32,8 @@ pub struct BindTree<'a> {
     /// Tells its folders in `work` from those of other mounts.
     number: usize,
     files: BoundFiles,
+    /// What a step that failed had written to them.
+    written: Option<&'a Failure>,
 }
 
 /// What a mount shows.
@@ -89,7 +91,21 @@ pub enum BindTreeError {
 
 impl<'a> BindTree<'a> {
     pub(crate) fn new(store: &'a Store, work: &'a WorkFolder<'a>, number: usize, files: BoundFiles) -> Self {
-        Self { store, work, number, files }
+        Self { store, work, number, files, written: None }
+    }
+
+    /// Continues what a step that failed had written to the mount of the same number.
+    pub(crate) fn on_top_of(self, failure: &'a Failure) -> Self {
+        Self { written: Some(failure), ..self }
+    }
+
+    /// Names of the folders in `work` that hold what is written to a mount.
+    pub(crate) fn written_folders(number: usize) -> [String; 2] {
+        ["upper", "file"].map(|what| folder_name(number, what))
+    }
+
+    fn written(&self, what: &str) -> Result<Option<OwnedFd>, StoreError> {
+        self.written.map_or(Ok(None), |failure| failure.further(&self.folder_name(what)))
     }
 
     /// Whether it is a folder, or a single file.
@@ -142,7 +158,7 @@ impl<'a> BindTree<'a> {
     }
 
     fn folder_name(&self, what: &str) -> String {
-        format!("mount-{}-{what}", self.number)
+        folder_name(self.number, what)
     }
 
     /// Folders for what is written.
@@ -156,8 +172,13 @@ impl<'a> BindTree<'a> {
             return Ok(image::mount_stack(self.store, stack, RootfsOptions::default())?);
         }
         let (upper, work) = self.changes()?;
-        image::prepare_upper(stack, upper.as_fd())?;
-        let writable = Some(Writable { upper: upper.as_fd(), work: work.as_fd(), below: None, volatile: true });
+        let below = self.written("upper")?;
+        match &below {
+            None => drop(image::prepare_upper(stack, upper.as_fd())?),
+            Some(below) => image::continue_upper(below.as_fd(), upper.as_fd())?,
+        }
+        let below = below.as_ref().map(AsFd::as_fd);
+        let writable = Some(Writable { upper: upper.as_fd(), work: work.as_fd(), below, volatile: true });
         Ok(image::mount_stack(self.store, stack, RootfsOptions { writable, ..RootfsOptions::default() })?)
     }
 
@@ -191,11 +212,13 @@ impl<'a> BindTree<'a> {
             [] => None,
             hidden => Some(self.cover(context, root, hidden)?),
         };
-        let lower: Vec<BorrowedFd<'_>> = cover.iter().map(AsFd::as_fd).chain([folder.as_fd()]).collect();
         let changes = is_writable.then(|| self.changes()).transpose()?;
+        let written = if is_writable { self.written("upper")? } else { None };
         if let Some((upper, _)) = &changes {
-            copy_times(folder, upper).map_err(|errno| host("mount", root, errno))?;
+            copy_times(written.as_ref().unwrap_or(folder), upper).map_err(|errno| host("mount", root, errno))?;
         }
+        let covers = written.iter().chain(&cover).map(AsFd::as_fd);
+        let lower: Vec<BorrowedFd<'_>> = covers.chain([folder.as_fd()]).collect();
         let upper =
             changes.as_ref().map(|(upper, work)| Upper { folder: upper.as_fd(), work: work.as_fd(), volatile: true });
         layer::mount_overlay(&OverlayOptions { upper, ..OverlayOptions::new(&lower) }).map_err(BindTreeError::Mount)
@@ -231,11 +254,32 @@ impl<'a> BindTree<'a> {
 
     /// A layer of the selected files that is in no store, as COPY would write it.
     fn copy(&self) -> Result<Stack, BindTreeError> {
-        let selection = &self.files.selection;
-        let failed = |source| BindTreeError::Host { doing: "copy", path: lossy(&selection.root), source };
-        let sink = self.store.layer_sink()?;
-        let mut writer = LayerWriter::new(sink.file().map_err(failed)?);
+        let failed = |source| self.not_copied(source);
+        let (sink, finished) = self.write_copy()?;
+        let path = self.work.path().join(self.folder_name("index"));
+        let mut index = File::options().read(true).write(true).create_new(true).open(path).map_err(failed)?;
+        index.write_all(&finished.index).and_then(|()| index.rewind()).map_err(failed)?;
+        let mut stack = Stack::default();
+        stack.push_files(self.store, finished.diff_id, sink.file().map_err(failed)?, index)?;
+        Ok(stack)
+    }
 
+    /// Puts such a layer into the store; gives the path of the files in it.
+    pub(crate) fn store_copy(&self) -> Result<(DiffId, &'static str), BindTreeError> {
+        let (sink, finished) = self.write_copy()?;
+        self.store.add_layer(finished.diff_id, sink, &finished.index, None)?;
+        let path = if self.files.selection.is_folder() { "" } else { COPIED_FILE.trim_start_matches('/') };
+        Ok((finished.diff_id, path))
+    }
+
+    fn not_copied(&self, source: std::io::Error) -> BindTreeError {
+        BindTreeError::Host { doing: "copy", path: lossy(&self.files.selection.root), source }
+    }
+
+    fn write_copy(&self) -> Result<(LayerSink, FinishedLayer), BindTreeError> {
+        let selection = &self.files.selection;
+        let sink = self.store.layer_sink()?;
+        let mut writer = LayerWriter::new(sink.file().map_err(|source| self.not_copied(source))?);
         let destination = if selection.is_folder() { "" } else { COPIED_FILE.trim_start_matches('/') };
         let placement = Placement {
             destination: destination.into(),
@@ -245,14 +289,7 @@ impl<'a> BindTree<'a> {
             epoch: None,
         };
         copy::write(std::slice::from_ref(selection), &placement, &Tree::default(), &mut writer)?;
-        let finished = writer.finish().map_err(CopyError::from)?;
-        let path = self.work.path().join(self.folder_name("index"));
-        let mut index = File::options().read(true).write(true).create_new(true).open(path).map_err(failed)?;
-        index.write_all(&finished.index).and_then(|()| index.rewind()).map_err(failed)?;
-        let mut stack = Stack::default();
-        let DiffId(digest) = finished.diff_id;
-        stack.push_files(self.store, DiffId(digest), sink.file().map_err(failed)?, index)?;
-        Ok(stack)
+        Ok((sink, writer.finish().map_err(CopyError::from)?))
     }
 
     /// A single file: itself if it is root's and stays as it is, else a copy.
@@ -260,7 +297,16 @@ impl<'a> BindTree<'a> {
         let selection = &self.files.selection;
         let root = &selection.root;
         let failed = |errno| host("mount", root, errno);
-        let mut file = context.open_file(root)?;
+        let written = if is_writable { self.written("file")? } else { None };
+        let (mut file, known) = match &written {
+            // Not the context's any more.
+            Some(folder) => {
+                let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+                let file = rustix::fs::openat(folder, name(root), flags, Mode::empty()).map_err(failed)?;
+                (File::from(file), None)
+            }
+            None => (context.open_file(root)?, selection.entries.first()),
+        };
         let stat = rustix::fs::fstat(&file).map_err(failed)?;
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
             return Err(ContextError::Changed { path: lossy(root) }.into());
@@ -273,7 +319,7 @@ impl<'a> BindTree<'a> {
         let mut copy = File::from(rustix::fs::openat(&folder, name(root), flags, Mode::RUSR).map_err(failed)?);
         let copied = std::io::copy(&mut file, &mut copy);
         copied.map_err(|source| BindTreeError::Host { doing: "copy", path: lossy(root), source })?;
-        if let Some(Content::Context(stamp)) = selection.entries.first().map(|entry| &entry.content) {
+        if let Some(Content::Context(stamp)) = known.map(|entry| &entry.content) {
             Context::check_unchanged(&file, root, *stamp)?;
         }
         rustix::fs::fchown(&copy, Some(Uid::ROOT), Some(Gid::ROOT)).map_err(failed)?;
@@ -285,6 +331,10 @@ impl<'a> BindTree<'a> {
         let copy = rustix::fs::openat(&folder, name(root), path, Mode::empty()).map_err(failed)?;
         clone_mount(copy.as_fd()).map_err(failed)
     }
+}
+
+fn folder_name(number: usize, what: &str) -> String {
+    format!("mount-{number}-{what}")
 }
 
 /// Where the copy of a single file is.

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use dockerfile::{IgnoreFile, Verdict};
+use dockerfile::{IgnoreFile, Rule, Verdict};
 use oci::Digest;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, Stat};
 use rustix::io::Errno;
@@ -77,6 +77,8 @@ pub enum ContextError {
 /// An opened context.
 #[derive(Debug)]
 pub(crate) struct Context {
+    /// As given.
+    path: PathBuf,
     root: OwnedFd,
     ignore: IgnoreFile,
     /// Name of its stat index in the store.
@@ -97,7 +99,20 @@ impl Context {
         // The index only saves work: without it every file is read.
         let index = store.record(RecordKind::Context, key).ok().flatten();
         let index = index.map_or_else(StatIndex::default, |bytes| StatIndex::parse(&bytes));
-        Ok(Self { root, ignore, key, index, fresh: Mutex::default(), bytes_read: AtomicU64::new(0) })
+        let (path, fresh, bytes_read) = (path.to_owned(), Mutex::default(), AtomicU64::new(0));
+        Ok(Self { path, root, ignore, key, index, fresh, bytes_read })
+    }
+
+    /// Where it is, as it was given.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What its ignore file says, for [`IgnoreFile::from_patterns`].
+    pub(crate) fn patterns(&self) -> Vec<String> {
+        // The slash, which changes nothing, keeps a `!` of the pattern from being taken for an exception.
+        let pattern = |rule: &Rule| format!("{}/{}", if rule.exception { "!" } else { "" }, rule.pattern);
+        self.ignore.rules().map(pattern).collect()
     }
 
     /// Names what the context is, for the records of its builds.

@@ -5,14 +5,17 @@
 
 use oci::{DiffId, ImageConfig};
 use serde::{Deserialize, Serialize};
-use store::{NewFailure, WorkFolder};
+use store::{NewFailure, WorkFolder, Written};
 
 use crate::RunNetwork;
 use crate::build::{BuildError, BuildRequest, BuildTools};
 use crate::copy::CopyError;
+use crate::failed_mounts::{self, FailedMount, FailedVariable};
 use crate::failure::copy_problem;
 use crate::plan::{PlannedStep, RunOp};
 use crate::report::Reporter;
+use crate::run_mounts::MountContent;
+use crate::step_options::{HostAddress, RunLimits};
 
 /// A step that failed, and what its command saw.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +50,14 @@ pub struct FailedStep {
     pub working_dir: String,
     /// Its network.
     pub network: RunNetwork,
+    /// Further names for `/etc/hosts`.
+    pub hosts: Vec<(String, HostAddress)>,
+    /// What it may use.
+    pub limits: RunLimits,
+    /// What was mounted, parents before what is below them.
+    pub mounts: Vec<FailedMount>,
+    /// Variables whose values are secrets.
+    pub secret_variables: Vec<FailedVariable>,
 }
 
 impl FailedStep {
@@ -83,6 +94,7 @@ impl Keeper<'_> {
     pub(crate) fn keep_run(
         self,
         op: &RunOp,
+        contents: &[MountContent],
         layers: &[DiffId],
         message: &str,
         written: &WorkFolder<'_>,
@@ -90,7 +102,11 @@ impl Keeper<'_> {
         let (left_out, env): (Vec<&String>, Vec<&String>) =
             op.env.iter().partition(|pair| !op.keyed_env.contains(pair) && has_password(pair));
         let name = |pair: &String| pair.split('=').next().unwrap_or_default().to_owned();
+        let options = &self.request.run;
+        let tell = |message| self.reporter.warning(message, None);
         let step = FailedStep {
+            mounts: failed_mounts::record(op, contents, options, self.tools.store, written, &tell),
+            secret_variables: failed_mounts::record_variables(&op.secret_variables, options),
             shell: op.shell.clone(),
             command: op.command.clone(),
             env: env.into_iter().cloned().collect(),
@@ -100,7 +116,8 @@ impl Keeper<'_> {
             network: op.network,
             ..self.step(layers, message)
         };
-        self.keep(step, Some(written))
+        let further = failed_mounts::written_folders(op);
+        self.keep(step, Some(Written { folder: written, further: &further }))
     }
 
     /// The failure of a COPY, ADD or WORKDIR; where a look at files can help, the place to look is kept.
@@ -146,20 +163,28 @@ impl Keeper<'_> {
             user: String::new(),
             working_dir: String::new(),
             network: self.request.network,
+            hosts: self.request.run.hosts.clone(),
+            limits: self.request.run.limits.clone(),
+            mounts: Vec::new(),
+            secret_variables: Vec::new(),
         }
     }
 
     /// That it cannot be kept must not hide why the step failed.
-    fn keep(self, mut step: FailedStep, written: Option<&WorkFolder<'_>>) -> Option<String> {
+    fn keep(self, mut step: FailedStep, written: Option<Written<'_>>) -> Option<String> {
         let now = (self.tools.clock)();
-        let kept = store::boot_id().and_then(|boot| {
+        let kept = store::boot_id().map_err(|error| error.to_string()).and_then(|boot| {
             step.created = now.to_string();
             step.boot = boot;
-            let record = serde_json::to_vec(&step).expect("a record has text keys only, so it is always JSON");
+            // Paths that are no text cannot be written down.
+            let record = serde_json::to_vec(&step).map_err(|error| error.to_string())?;
+            let stacks: Vec<&[DiffId]> =
+                std::iter::once(step.layers.as_slice()).chain(failed_mounts::stacks(&step.mounts)).collect();
             let seed = format!("{} {} {now}", step.name, std::process::id());
             let id = oci::Digest::of(seed.as_bytes()).hex()[..ID_LENGTH].to_owned();
-            let new = NewFailure { id: &id, order: now.as_nanosecond(), layers: &step.layers, record: &record };
-            self.tools.store.keep_failure(&new, written).map(|()| id)
+            let new = NewFailure { id: &id, order: now.as_nanosecond(), stacks: &stacks, record: &record };
+            let kept = self.tools.store.keep_failure(&new, written);
+            kept.map(|()| id).map_err(|error| error.to_string())
         });
         kept.map_err(|error| self.reporter.warning(format!("the failed step cannot be kept: {error}"), None)).ok()
     }

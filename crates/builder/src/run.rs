@@ -54,7 +54,7 @@ pub(crate) fn run(
     let mut log = |stream, data: &[u8]| step.log(stream, data);
     let code = tools.executor.run(&request, &mut |stream, data| filter.pass(stream, data, &mut log));
     filter.finish(&mut log);
-    let keep = |message: &str| keeper.keep_run(op, stack.diff_ids(), message, &folder);
+    let keep = |message: &str| keeper.keep_run(op, contents, stack.diff_ids(), message, &folder);
     let code = code.map_err(|error| not_run(keeper.planned.span, error.as_ref(), keep))?;
     if tools.cancelled.load(std::sync::atomic::Ordering::Relaxed) {
         return Err(BuildError::Cancelled);

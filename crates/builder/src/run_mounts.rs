@@ -143,9 +143,24 @@ fn describe(cache: &CacheOp, initial: Option<Digest>) -> String {
     )
 }
 
+/// Names a cache in the store.
+pub(crate) fn cache_key(cache: &CacheOp, initial: Option<Digest>) -> Digest {
+    Digest::of(describe(cache, initial).as_bytes())
+}
+
 /// One line.
 fn escaped(id: &str) -> String {
     id.replace('\\', "\\\\").replace('\n', "\\n")
+}
+
+impl Sharing {
+    pub(crate) fn usage(self) -> CacheUse {
+        match self {
+            Self::Shared => CacheUse::Shared,
+            Self::Private => CacheUse::Private,
+            Self::Locked => CacheUse::Locked,
+        }
+    }
 }
 
 impl Wanted<'_> {
@@ -155,11 +170,7 @@ impl Wanted<'_> {
         work: &WorkFolder<'_>,
         step: Step<'_, '_>,
     ) -> Result<CacheFolder, BuildError> {
-        let usage = match self.sharing {
-            Sharing::Shared => CacheUse::Shared,
-            Sharing::Private => CacheUse::Private,
-            Sharing::Locked => CacheUse::Locked,
-        };
+        let usage = self.sharing.usage();
         let mut pause = Duration::from_millis(1);
         let mut attempts = 0;
         loop {
@@ -273,7 +284,7 @@ pub(crate) fn prepare<'a>(
 fn secret(options: &StepOptions, id: &str, span: dockerfile::Span) -> Result<Option<Secret>, BuildError> {
     let value = match options.secrets.get(id) {
         None => return Ok(None),
-        Some(SecretSource::Value(value)) => value.clone(),
+        Some(SecretSource::Variable { value, .. }) => value.clone(),
         Some(SecretSource::File(path)) => read_secret(path).map_err(|error| {
             let problem = Problem::error(span, format!("cannot read the secret `{id}` from {}", path.display()));
             let problem = problem.with_help(format!("check the file of `--secret id={id},src={}`", path.display()));
@@ -288,7 +299,7 @@ fn secret(options: &StepOptions, id: &str, span: dockerfile::Span) -> Result<Opt
 }
 
 /// At most a byte more than is allowed.
-fn read_secret(path: &Path) -> std::io::Result<Secret> {
+pub(crate) fn read_secret(path: &Path) -> std::io::Result<Secret> {
     use std::io::Read as _;
     let mut value = Vec::new();
     std::fs::File::open(path)?.take(LARGEST_SECRET as u64 + 1).read_to_end(&mut value)?;

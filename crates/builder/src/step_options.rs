@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
+
 /// The surroundings of all RUN steps of a build.
 #[derive(Debug, Clone, Default)]
 pub struct StepOptions {
@@ -26,8 +28,13 @@ pub struct StepOptions {
 pub enum SecretSource {
     /// In a file of the host.
     File(PathBuf),
-    /// Here.
-    Value(Secret),
+    /// In a variable of the caller's.
+    Variable {
+        /// Its name.
+        name: String,
+        /// What is in it.
+        value: Secret,
+    },
 }
 
 /// A value that is not shown.
@@ -56,7 +63,8 @@ impl std::fmt::Debug for Secret {
 }
 
 /// What `/etc/hosts` says of an added name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum HostAddress {
     /// An address.
     Address(IpAddr),
@@ -65,7 +73,7 @@ pub enum HostAddress {
 }
 
 /// Limits of all commands. Only those that a command can see count for the cache.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunLimits {
     /// `--shm-size`: bytes of `/dev/shm`.
     pub shm_size: Option<u64>,
@@ -78,7 +86,7 @@ pub struct RunLimits {
 }
 
 /// One `--ulimit`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ulimit {
     /// `nofile`, `nproc` …
     pub name: String,
@@ -89,7 +97,7 @@ pub struct Ulimit {
 }
 
 /// `--resource`: never in a cache key.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunResources {
     /// Bytes of memory.
     pub memory: Option<u64>,

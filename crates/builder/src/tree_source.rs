@@ -133,7 +133,8 @@ impl Collector<'_> {
     }
 }
 
-fn source_entry(tree: &Tree, node: &Node, path: Vec<u8>) -> Result<SourceEntry, TreeError> {
+/// One file of a tree.
+pub(crate) fn source_entry(tree: &Tree, node: &Node, path: Vec<u8>) -> Result<SourceEntry, TreeError> {
     let Entry { kind, metadata, path } = tree.entry(node, &path)?;
     let is_file = matches!(kind, EntryKind::File { .. });
     let identity = node.identity();

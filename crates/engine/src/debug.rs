@@ -6,11 +6,13 @@
 mod shell;
 mod toolbox;
 
+use std::cell::RefCell;
+use std::collections::HashSet;
 use std::io::IsTerminal;
 use std::os::fd::AsFd;
 use std::sync::atomic::AtomicBool;
 
-use builder::{RunLimits, RunRequest};
+use builder::{FoundMounts, RunRequest, Surroundings};
 use image::Stack;
 use runtime::StartError;
 use store::Failure;
@@ -65,7 +67,8 @@ pub fn debug(engine: &Engine, options: &DebugOptions, tell: &dyn Fn(DebugEvent<'
     })?;
     let stack = Stack::open(engine.store(), &step.layers)
         .map_err(|error| Error::from(error).with_hint("build again: the step fails anew, and is kept anew"))?;
-    let session = Session { engine, options, failure: &failure, step: &step, stack: &stack, tell };
+    let told = RefCell::default();
+    let session = Session { engine, options, failure: &failure, step: &step, stack: &stack, tell, told };
     session.note_reboot()?;
     session.run()
 }
@@ -118,6 +121,7 @@ struct Session<'a> {
     step: &'a FailedStep,
     stack: &'a Stack,
     tell: &'a dyn Fn(DebugEvent<'_>),
+    told: RefCell<HashSet<String>>,
 }
 
 /// How a shell is started; what cannot be is tried in another way.
@@ -178,6 +182,14 @@ impl Session<'_> {
     ) -> Result<Attempt, Error> {
         let folder = self.engine.store().work_folder()?;
         let (upper, work) = (folder.subfolder("upper", 0o755)?, folder.subfolder("work", 0o700)?);
+        let surroundings = Surroundings {
+            store: self.engine.store(),
+            work: &folder,
+            failure: self.failure,
+            lookup: &self.options.lookup,
+            tell: &|text| self.warn(text),
+        };
+        let found = FoundMounts::find(self.step, &surroundings);
         let request = RunRequest {
             stack: self.stack,
             written: Some(self.failure.upper.as_fd()),
@@ -189,10 +201,10 @@ impl Session<'_> {
             user,
             working_dir: way.working_dir,
             network: self.step.network,
-            secret_env: &[],
-            mounts: &[],
-            hosts: &[],
-            limits: &RunLimits::default(),
+            secret_env: found.variables(),
+            mounts: &found.mounts(),
+            hosts: &self.step.hosts,
+            limits: &self.step.limits,
             cancelled: &AtomicBool::new(false),
         };
         let (mut spec, _sockets) =
@@ -254,8 +266,11 @@ impl Session<'_> {
         }
     }
 
+    /// Once, however often it is found out.
     fn warn(&self, text: &str) {
-        (self.tell)(DebugEvent::Warning(text));
+        if self.told.borrow_mut().insert(text.to_owned()) {
+            (self.tell)(DebugEvent::Warning(text));
+        }
     }
 
     fn not_started(&self, error: &StartError) -> Error {

@@ -33,7 +33,7 @@ impl<'o> Fetcher<'o> {
     pub(crate) fn secret(&self, id: &str) -> Result<Option<Vec<u8>>, FetchError> {
         match self.steps.secrets.get(id) {
             None => Ok(None),
-            Some(SecretSource::Value(value)) => Ok(Some(value.expose().to_vec())),
+            Some(SecretSource::Variable { value, .. }) => Ok(Some(value.expose().to_vec())),
             Some(SecretSource::File(path)) => read_secret(path).map(Some).map_err(|error| FetchError {
                 causes: vec![error.to_string()],
                 ..FetchError::new(

@@ -4,6 +4,7 @@
 //! stands on is written beside it, and these are not removed as long as it is there.
 
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::PathBuf;
 
 use oci::DiffId;
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
@@ -28,10 +29,19 @@ pub struct NewFailure<'a> {
     pub id: &'a str,
     /// Greater than that of all older ones: nanoseconds since 1970.
     pub order: i128,
-    /// The layers that the step stood on, bottom first.
-    pub layers: &'a [DiffId],
+    /// Stacks of layers that the step needs, bottom first each: what it stood on, and what it had mounted.
+    pub stacks: &'a [&'a [DiffId]],
     /// What the step was.
     pub record: &'a [u8],
+}
+
+/// What a step has written, in its working folder.
+#[derive(Debug, Clone, Copy)]
+pub struct Written<'a> {
+    /// The working folder.
+    pub folder: &'a WorkFolder<'a>,
+    /// Names of folders in it that are kept beside `upper`.
+    pub further: &'a [String],
 }
 
 /// A failure that is kept, and stays while this is held.
@@ -43,27 +53,22 @@ pub struct Failure {
     pub record: Vec<u8>,
     /// What it had written on top of its layers.
     pub upper: OwnedFd,
-    #[expect(dead_code, reason = "held for its lock")]
+    path: PathBuf,
+    /// Held for its lock as well.
     folder: OwnedFd,
 }
 
 impl Store {
-    /// Keeps a failure: takes the folder `upper` out of a working folder, or makes an empty one where the step wrote
-    /// nothing. Older failures than the newest [`KEPT_FAILURES`] are removed.
+    /// Keeps a failure: takes the folder `upper`, and further ones if they are there, out of a working folder; makes an
+    /// empty `upper` where there is none. Older failures than the newest [`KEPT_FAILURES`] are removed.
     ///
     /// # Errors
     /// When a layer is gone or a file cannot be written; nothing is kept then.
-    pub fn keep_failure(&self, new: &NewFailure<'_>, upper: Option<&WorkFolder<'_>>) -> Result<(), StoreError> {
+    pub fn keep_failure(&self, new: &NewFailure<'_>, written: Option<Written<'_>>) -> Result<(), StoreError> {
         let staged = file::temporary_name()?;
-        let kept = self.stage_failure(&staged, new, upper).and_then(|()| {
+        let kept = self.stage_failure(&staged, new, written).and_then(|()| {
             let _shared = Lock::shared(self, "gc")?;
-            let mut chain = None;
-            for layer in new.layers {
-                if !self.has_layer(*layer, chain)? {
-                    return Err(StoreError::LayerMissing(*layer));
-                }
-                chain = Some(chain.map_or(oci::ChainId(layer.0), |below: oci::ChainId| below.then(*layer)));
-            }
+            new.stacks.iter().try_for_each(|stack| self.check_stack(stack))?;
             self.make_failures_folder()?;
             rustix::fs::renameat(&self.root, &staged, &self.root, path(new.id))
                 .map_err(|errno| StoreError::io("rename", file::full(self, &path(new.id)), errno))
@@ -77,21 +82,41 @@ impl Store {
         Ok(())
     }
 
+    fn check_stack(&self, stack: &[DiffId]) -> Result<(), StoreError> {
+        let mut chain = None;
+        for layer in stack {
+            if !self.has_layer(*layer, chain)? {
+                return Err(StoreError::LayerMissing(*layer));
+            }
+            chain = Some(chain.map_or(oci::ChainId(layer.0), |below: oci::ChainId| below.then(*layer)));
+        }
+        Ok(())
+    }
+
     fn stage_failure(
         &self,
         staged: &str,
         new: &NewFailure<'_>,
-        upper: Option<&WorkFolder<'_>>,
+        written: Option<Written<'_>>,
     ) -> Result<(), StoreError> {
         let failed = |errno| StoreError::io("create folder", file::full(self, staged), errno);
         rustix::fs::mkdirat(&self.root, staged, Mode::RWXU).map_err(failed)?;
-        let inner = format!("{staged}/{UPPER}");
-        match upper {
-            Some(folder) => rustix::fs::renameat(folder.as_fd(), UPPER, &self.root, &inner).map_err(failed)?,
-            None => rustix::fs::mkdirat(&self.root, &inner, Mode::from_raw_mode(0o755)).map_err(failed)?,
+        let inner = |name: &str| format!("{staged}/{name}");
+        match &written {
+            Some(Written { folder, further }) => {
+                rustix::fs::renameat(folder.as_fd(), UPPER, &self.root, inner(UPPER)).map_err(failed)?;
+                for name in *further {
+                    match rustix::fs::renameat(folder.as_fd(), name, &self.root, inner(name)) {
+                        Ok(()) | Err(Errno::NOENT) => {}
+                        Err(errno) => return Err(failed(errno)),
+                    }
+                }
+            }
+            None => rustix::fs::mkdirat(&self.root, inner(UPPER), Mode::from_raw_mode(0o755)).map_err(failed)?,
         }
-        let layers: Vec<String> = new.layers.iter().map(ToString::to_string).collect();
-        file::replace_lazily(self, &format!("{staged}/{LAYERS}"), layers.join("\n").as_bytes())?;
+        let stack = |stack: &&[DiffId]| stack.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+        let layers = new.stacks.iter().map(stack).collect::<Vec<_>>().join("\n\n");
+        file::replace_lazily(self, &format!("{staged}/{LAYERS}"), layers.as_bytes())?;
         file::replace_lazily(self, &format!("{staged}/{ORDER}"), new.order.to_string().as_bytes())?;
         file::replace_lazily(self, &format!("{staged}/{RECORD}"), new.record)
     }
@@ -138,15 +163,14 @@ impl Store {
             return Ok(None);
         }
         let Some(record) = file::read(self, &format!("{}/{RECORD}", path(id)))? else { return Ok(None) };
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-        let upper = rustix::fs::openat(&folder, UPPER, flags, Mode::empty())
-            .map_err(|errno| StoreError::io("open", file::full(self, &format!("{}/{UPPER}", path(id))), errno))?;
-        Ok(Some(Failure { id: id.to_owned(), record, upper, folder }))
+        let full = file::full(self, &path(id));
+        let upper = rustix::fs::openat(&folder, UPPER, FOLDER_FLAGS, Mode::empty())
+            .map_err(|errno| StoreError::io("open", full.join(UPPER), errno))?;
+        Ok(Some(Failure { id: id.to_owned(), record, upper, path: full, folder }))
     }
 
     fn open_failure(&self, id: &str) -> Result<Option<OwnedFd>, StoreError> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-        match rustix::fs::openat(&self.root, path(id), flags, Mode::empty()) {
+        match rustix::fs::openat(&self.root, path(id), FOLDER_FLAGS, Mode::empty()) {
             Ok(folder) => Ok(Some(folder)),
             Err(Errno::NOENT) => Ok(None),
             Err(errno) => Err(StoreError::io("open", file::full(self, &path(id)), errno)),
@@ -187,6 +211,22 @@ impl Store {
         Ok(layers)
     }
 }
+
+impl Failure {
+    /// A further folder that was taken; `None` where there was none.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn further(&self, name: &str) -> Result<Option<OwnedFd>, StoreError> {
+        match rustix::fs::openat(&self.folder, name, FOLDER_FLAGS, Mode::empty()) {
+            Ok(folder) => Ok(Some(folder)),
+            Err(Errno::NOENT) => Ok(None),
+            Err(errno) => Err(StoreError::io("open", self.path.join(name), errno)),
+        }
+    }
+}
+
+const FOLDER_FLAGS: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC).union(OFlags::NOFOLLOW);
 
 fn path(id: &str) -> String {
     format!("{FOLDER}/{id}")

@@ -23,7 +23,7 @@
 //!   logs/ID/                       what a build wrote: index.json, and N.log for what its step N wrote, as it comes
 //!   caches/HEX/                    what `RUN --mount=type=cache` keeps: id (which cache; HEX is its digest), N/data/
 //!   containers/ID/                 a container: image (its image ID), config.json, state files, upper/, work/
-//!   failures/ID/                   a build step that failed: record.json, layers (a DiffID a line), order, upper/
+//!   failures/ID/                   a build step that failed: record.json, layers, order, upper/, mount-N-…/
 //!   names/NAME                     container ID; made exclusively, so that a name is taken once
 //!   leases/PID-START-N             what a live process uses, a digest a line
 //!   ingest/PID-START-N             folders being worked in; swept when their process is gone
@@ -57,7 +57,7 @@ pub use build_logs::BuildLog;
 pub use caches::{CacheAttempt, CacheFolder, CacheUse};
 pub use containers::{ContainerFolder, ContainerLookup};
 pub use error::StoreError;
-pub use failures::{Failure, KEPT_FAILURES, NewFailure};
+pub use failures::{Failure, KEPT_FAILURES, NewFailure, Written};
 pub use gc::Removed;
 pub use images::ImageLookup;
 pub use layers::{LayerFiles, LayerSink};

@@ -322,8 +322,12 @@ fn fail(store: &Store, id: &str, order: i128, layers: &[DiffId]) -> Result<(), S
     let work = store.work_folder().unwrap();
     let upper = work.subfolder("upper", 0o750).unwrap();
     rustix::fs::mkdirat(&upper, "written", Mode::RWXU).unwrap();
-    work.subfolder("work", 0o700).unwrap();
-    store.keep_failure(&NewFailure { id, order, layers, record: id.as_bytes() }, Some(&work))
+    for name in ["work", "further"] {
+        work.subfolder(name, 0o700).unwrap();
+    }
+    let further = ["further".to_owned(), "missing".to_owned()];
+    let new = NewFailure { id, order, stacks: &[layers, layers], record: id.as_bytes() };
+    store.keep_failure(&new, Some(Written { folder: &work, further: &further }))
 }
 
 #[test]
@@ -340,6 +344,8 @@ fn n007_the_newest_failures_are_kept() {
     assert_eq!(stat.st_mode & 0o7777, 0o750);
     assert!(rustix::fs::statat(&failure.upper, "written", rustix::fs::AtFlags::empty()).is_ok());
     assert!(store.failure("f1").unwrap().is_none());
+    assert!(failure.further("further").unwrap().is_some());
+    assert!(failure.further("missing").unwrap().is_none() && failure.further("work").unwrap().is_none());
     // Nothing but the failures is left, and what is in use stays.
     assert_eq!(names_below(&store.path().join("ingest")), [""; 0]);
     for order in 8..12 {
@@ -376,7 +382,7 @@ fn n007_a_failure_holds_its_layers() {
 fn n007_a_step_that_wrote_nothing_and_a_name_that_is_taken() {
     let (_home, store) = store();
     std::fs::remove_dir(store.path().join("failures")).unwrap();
-    let new = NewFailure { id: "f1", order: 1, layers: &[], record: b"{}" };
+    let new = NewFailure { id: "f1", order: 1, stacks: &[], record: b"{}" };
     store.keep_failure(&new, None).unwrap();
     assert!(store.failure("f1").unwrap().is_some());
     assert!(store.keep_failure(&NewFailure { record: b"other", ..new }, None).is_err());

@@ -1,6 +1,7 @@
 //! `--mount` of RUN: options with their values put in, defaults filled in, sources found.
 
 use dockerfile::{Mount, MountKind, MountOption, Span, Word, check_mount, parse_bool};
+use serde::{Deserialize, Serialize};
 
 use super::steps::StagePlanner;
 use super::{CopyFrom, Problem};
@@ -68,7 +69,8 @@ pub(crate) struct CacheOp {
 }
 
 /// Who may use a cache at the same time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum Sharing {
     /// All who do not mind each other.
     Shared,
@@ -79,7 +81,7 @@ pub(crate) enum Sharing {
 }
 
 /// Who may read a file that is made for the step.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Access {
     pub(crate) mode: u32,
     pub(crate) uid: u32,

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::fd::AsRawFd;
 
-use builder::{BuildError, FailedStep, RunNetwork};
+use builder::{BuildError, FailedStep, RunNetwork, Secret, SecretSource};
 use store::Failure;
 
 use crate::kitchen::Kitchen;
@@ -109,4 +109,54 @@ fn n007_b014_a_password_is_not_kept() {
         (vec!["PATH=/bin".to_owned(), "NO_PROXY=localhost".to_owned()], vec!["HTTP_PROXY".to_owned()])
     );
     assert!(!String::from_utf8_lossy(&failure.record).contains("canary"));
+}
+
+/// Where mounts came from is written down, and nothing of what is secret.
+#[test]
+fn n007_d102_to_d107_mounts_are_kept_by_where_they_came_from() {
+    let kitchen = Kitchen::with("src/a=1 .dockerignore=*.log");
+    let mounts = "--mount=target=/src,source=src,rw --mount=from=base,target=/base --mount=type=cache,id=c,target=/c,sharing=locked \
+                  --mount=type=tmpfs,target=/t --mount=type=secret,id=file --mount=type=secret,id=variable,env=V \
+                  --mount=type=secret,id=none --mount=type=ssh";
+    let outcome = kitchen.build_as(&format!("FROM base\nRUN {mounts} exit 1"), |request| {
+        let value = Secret::new("canary");
+        let variable = SecretSource::Variable { name: "VARIABLE".to_owned(), value };
+        request.run.secrets.insert("variable".to_owned(), variable);
+        let path = kitchen.folder().join("token");
+        fs::write(&path, "canary").unwrap();
+        request.run.secrets.insert("file".to_owned(), SecretSource::File(path));
+        request.run.agents.insert("default".to_owned(), "/run/agent".into());
+    });
+    assert!(matches!(&outcome.result, Err(BuildError::Step { kept: Some(_), .. })), "{}", outcome.text());
+    let (failure, _) = only(&kitchen);
+    let record = String::from_utf8(failure.record.clone()).unwrap();
+    assert!(!record.contains("canary"), "{record}");
+    let record: serde_json::Value = serde_json::from_str(&record).unwrap();
+    let of = |mount: &serde_json::Value| {
+        let source = mount["source"].as_object().unwrap().iter().next().unwrap();
+        let detail = match source.0.as_str() {
+            "folder" => format!("{} {}", source.1["path"], source.1["ignore"]),
+            "layers" => format!("{} {}", source.1["path"], source.1["layers"].as_array().unwrap().len()),
+            "cache" => source.1["sharing"].to_string(),
+            "secret" => source.1["place"]["file"].as_str().unwrap().replace(kitchen.folder().to_str().unwrap(), ""),
+            "agent" => source.1["socket"].to_string(),
+            _ => source.1.to_string(),
+        };
+        let access = if mount["read_only"] == true { "ro" } else { "rw" };
+        let target = mount["target"].as_str().unwrap();
+        format!("{} {target} {access} {} {detail}", mount["number"], source.0)
+    };
+    let kept: Vec<String> = record["mounts"].as_array().unwrap().iter().map(of).collect();
+    // The secret that was not given has its number, but is not there.
+    let expected = [
+        "0 /base ro layers \"\" 1",
+        "1 /c rw cache \"locked\"",
+        "2 /run/buildkit/ssh_agent.0 ro agent \"/run/agent\"",
+        "3 /run/secrets/file ro secret /token",
+        "5 /src rw folder \"src\" [\"/*.log\"]",
+        "6 /t rw tmpfs {\"size\":null}",
+    ];
+    assert_eq!(kept, expected);
+    let variables = serde_json::json!([{"id": "variable", "name": "V", "place": {"variable": "VARIABLE"}}]);
+    assert_eq!(record["secret_variables"], variables);
 }

@@ -36,7 +36,7 @@ fn mounted(outcome: &Outcome<'_>) -> String {
 }
 
 fn secret(value: &str) -> SecretSource {
-    SecretSource::Value(Secret::new(value))
+    SecretSource::Variable { name: "VARIABLE".to_owned(), value: Secret::new(value) }
 }
 
 #[test]

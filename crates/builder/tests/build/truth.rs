@@ -197,7 +197,8 @@ fn mounts() -> Vec<Row> {
     let cache = "RUN --mount=type=cache,id=one,target=/c keep /c/a 1";
     let secret = "RUN --mount=type=secret,id=one,target=/s nothing";
     let value: fn(&mut BuildRequest) = |request| {
-        request.run.secrets.insert("one".to_owned(), builder::SecretSource::Value(builder::Secret::new("other")));
+        let (name, value) = ("VARIABLE".to_owned(), builder::Secret::new("other"));
+        request.run.secrets.insert("one".to_owned(), builder::SecretSource::Variable { name, value });
     };
     vec![
         ("content of a mounted folder", "d/a=1", folder, Files("d/a=2"), "miss"),

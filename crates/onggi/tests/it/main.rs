@@ -13,6 +13,7 @@ mod broken_copy;
 mod broken_hints;
 mod build_command;
 mod build_debug;
+mod build_debug_mounts;
 mod build_logs;
 mod cache;
 mod checks;

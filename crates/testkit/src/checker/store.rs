@@ -118,9 +118,11 @@ fn check_failures(root: &Path, layers: &BTreeSet<String>) -> Result<(), Problem>
             return Err(Problem::new(format!("{name} is not whole")));
         }
         let text = String::from_utf8_lossy(&read(&folder.join("layers"))?).into_owned();
-        let diff_ids: Vec<String> = text.lines().map(str::to_owned).collect();
-        for (diff_id, chain_id) in diff_ids.iter().zip(&chain_ids(&diff_ids)) {
-            check_presence(root, &name, diff_id, chain_id, layers)?;
+        for stack in text.split("\n\n") {
+            let diff_ids: Vec<String> = stack.lines().map(str::to_owned).collect();
+            for (diff_id, chain_id) in diff_ids.iter().zip(&chain_ids(&diff_ids)) {
+                check_presence(root, &name, diff_id, chain_id, layers)?;
+            }
         }
     }
     Ok(())

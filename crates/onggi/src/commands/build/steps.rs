@@ -105,7 +105,7 @@ fn secret(text: &str, lookup: Lookup<'_>) -> Result<(String, SecretSource), Wron
         if value.len() > LARGEST_SECRET {
             return wrong(too_large(&id), "bring large files in with `RUN --mount=type=bind`");
         }
-        return Ok((id, SecretSource::Value(Secret::new(value))));
+        return Ok((id, SecretSource::Variable { name: env, value: Secret::new(value) }));
     }
     let path = PathBuf::from(source);
     check_file(&id, &path)?;

@@ -9,7 +9,8 @@ fn step(command: &[&str]) -> FailedStep {
         "name": "[2/2] RUN make", "dockerfile": "Dockerfile", "line": 7, "instruction": "RUN make",
         "message": "`RUN make \u{1b}[2J` exited with status 2", "created": "2026-01-01T00:00:00Z", "boot": "x",
         "layers": layers, "shell": [], "command": command, "env": [], "left_out": [], "user": "", "working_dir": "/",
-        "network": "default",
+        "network": "default", "hosts": [], "mounts": [], "secret_variables": [],
+        "limits": {"shm_size": null, "ulimits": [], "cgroup_parent": null, "resources": {}},
     });
     FailedStep::parse(&serde_json::to_vec(&record).unwrap()).unwrap()
 }

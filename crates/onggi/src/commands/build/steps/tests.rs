@@ -25,7 +25,9 @@ fn secret(line: &str) -> String {
     let (id, source) = options.secrets.first_key_value().unwrap();
     match source {
         SecretSource::File(path) => format!("{id} file {}", path.display()),
-        SecretSource::Value(value) => format!("{id} value {}", String::from_utf8_lossy(value.expose())),
+        SecretSource::Variable { name, value } => {
+            format!("{id} {name}={}", String::from_utf8_lossy(value.expose()))
+        }
     }
 }
 
@@ -35,14 +37,14 @@ fn b014_secrets_are_of_a_file_or_of_the_environment_or_found_out() {
         ("--secret id=a,src=/etc/passwd .", "a file /etc/passwd"),
         ("--secret id=a,source=/etc/passwd .", "a file /etc/passwd"),
         ("--secret type=file,id=a,src=/etc/passwd .", "a file /etc/passwd"),
-        ("--secret id=a,env=TOKEN .", "a value s3cret"),
-        ("--secret type=env,id=a,src=TOKEN .", "a value s3cret"),
-        ("--secret id=a,env=UNSET .", "a value "),
-        ("--secret id=TOKEN .", "TOKEN value s3cret"),
+        ("--secret id=a,env=TOKEN .", "a TOKEN=s3cret"),
+        ("--secret type=env,id=a,src=TOKEN .", "a TOKEN=s3cret"),
+        ("--secret id=a,env=UNSET .", "a UNSET="),
+        ("--secret id=TOKEN .", "TOKEN TOKEN=s3cret"),
         ("--secret id=Cargo.toml .", "Cargo.toml file Cargo.toml"),
         ("--secret type=file,id=Cargo.toml .", "Cargo.toml file Cargo.toml"),
-        ("--secret type=env,id=TOKEN .", "TOKEN value s3cret"),
-        ("--secret \"id=a\",env=TOKEN .", "a value s3cret"),
+        ("--secret type=env,id=TOKEN .", "TOKEN TOKEN=s3cret"),
+        ("--secret \"id=a\",env=TOKEN .", "a TOKEN=s3cret"),
     ] {
         assert_eq!(secret(line), expected, "{line}");
     }
