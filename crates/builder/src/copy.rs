@@ -170,7 +170,9 @@ pub(crate) fn files_digest(selections: &[Arc<Selection>], copied: Option<&CopyOp
                 EntryKind::Whiteout | EntryKind::Opaque => text.push(b'w'),
             }
             if entry.is_way {
+                // A folder that the image has takes this mode, whatever `--chmod` says.
                 text.push(b'W');
+                text.extend_from_slice(&entry.metadata.mode.to_le_bytes());
             }
             if let Some(identity) = entry.identity {
                 let first = *names.entry(identity).or_insert(place);

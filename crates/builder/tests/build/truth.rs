@@ -117,6 +117,39 @@ fn words_of_the_dockerfile() -> Vec<Row> {
     ]
 }
 
+fn flags_of_copies() -> Vec<Row> {
+    let parents = "COPY --parents d/e/a /";
+    let without = "COPY --exclude=**/b --exclude=skip d /x";
+    vec![
+        ("--parents: a file that is not wanted", "d/e/a=1", parents, Files("d/e/b=2 d/c=3"), "hit"),
+        ("--parents: the wanted file", "d/e/a=1", parents, Files("d/e/a=2"), "miss"),
+        ("--parents: mode of a folder on the way", "d/e/a=1", parents, Files("d/:700"), "miss"),
+        // A folder of the image takes it as it is, whatever `--chmod` says of new ones.
+        ("the same with --chmod", "srv/a=1", "COPY --parents --chmod=755 srv/a /", Files("srv/:700"), "miss"),
+        ("the pivot", "d/e/a=1", "COPY --parents d/./e/a /x/", Dockerfile("COPY --parents ./d/e/a /x/"), "miss"),
+        ("the pivot's folder", "d/e/a=1", "COPY --parents d/./e/a /x/", Files("d/:700"), "hit"),
+        ("--parents added", "d/a=1", "COPY d/a /x/", Dockerfile("COPY --parents d/a /x/"), "miss"),
+        ("--exclude: a file that is left out", "d/a=1 d/b=2", without, Files("d/b=3 d/skip/c=4"), "hit"),
+        ("--exclude: a file that is not", "d/a=1 d/b=2", without, Files("d/a=3"), "miss"),
+        ("--exclude that leaves out no more", "d/a=1", without, Dockerfile("COPY d /x"), "hit"),
+        ("--exclude that leaves out another file", "d/a=1 d/b=2", without, Dockerfile("COPY --exclude=a d /x"), "miss"),
+        ("text of a here-document", "", "COPY <<E /x\n1\nE", Dockerfile("COPY <<E /x\n2\nE"), "miss"),
+        ("marker of one for a file", "", "COPY <<E /x\n1\nE", Dockerfile("COPY <<F /x\n1\nF"), "miss"),
+        ("value in one", "", "ARG A=1\nCOPY <<E /x\n$A\nE", Dockerfile("ARG A=2\nCOPY <<E /x\n$A\nE"), "miss"),
+        ("the same value as text", "", "ARG A=1\nCOPY <<E /x\n$A\nE", Dockerfile("COPY <<E /x\n1\nE"), "hit"),
+        (
+            "layers below, but --link",
+            "a=1",
+            "RUN write /b 1\nCOPY --link a /x",
+            Dockerfile("RUN write /b 2\nCOPY --link a /x"),
+            "miss hit",
+        ),
+        ("--link added", "a=1", "COPY a /x", Dockerfile("COPY --link a /x"), "miss"),
+        ("--unpack=false for ADD", "a=1", "ADD a /x", Dockerfile("ADD --unpack=false a /x"), "miss"),
+        ("another way to write a mode", "a=1", "COPY --chmod=644 a /x", Dockerfile("COPY --chmod=0644 a /x"), "hit"),
+    ]
+}
+
 fn variables() -> Vec<Row> {
     let other: fn(&mut BuildRequest) = |request| request.build_args = vec![("A".to_owned(), "2".to_owned())];
     let same: fn(&mut BuildRequest) = |request| request.build_args = vec![("A".to_owned(), "1".to_owned())];
@@ -235,9 +268,16 @@ fn command_line() -> Vec<Row> {
 
 #[test]
 fn the_truth_table() {
-    let rows =
-        [files_of_the_context(), words_of_the_dockerfile(), variables(), bases_and_stages(), mounts(), command_line()];
-    let rows: Vec<Row> = rows.into_iter().flatten().collect();
+    let groups = [
+        files_of_the_context(),
+        words_of_the_dockerfile(),
+        flags_of_copies(),
+        variables(),
+        bases_and_stages(),
+        mounts(),
+        command_line(),
+    ];
+    let rows: Vec<Row> = groups.into_iter().flatten().collect();
     assert!(rows.len() >= 75, "{} rows", rows.len());
     let wrong: Vec<String> = rows.into_iter().filter_map(wrong).collect();
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
