@@ -5,6 +5,8 @@
 
 mod bench;
 mod ci;
+#[cfg(test)]
+mod corpus;
 mod demo;
 mod libtest;
 mod machine;

@@ -245,6 +245,9 @@ pub fn build(request: &BuildRequest, tools: &BuildTools<'_>) -> Result<Built, Bu
     built
 }
 
+/// The build argument that counts instead of `# syntax=`.
+const FRONT_END: &str = "BUILDKIT_SYNTAX";
+
 fn read_dockerfile(request: &BuildRequest, reporter: &Reporter<'_>) -> Result<Dockerfile, BuildError> {
     let step = reporter.start(format!("[internal] load build definition from {}", request.dockerfile_name));
     step.status(format!("transferring dockerfile: {}", bytes(request.dockerfile.len() as u64)));
@@ -252,6 +255,10 @@ fn read_dockerfile(request: &BuildRequest, reporter: &Reporter<'_>) -> Result<Do
     step.finish(StepOutcome::Done);
     if parsed.has_errors() {
         return Err(BuildError::Dockerfile(parsed.diagnostics.into_iter().map(Problem::from).collect()));
+    }
+    let front_end = request.build_args.iter().rev().find(|(name, _)| name == FRONT_END).map(|(_, value)| value);
+    if let Some(name) = front_end.filter(|name| !dockerfile::is_dockerfile_frontend(name)) {
+        reporter.warning(format!("the front end `{name}` is not run; the file is read as a Dockerfile"), None);
     }
     for warning in parsed.diagnostics {
         let line = dockerfile::SourceMap::new(&request.dockerfile).line_column(warning.span.start).line;

@@ -131,6 +131,8 @@ codes! {
     NoFrom,
     /// An instruction other than ARG stands before the first FROM.
     BeforeFrom,
+    /// A front end is asked for that is not the Dockerfile's own.
+    ForeignFrontend,
     /// A parser directive has a value that is not allowed.
     InvalidDirective,
     /// The same parser directive twice.

@@ -87,7 +87,12 @@ fn near_miss(name: &Word) -> Option<Diagnostic> {
 
 fn apply(directives: &mut Directives, name: &str, value: Word, diagnostics: &mut Diagnostics) {
     match name {
-        "syntax" => directives.syntax = Some(value),
+        "syntax" => {
+            if !is_dockerfile_frontend(&value.text) {
+                diagnostics.push(foreign_frontend(&value));
+            }
+            directives.syntax = Some(value);
+        }
         "escape" => match value.text.as_str() {
             "\\" => directives.escape = '\\',
             "`" => directives.escape = '`',
@@ -101,6 +106,13 @@ fn apply(directives: &mut Directives, name: &str, value: Word, diagnostics: &mut
         },
         _ => directives.check = Some(checks(&value, diagnostics)),
     }
+}
+
+/// Whatever it is called, the grammar is the one here: code from images has no business in this process (D001).
+fn foreign_frontend(name: &Word) -> Diagnostic {
+    let message = format!("the front end `{}` is not run; the file is read as a Dockerfile", name.text);
+    Diagnostic::warning(Code::ForeignFrontend, name.span, message)
+        .with_help("remove the line, or write `# syntax=docker/dockerfile:1`")
 }
 
 /// `skip=A,B;error=true;experimental=C`
@@ -136,15 +148,45 @@ fn warn_about_late_ones(text: &str, top: &Top, diagnostics: &mut Diagnostics) {
     }
 }
 
-/// The frontend image that a file in another language than ours asks for: `// syntax=image` in its first line.
-pub fn detect_foreign_syntax(text: &str) -> Option<Word> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let line = text.lines().next()?;
-    let (name, value) = line.strip_prefix("//")?.split_once('=')?;
-    let image = value.split_whitespace().next()?;
-    if !name.trim().eq_ignore_ascii_case("syntax") {
-        return None;
-    }
-    let start = line.find(image)?;
-    Some(Word::new(image, Span::new(start, start + image.len())))
+/// Whether a front end, named as in `# syntax=`, reads Dockerfiles: Docker's own in any version, or a copy of it in
+/// another registry.
+pub fn is_dockerfile_frontend(name: &str) -> bool {
+    let image = name.split_whitespace().next().unwrap_or_default();
+    let image = image.split('@').next().unwrap_or_default();
+    let last = image.rsplit('/').next().unwrap_or_default();
+    matches!(last.split(':').next(), Some("dockerfile" | "dockerfile-upstream"))
+}
+
+/// Error for a file in another language, for which BuildKit would run a front end: its first line is `// syntax=image`,
+/// or it is a JSON object with a `syntax`. Nothing in it can be read as a Dockerfile.
+pub(crate) fn foreign_language(text: &str) -> Option<Diagnostic> {
+    let image = in_slashes(text).or_else(|| in_json(text))?;
+    let message = format!("the file is written for the front end `{}`, not as a Dockerfile", image.text);
+    let error = Diagnostic::error(Code::ForeignFrontend, image.span, message);
+    Some(error.with_label("never run").with_help("write it as a Dockerfile, beginning with `FROM`"))
+}
+
+/// `// syntax=image`
+fn in_slashes(text: &str) -> Option<Word> {
+    let start = text.strip_prefix('\u{feff}').map_or(0, |rest| text.len() - rest.len());
+    let line = physical_line(text, start)?;
+    let (name, value) = line.text.strip_prefix("//")?.split_once('=')?;
+    let image = value.split_whitespace().next().filter(|_| name.trim().eq_ignore_ascii_case("syntax"))?;
+    word_at(text, line.start + line.text.len() - value.len(), image)
+}
+
+/// `{"syntax": "image", …}`
+fn in_json(text: &str) -> Option<Word> {
+    const KEY: &str = "\"syntax\"";
+    text.trim_start_matches('\u{feff}').trim_start().strip_prefix('{')?;
+    let key = text.find(KEY)? + KEY.len();
+    let value = text[key..].trim_start().strip_prefix(':')?.trim_start().strip_prefix('"')?;
+    let image = value.split(['"', '\n']).next()?.split_whitespace().next()?;
+    word_at(text, text.len() - value.len(), image)
+}
+
+/// The first `word` at or behind an offset.
+fn word_at(text: &str, offset: usize, word: &str) -> Option<Word> {
+    let start = offset + text[offset..].find(word)?;
+    Some(Word::new(word, Span::new(start, start + word.len())))
 }

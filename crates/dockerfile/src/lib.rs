@@ -44,7 +44,7 @@ mod pattern;
 
 pub use checks::{Checks, ChecksError};
 pub use diagnostic::{Code, Diagnostic, Severity};
-pub use directive::detect_foreign_syntax;
+pub use directive::is_dockerfile_frontend;
 pub use duration::{DurationError, parse_duration};
 pub use expand::{ExpandError, ExpandErrorKind, Expanded, Expander, Lookup};
 pub use ignore_file::{Folder, IgnoreFile, Rule, Verdict};

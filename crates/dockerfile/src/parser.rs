@@ -33,6 +33,12 @@ const MAX_STAGES: usize = 1000;
 /// Most instructions that a file may have.
 const MAX_INSTRUCTIONS: usize = 20_000;
 
+/// Most variables, labels and volumes that a file may set. Each is looked for among the others.
+const MAX_VALUES: usize = 10_000;
+
+/// Most words that EXPOSE may have in a file. Each may be a range of all ports.
+const MAX_PORTS: usize = 1000;
+
 /// What came out of reading a Dockerfile.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Parsed {
@@ -59,16 +65,20 @@ pub fn parse(bytes: &[u8]) -> Parsed {
     }
     let mut diagnostics = Diagnostics::default();
     let text = recovery::readable_text(bytes, &mut diagnostics);
+    if let Some(error) = directive::foreign_language(&text) {
+        return Parsed { diagnostics: vec![error], ..Parsed::default() };
+    }
     let top = directive::read(&text, &mut diagnostics);
     let mut lexer = Lexer::new(&text, top.position, top.line, top.directives.escape);
     let dockerfile = Dockerfile { directives: top.directives, ..Dockerfile::default() };
-    let mut file = File { dockerfile, before_from: Vec::new(), last: None, instructions: 0 };
+    let mut file = File { dockerfile, ..File::default() };
     let mut context = Context { escape: file.dockerfile.directives.escape, diagnostics };
     while let Some(line) = lexer.next_line() {
-        if context.diagnostics.is_full() || file.is_full(&line, &mut context) {
+        let span = line.all().span();
+        file.add(line, &mut context);
+        if context.diagnostics.is_full() || file.is_full(span, &mut context) {
             break;
         }
-        file.add(line, &mut context);
     }
     context.diagnostics.extend(std::mem::take(&mut lexer.diagnostics));
     file.finish(&text, &mut context);
@@ -161,6 +171,7 @@ fn expansion_help(kind: &ExpandErrorKind, escape: char) -> String {
 }
 
 /// A file that is being put together.
+#[derive(Default)]
 struct File {
     dockerfile: Dockerfile,
     /// Instructions before the first FROM that may not stand there.
@@ -168,23 +179,27 @@ struct File {
     /// The last line that was read, for advice about the next.
     last: Option<LogicalLine>,
     instructions: usize,
+    values: usize,
+    ports: usize,
 }
 
 impl File {
-    /// Whether the file has grown beyond what anybody writes; then this line is not read any more.
-    fn is_full(&mut self, line: &LogicalLine, context: &mut Context) -> bool {
-        self.instructions += 1;
-        let (many, limit) = match (self.dockerfile.stages.len() > MAX_STAGES, self.instructions > MAX_INSTRUCTIONS) {
-            (true, _) => ("stages", MAX_STAGES),
-            (_, true) => ("instructions", MAX_INSTRUCTIONS),
-            _ => return false,
-        };
+    /// Whether the file has grown beyond what anybody writes; then the rest is not read any more.
+    fn is_full(&self, span: Span, context: &mut Context) -> bool {
+        let counts = [
+            (self.dockerfile.stages.len(), MAX_STAGES, "stages"),
+            (self.instructions, MAX_INSTRUCTIONS, "instructions"),
+            (self.values, MAX_VALUES, "variables, labels and volumes"),
+            (self.ports, MAX_PORTS, "ports"),
+        ];
+        let Some((_, limit, many)) = counts.into_iter().find(|(count, limit, _)| count > limit) else { return false };
         let message = format!("the Dockerfile has more than {limit} {many}");
-        context.push(Diagnostic::error(Code::FileTooLarge, line.all().span(), message));
+        context.push(Diagnostic::error(Code::FileTooLarge, span, message));
         true
     }
 
     fn add(&mut self, line: LogicalLine, context: &mut Context) {
+        self.instructions += 1;
         let text = line.all();
         let (name, rest) = text.split_word();
         match Keyword::lookup(name.as_str()) {
@@ -203,6 +218,9 @@ impl File {
     }
 
     fn place(&mut self, keyword: Keyword, span: Span, instruction: Option<Instruction>) {
+        if let Some(instruction) = &instruction {
+            self.count(&instruction.kind);
+        }
         let stage = self.dockerfile.stages.last_mut();
         if stage.is_none() && keyword != Keyword::Arg {
             self.before_from.push((keyword, span));
@@ -210,6 +228,17 @@ impl File {
         }
         let list = stage.map_or(&mut self.dockerfile.global_args, |stage| &mut stage.instructions);
         list.extend(instruction);
+    }
+
+    fn count(&mut self, kind: &InstructionKind) {
+        match kind {
+            InstructionKind::Env(pairs) | InstructionKind::Label(pairs) => self.values += pairs.len(),
+            InstructionKind::Arg(declarations) => self.values += declarations.len(),
+            InstructionKind::Volume(paths) => self.values += paths.len(),
+            InstructionKind::Expose(ports) => self.ports += ports.len(),
+            InstructionKind::OnBuild(trigger) => self.count(&trigger.instruction.kind),
+            _ => {}
+        }
     }
 
     fn finish(&mut self, text: &str, context: &mut Context) {

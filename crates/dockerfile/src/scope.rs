@@ -116,7 +116,7 @@ impl Scope {
         }
     }
 
-    fn declare(&mut self, name: &str, value: Option<&str>) {
+    pub(crate) fn declare(&mut self, name: &str, value: Option<&str>) {
         let value = value.map(|value| piece(value).to_owned());
         match self.args.iter_mut().find(|(known, _)| known == name) {
             Some((_, old)) => *old = value.or_else(|| old.take()),

@@ -76,6 +76,19 @@ pub(crate) struct Step<'a> {
     pub(crate) mounts: Vec<MountUse>,
 }
 
+impl Step<'_> {
+    fn add_undefined(&mut self, names: Vec<String>, scope: &Scope) {
+        if !names.is_empty() && self.known.is_empty() {
+            self.known = scope.names().into_iter().map(str::to_owned).collect();
+        }
+        for name in names {
+            if !self.undefined.contains(&name) {
+                self.undefined.push(name);
+            }
+        }
+    }
+}
+
 /// A secret or an agent that a RUN asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct MountUse {
@@ -178,11 +191,19 @@ impl<'a> Walker<'a> {
         }
         for instruction in &stage.instructions {
             let mut step = self.step(instruction, &scope);
-            if let InstructionKind::Arg(declarations) = &instruction.kind {
-                step.arguments = declarations.iter().map(|one| argument(&scope, one)).collect();
+            match &instruction.kind {
+                // Each declaration sees those before it.
+                InstructionKind::Arg(declarations) => {
+                    for declaration in declarations {
+                        let value = argument(&scope, declaration);
+                        self.note_default(declaration, &scope, &mut step);
+                        scope.declare(&declaration.name.text, value.as_deref());
+                        step.arguments.push(value);
+                    }
+                }
+                _ => scope.apply(instruction, &expand, &argument),
             }
             steps.push(step);
-            scope.apply(instruction, &expand, &argument);
         }
         scope
     }
@@ -238,10 +259,6 @@ impl<'a> Walker<'a> {
             InstructionKind::Label(pairs) => {
                 words.all(pairs.iter().flat_map(|pair| [&pair.key, &pair.value]));
             }
-            InstructionKind::Arg(declarations) => {
-                let is_given = |one: &&ArgDeclaration| self.around.given(&one.name.text).is_some();
-                words.all(declarations.iter().filter(|one| !is_given(one)).filter_map(|one| one.default.as_ref()));
-            }
             // BuildKit looks at the ports only.
             InstructionKind::Expose(ports) => step.values = words.ports(ports),
             InstructionKind::Run(run) => {
@@ -253,18 +270,29 @@ impl<'a> Walker<'a> {
             InstructionKind::Volume(list) => {
                 words.all(list);
             }
-            InstructionKind::Cmd(_)
+            InstructionKind::Arg(_)
+            | InstructionKind::Cmd(_)
             | InstructionKind::Entrypoint(_)
             | InstructionKind::Healthcheck(_)
             | InstructionKind::Maintainer(_)
             | InstructionKind::OnBuild(_)
             | InstructionKind::Shell(_) => {}
         }
-        step.undefined = words.undefined;
-        if !step.undefined.is_empty() {
-            step.known = scope.names().into_iter().map(str::to_owned).collect();
-        }
+        let undefined = words.undefined;
+        step.add_undefined(undefined, scope);
         step
+    }
+
+    /// The default of an argument that is not given.
+    fn note_default(&self, declaration: &ArgDeclaration, scope: &Scope, step: &mut Step<'a>) {
+        if self.around.given(&declaration.name.text).is_none()
+            && let Some(default) = &declaration.default
+        {
+            let mut words = Words { walker: self, scope, undefined: Vec::new() };
+            words.all([default]);
+            let undefined = words.undefined;
+            step.add_undefined(undefined, scope);
+        }
     }
 }
 
@@ -325,10 +353,7 @@ impl Words<'_> {
         let value = |key: &str| find(&values, key).map(str::to_owned);
         let base = |path: String| path.rsplit('/').find(|name| !name.is_empty()).map(str::to_owned);
         let name = match mount.kind {
-            MountKind::Secret => {
-                let named = value("id").or_else(|| value("source")).or_else(|| value("target").and_then(base));
-                named.or_else(|| value("env"))
-            }
+            MountKind::Secret => value("id").or_else(|| value("source")).or_else(|| value("target").and_then(base)),
             MountKind::Ssh => value("id").or_else(|| Some("default".to_owned())),
             _ => None,
         };

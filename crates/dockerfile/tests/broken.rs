@@ -267,6 +267,16 @@ const CASES: &[Case] = &[
         &["2:3 warning: parser directive `escape` comes too late and is taken as a comment | move it to the first line of the file"]),
     ("misspelt directive", "# sytnax=docker/dockerfile:1\nFROM alpine\n",
         &["1:3 warning: unknown parser directive `sytnax` | did you mean `# syntax=`?"]),
+    ("front end of a stranger", "# syntax=attacker/x\nFROM alpine\n",
+        &["1:10 warning: the front end `attacker/x` is not run; the file is read as a Dockerfile | remove the line, or write `# syntax=docker/dockerfile:1`"]),
+    ("file for a front end", "// syntax=attacker/x:1 y\npackage main\n",
+        &["1:11 error: the file is written for the front end `attacker/x:1`, not as a Dockerfile | write it as a Dockerfile, beginning with `FROM`"]),
+    ("JSON for a front end", "{\n  \"syntax\": \"attacker/x\"\n}\n",
+        &["2:14 error: the file is written for the front end `attacker/x`, not as a Dockerfile | write it as a Dockerfile, beginning with `FROM`"]),
+    ("bad check value", "# check=error=maybe\nFROM alpine\n",
+        &["1:9 error: invalid check option `error=maybe` | write for example `# check=skip=JSONArgsRecommended;error=true`"]),
+    ("FROM --after", "FROM alpine AS one\nFROM --after=one alpine\n",
+        &["2:6 error: FROM has no flag `--after` | remove it; a stage waits for those that it copies from: `COPY --from=one /etc/passwd /tmp/`"]),
     ("bad check", "# check=skp=all\nFROM alpine\n",
         &["1:9 error: invalid check option `skp=all` | write for example `# check=skip=JSONArgsRecommended;error=true`"]),
     ("shell command as instruction", "FROM alpine\napt-get install curl\n",
@@ -294,7 +304,7 @@ const CASES: &[Case] = &[
 ];
 
 #[test]
-fn every_problem_is_told_with_place_and_help() {
+fn d013_every_problem_is_told_with_place_and_help() {
     let mut wrong = Vec::new();
     for (name, text, expected) in CASES {
         let found = problems(text);

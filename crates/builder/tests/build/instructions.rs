@@ -105,6 +105,13 @@ fn d140_healthcheck() {
                 r#"{"Test":["CMD-SHELL","curl x"],"Interval":90000000000,"Timeout":500000000,"Retries":3}"#,
             ),
             ("FROM base\nHEALTHCHECK CMD [\"a\", \"b\"]", r#"{"Test":["CMD","a","b"]}"#),
+            (
+                "FROM base\nHEALTHCHECK --start-period=1m --start-interval=250ms CMD [\"a\"]",
+                r#"{"Test":["CMD","a"],"StartPeriod":60000000000,"StartInterval":250000000}"#,
+            ),
+            // The last one counts, and one from the base is replaced as a whole.
+            ("FROM base\nHEALTHCHECK --retries=2 CMD a\nHEALTHCHECK CMD [\"b\"]", r#"{"Test":["CMD","b"]}"#),
+            ("FROM base AS x\nHEALTHCHECK --retries=2 CMD a\nFROM x\nHEALTHCHECK NONE", r#"{"Test":["NONE"]}"#),
         ],
     );
 }

@@ -16,6 +16,7 @@ mod failed;
 mod filters;
 mod instructions;
 mod kitchen;
+mod language;
 mod link;
 mod mounts;
 mod processes;

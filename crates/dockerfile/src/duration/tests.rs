@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn durations_of_go() {
+fn d140_durations_of_go() {
     let ms = Duration::from_millis;
     for (text, expected) in [
         ("0", ms(0)),

@@ -174,14 +174,14 @@ const CASES: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn every_operator() {
+fn d050_to_d057_every_operator() {
     for (word, expected) in CASES {
         assert_eq!(expand(word, '\\'), *expected, "{word}");
     }
 }
 
 #[test]
-fn backtick_as_escape_character() {
+fn d002_backtick_as_escape_character() {
     for (word, expected) in [
         ("`$v", "$v"),
         ("c:\\$v", "c:\\value"),
@@ -215,7 +215,7 @@ fn words_split_at_unquoted_blanks() {
 }
 
 #[test]
-fn unset_and_used_variables_are_reported() {
+fn d059_unset_and_used_variables_are_reported() {
     let report = |word: &str| {
         let expanded = Expander::new('\\').expand(word, &value).expect(word);
         (expanded.unset.join(","), expanded.used.join(","))
@@ -227,7 +227,7 @@ fn unset_and_used_variables_are_reported() {
 }
 
 #[test]
-fn one_instruction_sees_one_state() {
+fn d058_one_instruction_sees_one_state() {
     // D058: `ENV a=bye b=$a` with a closure over the state before the line.
     let before = |name: &str| (name == "a").then_some("hello");
     let values: Vec<String> =
@@ -250,7 +250,7 @@ fn names_of_steps_keep_quotes_and_unset_variables() {
 }
 
 #[test]
-fn quotes_in_heredocs_are_text() {
+fn d124_quotes_in_heredocs_are_text() {
     let expanded = Expander::for_heredoc('\\').expand("it's \"$v\" \\$v", &value).expect("good");
     assert_eq!(expanded.text, "it's \"value\" $v");
 }

@@ -303,6 +303,9 @@ fn d174_variables_that_nothing_defines() {
         ("FROM busybox\nENV A=$OF_BASE B=$PATH\n", &[]),
         ("FROM scratch\nENV B=$PATH\n", &[]),
         ("FROM busybox\nCOPY $foo .\nARG foo=bar\n", &[&told(2, "foo")]),
+        // Each declaration sees those before it.
+        ("FROM busybox\nARG foo=1 b=$foo c=${b}x\nCOPY $c .\n", &[]),
+        ("FROM busybox\nARG b=$foo foo=1\n", &[&told(2, "foo")]),
         ("ARG foo=1\nFROM busybox\nCOPY $foo .\n", &[&told(3, "foo")]),
         (
             "FROM busybox\nARG DIR_BINARIES=b/\nARG DIR_ASSETS=a/\nARG DIR_CONFIG=c/\nCOPY $DIR_ASSET .\n",

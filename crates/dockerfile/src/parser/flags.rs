@@ -110,6 +110,11 @@ fn unknown(keyword: Keyword, flag: &RawFlag<'_>) -> Diagnostic {
     let message = format!("{} has no flag `--{name}`", keyword.as_str());
     let error = Diagnostic::error(Code::UnknownFlag, flag.text.span(), message);
     let own = keyword.flags();
+    if keyword == Keyword::From && name == "after" {
+        let stage = flag.value.as_deref().unwrap_or("STAGE");
+        let help = "remove it; a stage waits for those that it copies from";
+        return error.with_help(format!("{help}: `COPY --from={stage} /etc/passwd /tmp/`"));
+    }
     if let Some(meant) = suggest::nearest(name, own.iter().map(|(own, _)| *own)) {
         return error.with_help(format!("did you mean `--{meant}`?"));
     }

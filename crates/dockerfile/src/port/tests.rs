@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn ports() {
+fn d134_ports() {
     for (word, expected) in [
         ("80", "80-80/tcp"),
         ("443/tcp", "443-443/tcp"),

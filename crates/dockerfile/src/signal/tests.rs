@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn names_and_numbers() {
+fn d139_names_and_numbers() {
     for (text, expected) in [
         ("SIGTERM", Some(15)),
         ("TERM", Some(15)),

@@ -31,7 +31,7 @@ fn targets_by_name_and_number() {
 }
 
 #[test]
-fn a_name_given_twice_means_the_later_stage() {
+fn d022_a_name_given_twice_means_the_later_stage() {
     let file = file("FROM a AS x\nFROM b AS x\nFROM c\nCOPY --from=x / /\n");
     assert_eq!(file.target(Some("x")), Ok(1));
     assert_eq!(file.from(2, "x"), StageReference::Stage(1));
@@ -51,7 +51,7 @@ fn references() {
 }
 
 #[test]
-fn only_needed_stages() {
+fn d037_only_needed_stages() {
     let none = |_: usize| None;
     let file_three = file(THREE);
     assert_eq!(file_three.needed_stages(3, &none), [0, 1, 3]);

@@ -7,7 +7,7 @@ use testkit::checker::Kind;
 use crate::build_project::{Project, file_digest, outcomes, steps};
 
 #[test]
-fn s140_a_base_by_name_tag_digest_and_id() {
+fn s140_d020_a_base_by_name_tag_digest_and_id() {
     let project = Project::new();
     project.ask(&["tag", "busybox", "diamol/node"]);
     project.ask(&["tag", "busybox", "node:lts-alpine"]);
@@ -34,7 +34,7 @@ fn s140_a_base_by_name_tag_digest_and_id() {
 }
 
 #[test]
-fn s140_scratch_is_no_image_and_makes_no_step() {
+fn s140_d021_scratch_is_no_image_and_makes_no_step() {
     let project = Project::with("FROM scratch\nCOPY a /\n");
     project.file("a", "1");
     assert_eq!(steps(&project.build_app().stderr), [("[1/1] COPY a /".to_owned(), "DONE".to_owned())]);
@@ -43,7 +43,7 @@ fn s140_scratch_is_no_image_and_makes_no_step() {
 }
 
 #[test]
-fn s142_stages_are_named_in_any_case() {
+fn s142_d022_stages_are_named_in_any_case() {
     for (from, copy) in [("AS build-stage", "build-stage"), ("as Build-Stage", "BUILD-STAGE"), ("As x", "0")] {
         let project =
             Project::with(&format!("FROM busybox {from}\nCOPY a /a\nFROM busybox AS last\nCOPY --from={copy} /a /b\n"));
@@ -55,7 +55,7 @@ fn s142_stages_are_named_in_any_case() {
 }
 
 #[test]
-fn s142_a_stage_continues_another() {
+fn s142_d023_a_stage_continues_another() {
     let project = Project::with(
         "FROM busybox AS base\nENV A=1\nCOPY a /a\nCMD [\"x\"]\nFROM base AS next\nENV B=$A\nCOPY a /b\n",
     );
@@ -99,7 +99,7 @@ fn s143_files_of_an_image_are_copied() {
 }
 
 #[test]
-fn s144_env_in_all_its_forms() {
+fn s144_d132_env_in_all_its_forms() {
     let project = Project::with(
         "FROM busybox\nENV TARGET=\"blog.sixeyed.com\"\nENV NAME=dojin METHOD='HEAD' EMPTY= SPACED=a\\ b\n\
          ENV OLD some words \"as they are\"\nENV NAME=again QUOTED=\"say \\\"hi\\\"\" MIXED=a\"b\"'c'\n",
@@ -135,7 +135,7 @@ fn s144_s148_env_is_seen_by_later_steps_and_by_containers_requires_root() {
 }
 
 #[test]
-fn s145_variables_are_put_in_where_docker_does_it() {
+fn s145_d050_variables_are_put_in_where_docker_does_it() {
     let project = Project::with(
         "ARG TAG=latest\nFROM busybox:${TAG}\nARG SRC=a.txt PORT=80\nENV FOO=/bar WHO=1000:1000 SIG=SIGINT\nADD . $FOO\n\
          COPY ${SRC} ${FOO}/copied-$PORT\nWORKDIR ${FOO}/work\nEXPOSE $PORT ${OTHER:-8080}/udp\nLABEL at=\"$FOO\" raw='$FOO' esc=\\$FOO\n\
@@ -305,7 +305,7 @@ fn s163_user_is_who_runs_requires_root() {
 }
 
 #[test]
-fn s164_labels() {
+fn s164_d133_labels() {
     let project = Project::with(
         "FROM busybox\nLABEL maintainer=\"your-email@example.com\"\nLABEL a=1 \"b c\"='2 3' d=\"x\\\ny\"\nLABEL a=2\n",
     );
@@ -316,7 +316,7 @@ fn s164_labels() {
 }
 
 #[test]
-fn s165_s166_expose_is_metadata_only() {
+fn s165_s166_d134_expose_is_metadata_only() {
     let project = Project::with("FROM busybox\nEXPOSE 80 443/tcp 53/udp 8000-8002\n");
     let built = project.build_app();
     assert_eq!(steps(&built.stderr).len(), 1, "no step and no container: {}", built.stderr);
@@ -326,7 +326,7 @@ fn s165_s166_expose_is_metadata_only() {
 }
 
 #[test]
-fn the_rest_of_the_metadata() {
+fn d135_d136_d139_d141_the_rest_of_the_metadata() {
     let project = Project::with(
         "FROM busybox\nVOLUME [\"/data\", \"/var/log\"]\nVOLUME /a /b\nSTOPSIGNAL SIGQUIT\nUSER 1000:1000\n\
          SHELL [\"/bin/ash\", \"-c\"]\nHEALTHCHECK --interval=5s --timeout=1m --retries=3 CMD wget -q localhost\n\
@@ -348,7 +348,7 @@ fn the_rest_of_the_metadata() {
 }
 
 #[test]
-fn onbuild_runs_in_the_next_build_only() {
+fn d138_onbuild_runs_in_the_next_build_only() {
     let project = Project::with("FROM busybox\nONBUILD COPY app.js /app/\nONBUILD ENV FROM_BASE=1\n");
     project.file("app.js", "1");
     project.build(&["-t", "parent"]).run().success();
