@@ -322,10 +322,23 @@ fn plan(
     for name in plan.unknown_filters(dockerfile, &request.no_cache_filter) {
         reporter.warning(format!("`--no-cache-filter {name}` names no stage of this build"), None);
     }
+    if request.explain {
+        tell_not_needed(dockerfile, &plan, reporter);
+    }
     for name in &plan.unused_arguments {
         reporter.warning(format!("build argument `{name}` was given, but no ARG takes it"), None);
     }
     Ok(plan)
+}
+
+/// Stages that nobody needs (N002): they have no steps that could be called anything.
+fn tell_not_needed(dockerfile: &Dockerfile, plan: &Plan, reporter: &Reporter<'_>) {
+    for (index, stage) in dockerfile.stages.iter().enumerate() {
+        if plan.stages.get(index).is_none_or(Option::is_none) {
+            let name = stage.name.as_ref().map_or_else(|| format!("stage-{index}"), |name| name.text.clone());
+            reporter.not_needed(name, stage.instructions.len() + 1);
+        }
+    }
 }
 
 /// Two ways to write the same name are looked up once.

@@ -9,7 +9,7 @@ mod survey;
 mod tar_size;
 mod walk;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ use store::{RecordKind, Store};
 
 use crate::filter::Filter;
 use crate::path::{join, lossy, name, parent};
-use crate::source::{Content, Selection};
+use crate::source::Selection;
 use crate::stat_index::{Remembered, Stamp, StatIndex};
 pub(crate) use tar_size::tar_size;
 use walk::{Walk, entry, kind_of, list, stamp_of};
@@ -268,37 +268,6 @@ impl Context {
     pub(crate) fn check_unchanged(file: &File, path: &[u8], known: Stamp) -> Result<(), ContextError> {
         let after = rustix::fs::fstat(file).map_err(|errno| read_error(path, errno.into()))?;
         if known == stamp_of(&after) { Ok(()) } else { Err(ContextError::Changed { path: lossy(path) }) }
-    }
-
-    /// Which files differ from what the index says, for `--explain`: at most `limit` paths, and how many there are.
-    pub(crate) fn changed_files<'s>(
-        &self,
-        selections: impl Iterator<Item = &'s Selection>,
-        limit: usize,
-    ) -> (Vec<String>, usize) {
-        let mut found: Vec<(Vec<u8>, &str)> = Vec::new();
-        for selection in selections {
-            let mut paths = HashSet::new();
-            for entry in selection.entries.iter().filter(|entry| matches!(entry.content, Content::Context(_))) {
-                let path = selection.path_of(entry);
-                match self.index.lookup(&path) {
-                    None => found.push((path.clone(), " (new)")),
-                    Some(known) if Some(known.digest) != entry.digest => found.push((path.clone(), "")),
-                    Some(_) => {}
-                }
-                paths.insert(path);
-            }
-            // Rows of folders say nothing of what is in them.
-            let files = self.index.below(&selection.root).filter(|path| !path.ends_with(b"/"));
-            let gone = files.filter(|path| !paths.contains(*path));
-            // What the ignore file leaves out by now may be there all the same.
-            let gone = gone.filter(|path| rustix::fs::statat(&self.root, *path, AtFlags::SYMLINK_NOFOLLOW).is_err());
-            found.extend(gone.map(|path| (path.to_vec(), " (gone)")));
-        }
-        found.sort_unstable_by(|one, other| crate::order::compare(&one.0, &other.0));
-        found.dedup();
-        let shown = found.iter().take(limit).map(|(path, what)| lossy(path) + what).collect();
-        (shown, found.len())
     }
 }
 

@@ -188,12 +188,12 @@ pub(crate) fn files_digest(selections: &[Arc<Selection>], copied: Option<&CopyOp
 }
 
 /// Mode and owner as they are.
-fn plain(entry: &SourceEntry) -> (u32, u32, u32) {
+pub(crate) fn plain(entry: &SourceEntry) -> (u32, u32, u32) {
     (entry.metadata.mode, entry.metadata.uid, entry.metadata.gid)
 }
 
 /// Mode and owner as they come out of `--chmod` and `--chown`: what a flag replaces does not count.
-fn flagged(entry: &SourceEntry, op: &CopyOp) -> (u32, u32, u32) {
+pub(crate) fn flagged(entry: &SourceEntry, op: &CopyOp) -> (u32, u32, u32) {
     let (mode, uid, gid) = plain(entry);
     let mode = match &op.chmod {
         Some(chmod) if !matches!(entry.kind, EntryKind::Symlink { .. }) => {

@@ -150,6 +150,11 @@ impl CacheKey {
         values.map(|(field, value)| format!("{}: {value}", field.name())).collect()
     }
 
+    /// The layers below, by content.
+    pub(crate) fn parent(&self) -> Option<&str> {
+        self.values.iter().find(|(field, _)| *field == Field::Parent).map(|(_, value)| value.as_str())
+    }
+
     pub(crate) fn is_same_kind(&self, older: &Self) -> bool {
         self.values.first() == older.values.first()
     }
@@ -161,22 +166,33 @@ impl CacheKey {
 
     /// The first value that differs from an older key of the same step; the layers below only if nothing else does.
     pub fn difference(&self, older: &Self) -> Option<CacheMiss> {
+        let mut all = self.differences(older);
+        (!all.is_empty()).then(|| all.swap_remove(0))
+    }
+
+    /// All values that differ; the layers below only if nothing else does.
+    pub fn differences(&self, older: &Self) -> Vec<CacheMiss> {
         let changed = |field, old: Option<&str>, new: Option<&str>| CacheMiss::Changed {
             field,
             old: old.map(str::to_owned),
             new: new.map(str::to_owned),
         };
-        let own = self.only_here(older);
-        let theirs = older.only_here(self);
-        let Some((field, new)) = own.first() else {
-            return theirs.first().map(|(field, old)| changed(*field, Some(old), None));
-        };
+        let mut theirs = older.only_here(self);
         // One variable that was replaced by another did not change.
         let variable = |pair: &str| pair.split('=').next().map(str::to_owned);
-        let is_counterpart =
-            |other: &Field, old: &str| other == field && (*field != Field::Env || variable(old) == variable(new));
-        let old = theirs.iter().find(|(other, old)| is_counterpart(other, old)).map(|(_, old)| *old);
-        Some(changed(*field, old, Some(new)))
+        let mut all = Vec::new();
+        for (field, new) in self.only_here(older) {
+            let is_counterpart = |(other, old): &(Field, &str)| {
+                *other == field && (field != Field::Env || variable(old) == variable(new))
+            };
+            let old = theirs.iter().position(is_counterpart).map(|place| theirs.remove(place).1);
+            all.push((field, changed(field, old, Some(new))));
+        }
+        all.extend(theirs.into_iter().map(|(field, old)| (field, changed(field, Some(old), None))));
+        if all.iter().any(|(field, _)| *field != Field::Parent) {
+            all.retain(|(field, _)| *field != Field::Parent);
+        }
+        all.into_iter().map(|(_, change)| change).collect()
     }
 
     /// Values that another key has not, the parent last.

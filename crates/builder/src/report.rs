@@ -48,6 +48,11 @@ impl<'a> Reporter<'a> {
         (self.sink)(Event::Check(warning));
     }
 
+    pub(crate) fn not_needed(&self, stage: String, instructions: usize) {
+        let instructions = u32::try_from(instructions).unwrap_or(u32::MAX);
+        (self.sink)(Event::StageNotNeeded { stage, instructions });
+    }
+
     pub(crate) fn instruction(&self, event: InstructionEvent) {
         (self.sink)(Event::Instruction(event));
     }
@@ -101,6 +106,10 @@ impl Step<'_, '_> {
 
     pub(crate) fn miss(self, reason: String) {
         (self.reporter.sink)(Event::CacheMiss { step: self.id, reason });
+    }
+
+    pub(crate) fn hit(self, created: String) {
+        (self.reporter.sink)(Event::CacheHit { step: self.id, created });
     }
 
     pub(crate) fn finish(self, outcome: StepOutcome) {

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 
 use oci::{ImageConfig, ImageId};
 use store::{Lease, RecordKind};
@@ -11,10 +11,12 @@ use crate::StepOutcome;
 use crate::build::{BuildError, BuildRequest, BuildTools};
 use crate::classic::Classic;
 use crate::key::CacheKey;
+use crate::known::KnownStep;
 use crate::miss::{self, CacheMiss};
-use crate::plan::{BaseImage, Plan, StagePlan};
+use crate::plan::{Base, BaseImage, Op, Plan, StagePlan};
 use crate::remote_sources::RemoteSources;
 use crate::report::Reporter;
+use crate::source::Selection;
 use crate::sources::Sources;
 use crate::stage_run::StageRun;
 use crate::step_key::subjects;
@@ -78,6 +80,15 @@ impl Drop for Filled<'_> {
     }
 }
 
+/// A step with its key, and the files that went into it.
+#[derive(Debug, Clone)]
+pub(crate) struct Seen {
+    pub(crate) key: CacheKey,
+    pub(crate) stage: usize,
+    pub(crate) step: usize,
+    pub(crate) selections: Vec<Arc<Selection>>,
+}
+
 /// One run of a plan.
 pub(crate) struct Solver<'a> {
     pub(crate) request: &'a BuildRequest,
@@ -92,8 +103,8 @@ pub(crate) struct Solver<'a> {
     taking_lease: Mutex<()>,
     boot: OnceLock<String>,
     /// Keys of the build before this one, for naming what changed.
-    previous: OnceLock<Vec<CacheKey>>,
-    keys: Mutex<Vec<CacheKey>>,
+    previous: OnceLock<Vec<KnownStep>>,
+    seen: Mutex<Vec<Seen>>,
     missed: AtomicBool,
     /// A stage failed; the others need not go on.
     failed: AtomicBool,
@@ -125,7 +136,7 @@ impl<'a> Solver<'a> {
             taking_lease: Mutex::default(),
             boot: OnceLock::new(),
             previous: OnceLock::new(),
-            keys: Mutex::default(),
+            seen: Mutex::default(),
             missed: AtomicBool::new(false),
             failed: AtomicBool::new(false),
             first_error: Mutex::default(),
@@ -250,8 +261,28 @@ impl<'a> Solver<'a> {
         self.reporter.warning(message.to_owned(), u32::try_from(line).ok());
     }
 
-    pub(crate) fn remember_key(&self, key: &CacheKey) {
-        lock(&self.keys).push(key.clone());
+    /// Notes a step for the next build.
+    pub(crate) fn remember(&self, seen: Seen) {
+        lock(&self.seen).push(seen);
+    }
+
+    /// A step with what it can be compared by.
+    pub(crate) fn known(&self, seen: &Seen) -> KnownStep {
+        let op = self.plan.stages[seen.stage].as_ref().map(|stage| &stage.steps[seen.step].op);
+        let copied = match op {
+            Some(Op::Copy(op)) => Some(op),
+            _ => None,
+        };
+        KnownStep::new(seen.key.clone(), self.base(seen.stage), &seen.selections, copied)
+    }
+
+    /// The image at the bottom of a stage, with its digest.
+    fn base(&self, stage: usize) -> String {
+        match self.plan.stages[stage].as_ref().map(|stage| &stage.base) {
+            Some(Base::Image { image, name }) => image.with_digest(name),
+            Some(Base::Stage(parent)) => self.base(*parent),
+            Some(Base::Scratch) | None => "scratch".to_owned(),
+        }
     }
 
     pub(crate) fn note_miss(&self) {
@@ -265,20 +296,21 @@ impl<'a> Solver<'a> {
 
     /// For the reasons that the next build gives. What a failed build did not come to is kept from the one before.
     fn keep_keys(&self, is_complete: bool) -> Result<(), BuildError> {
-        let mut keys = lock(&self.keys).clone();
+        let mut steps: Vec<KnownStep> = lock(&self.seen).iter().map(|seen| self.known(seen)).collect();
         if !is_complete {
-            let known: HashSet<Vec<String>> = keys.iter().map(CacheKey::subject).collect();
-            keys.extend(self.previous_keys().iter().filter(|older| !known.contains(&older.subject())).cloned());
+            let known: HashSet<Vec<String>> = steps.iter().map(|step| step.key.subject()).collect();
+            let older = self.previous_steps().iter().filter(|older| !known.contains(&older.key.subject()));
+            steps.extend(older.cloned());
         }
-        let text: Vec<String> = keys.iter().map(ToString::to_string).collect();
+        let text: Vec<String> = steps.iter().map(ToString::to_string).collect();
         Ok(self.tools.store.put_record(RecordKind::Build, self.history_key(), text.join("\n").as_bytes())?)
     }
 
-    fn previous_keys(&self) -> &[CacheKey] {
+    fn previous_steps(&self) -> &[KnownStep] {
         self.previous.get_or_init(|| {
             let record = self.tools.store.record(RecordKind::Build, self.history_key()).ok().flatten();
             let text = record.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
-            text.split("\n\n").filter_map(CacheKey::parse).collect()
+            text.split("\n\n").filter_map(KnownStep::parse).collect()
         })
     }
 
@@ -292,12 +324,12 @@ impl<'a> Solver<'a> {
     }
 
     /// Why a step has no result.
-    pub(crate) fn reason(&self, stage: usize, key: &CacheKey) -> CacheMiss {
-        if let Some(reason) = self.ignores_cache(stage) {
-            return reason;
+    pub(crate) fn reasons(&self, seen: &Seen) -> Vec<CacheMiss> {
+        if let Some(reason) = self.ignores_cache(seen.stage) {
+            return vec![reason];
         }
         let planned: Vec<&StagePlan> = self.plan.stages.iter().flatten().collect();
-        miss::reason(key, self.previous_keys(), &subjects(&planned))
+        miss::reasons(&self.known(seen), self.previous_steps(), &subjects(&planned))
     }
 }
 

@@ -20,13 +20,12 @@ use crate::epoch::Epoch;
 use crate::failed_step::{Keeper, Place};
 use crate::failure::internal;
 use crate::key::{CacheKey, Field};
-use crate::miss::CacheMiss;
 use crate::new_layer::NewLayer;
 use crate::plan::{Base, CopyFrom, MountOp, Op, PlannedStep, StagePlan, WorkdirOp};
 use crate::report::Step;
 use crate::run;
 use crate::run_mounts::MountContent;
-use crate::solve::{SolvedStage, Solver};
+use crate::solve::{Seen, SolvedStage, Solver};
 use crate::source::Selection;
 use crate::step_key::workdir_key;
 
@@ -214,20 +213,22 @@ impl<'s, 'a> StageRun<'s, 'a> {
         step: Step<'_, '_>,
     ) -> Result<(StepRecord, StepOutcome), BuildError> {
         let source_key = self.source_key(planned)?;
-        if let Some(record) = self.found_by_source(source_key.as_ref())? {
-            return Ok((record, StepOutcome::Cached));
+        if let Some(record) = self.found_by_source(number, source_key.as_ref())? {
+            return Ok(self.hit(record, step));
         }
         let work = self.work(number, planned)?.at(self.ceiling());
         let digest = work.key.digest();
-        self.solver.remember_key(&work.key);
+        let seen = Seen { key: work.key.clone(), stage: self.index, step: number, selections: work.selections.clone() };
         if let Some(record) = self.cached(digest)? {
             self.keep_by_source(source_key.as_ref(), &record)?;
-            return Ok((record, StepOutcome::Cached));
+            self.solver.remember(seen);
+            return Ok(self.hit(record, step));
         }
         self.solver.note_miss();
         if self.solver.request.explain {
-            step.miss(self.explain(&work).to_string());
+            self.solver.reasons(&seen).iter().for_each(|reason| step.miss(reason.to_string()));
         }
+        self.solver.remember(seen);
         let stack = self.hold_layers()?;
         let _lock = self.lock_step(digest, step)?;
         if let Some(record) = self.cached(digest)? {
@@ -250,6 +251,14 @@ impl<'s, 'a> StageRun<'s, 'a> {
     /// A result that is there, whole, and counts.
     fn cached(&self, digest: oci::Digest) -> Result<Option<StepRecord>, BuildError> {
         if self.solver.ignores_cache(self.index).is_some() { Ok(None) } else { self.found(digest) }
+    }
+
+    /// A result that was there.
+    fn hit(&self, record: StepRecord, step: Step<'_, '_>) -> (StepRecord, StepOutcome) {
+        if self.solver.request.explain {
+            step.hit(record.created.clone());
+        }
+        (record, StepOutcome::Cached)
     }
 
     /// A result that is there, whole.
@@ -318,18 +327,6 @@ impl<'s, 'a> StageRun<'s, 'a> {
         }
         self.stack = Some(stack.clone());
         Ok(stack)
-    }
-
-    fn explain(&self, work: &Work) -> CacheMiss {
-        let reason = self.solver.reason(self.index, &work.key);
-        let context = work.selections.first().and_then(|selection| selection.context.as_ref());
-        if let (CacheMiss::Changed { field: Field::Files, .. }, Some(context)) = (&reason, context) {
-            let (paths, count) = context.changed_files(work.selections.iter().map(AsRef::as_ref), 3);
-            if count > 0 {
-                return CacheMiss::FilesChanged { paths, count };
-            }
-        }
-        reason
     }
 }
 

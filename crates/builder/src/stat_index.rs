@@ -75,16 +75,6 @@ impl StatIndex {
         Some(&self.rows[row].1)
     }
 
-    /// Paths within a folder, or the path itself.
-    pub(crate) fn below<'i>(&'i self, folder: &'i [u8]) -> impl Iterator<Item = &'i [u8]> {
-        // In the order of paths, all that is in a folder stands together.
-        let from = self.rows.partition_point(|(path, _)| crate::order::compare(path, folder).is_lt());
-        let is_within = move |path: &[u8]| {
-            folder.is_empty() || path.strip_prefix(folder).is_some_and(|rest| matches!(rest, [] | [b'/', ..]))
-        };
-        self.rows[from..].iter().map(|(path, _)| path.as_slice()).take_while(move |path| is_within(path))
-    }
-
     /// Puts newer rows in place of older ones.
     pub(crate) fn update(&mut self, newer: Vec<(Vec<u8>, Remembered)>) {
         // Stable sort: of two rows for a path the later one, which is the newer, is kept.

@@ -13,6 +13,7 @@ use crate::failed_step::Place;
 use crate::fetch::FetchError;
 use crate::key::CacheKey;
 use crate::plan::{CopyFrom, CopyOp, CopySource, Op, PlannedStep, Problem};
+use crate::solve::Seen;
 use crate::source::Selection;
 use crate::step_key::{copy_key, source_key};
 use crate::tree_source::TreeOrigin;
@@ -106,11 +107,16 @@ impl StageRun<'_, '_> {
     }
 
     /// A result that was found by that key. For saying what changed, the key by content is the one that counts.
-    pub(super) fn found_by_source(&self, key: Option<&CacheKey>) -> Result<Option<StepRecord>, BuildError> {
+    pub(super) fn found_by_source(
+        &self,
+        number: usize,
+        key: Option<&CacheKey>,
+    ) -> Result<Option<StepRecord>, BuildError> {
         let Some(key) = key else { return Ok(None) };
         let Some(record) = self.cached(key.digest())? else { return Ok(None) };
-        if let Some(content) = record.content.as_deref().and_then(CacheKey::parse) {
-            self.solver.remember_key(&content);
+        if let Some(key) = record.content.as_deref().and_then(CacheKey::parse) {
+            // The files themselves were not looked at.
+            self.solver.remember(Seen { key, stage: self.index, step: number, selections: Vec::new() });
         }
         Ok(Some(record))
     }

@@ -30,21 +30,6 @@ fn damage_is_forgetting() {
     assert!(StatIndex::parse(b"something else").rows.is_empty());
 }
 
-#[test]
-fn a_folder_stands_together() {
-    let mut index = StatIndex::default();
-    index.update(["a-b", "a", "a/x", "a/y/z", "a.txt", "ab/x"].map(|path| row(path, 1)).to_vec());
-    let below = |folder: &str| {
-        let paths: Vec<String> =
-            index.below(folder.as_bytes()).map(|path| String::from_utf8_lossy(path).into_owned()).collect();
-        paths.join(" ")
-    };
-    assert_eq!(below("a"), "a a/x a/y/z");
-    assert_eq!(below("a/y"), "a/y/z");
-    assert_eq!(below("b"), "");
-    assert_eq!(below(""), "a a/x a/y/z a-b a.txt ab/x");
-}
-
 /// A file that changed in the tick in which it was read may change once more without showing it.
 #[test]
 fn what_is_too_young_is_not_trusted() {

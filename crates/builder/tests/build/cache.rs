@@ -99,7 +99,7 @@ fn what_is_in_the_key_of_copy() {
             "COPY a /",
             "a:755=1",
             "",
-            "DONE [2/2] COPY a / (because files changed (names, modes, owners or content))",
+            "DONE [2/2] COPY a / (because a file changed: a (mode, owner or attributes))",
         ),
         ("d/a=1 d/b=2", "COPY d /x", "-d/b", "", "DONE [2/2] COPY d /x (because a file changed: d/b (gone))"),
         ("d/a=1", "COPY d /x", "d/b=2", "", "DONE [2/2] COPY d /x (because a file changed: d/b (new))"),
@@ -108,7 +108,7 @@ fn what_is_in_the_key_of_copy() {
             "COPY d /x",
             "d/1=2 d/2=2 d/3=2 d/4=2",
             "",
-            "DONE [2/2] COPY d /x (because files changed: d/1, d/2, d/3 and 1 more)",
+            "DONE [2/2] COPY d /x (because files changed: d/1, d/2, d/3, d/4)",
         ),
         (
             "d/a=1 d/b=1",
@@ -117,13 +117,7 @@ fn what_is_in_the_key_of_copy() {
             "",
             "DONE [2/2] COPY d /x (because files changed (names, modes, owners or content))",
         ),
-        (
-            "l->a",
-            "COPY . /x",
-            "-l l->b",
-            "",
-            "DONE [2/2] COPY . /x (because files changed (names, modes, owners or content))",
-        ),
+        ("l->a", "COPY . /x", "-l l->b", "", "DONE [2/2] COPY . /x (because a file changed: l)"),
     ]);
 }
 

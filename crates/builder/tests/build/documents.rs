@@ -115,7 +115,7 @@ fn d125_names_history_and_cache() {
     let other = kitchen.build_as("FROM base\nARG V=1\nCOPY --chown=1:2 <<EOF <<two /x/\n$V\nEOF\nb\ntwo", |request| {
         request.build_args.push(("V".to_owned(), "2".to_owned()));
     });
-    assert!(other.steps().ends_with("(because the here-document `EOF` changed)"), "{}", other.steps());
+    assert!(other.steps().contains("(because the here-document `EOF` changed)"), "{}", other.steps());
     let mixed = build("COPY a <<EOF /y/\n1\nEOF");
     assert_eq!(mixed.history(), "- ARG V=1\nCOPY a <<EOF /y/ # buildkit");
     assert!(mixed.text().contains("[internal] load build context"));

@@ -66,9 +66,11 @@ fn d082_the_layer_is_used_again_on_another_base() {
     assert_eq!(
         second.steps(),
         "CACHED [1/6] FROM docker.io/library/other@sha256:…\n\
-         DONE [2/6] RUN write /other x (because command changed: was `write /base x`, is `write /other x`)\n\
+         DONE [2/6] RUN write /other x (because the base image changed: was `docker.io/library/base@sha256:…`, \
+         is `docker.io/library/other@sha256:…`) (because command changed: was `write /base x`, is `write /other x`)\n\
          CACHED [3/6] COPY --link a /srv/deep/\nCACHED [4/6] ADD --link --chown=7:8 a /link/\n\
-         CACHED [5/6] COPY --link <<EOF /x\nDONE [6/6] RUN write /y z (because the layers below changed)"
+         CACHED [5/6] COPY --link <<EOF /x\nDONE [6/6] RUN write /y z (because the base image changed: \
+         was `docker.io/library/base@sha256:…`, is `docker.io/library/other@sha256:…`)"
     );
     assert_eq!(second.calls(), "/bin/sh -c write /other x\n/bin/sh -c write /y z");
     assert_eq!(first.layers()[2..5], second.layers()[2..5]);

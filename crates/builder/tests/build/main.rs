@@ -12,6 +12,7 @@ mod context;
 mod copy;
 mod documents;
 mod events;
+mod explain;
 mod failed;
 mod filters;
 mod instructions;

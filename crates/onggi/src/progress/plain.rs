@@ -46,10 +46,14 @@ impl Plain {
             Change::Nothing => {}
             Change::Started(place) => {
                 self.speaker(place).waits(now);
+                for reason in 0..self.steps.begun[place].reasons.len() {
+                    self.say_reason(place, reason, now);
+                }
                 for status in 0..self.steps.begun[place].statuses.len() {
                     self.say_status(place, status, now);
                 }
             }
+            Change::Reason(place, reason) => self.say_reason(place, reason, now),
             Change::Kept(place, log) => self.speaker(place).log = Some(log),
             Change::Status(place, status) if self.steps.begun[place].statuses[status].ended.is_some() => {
                 self.speaker(place).open_statuses.retain(|open| *open != status);
@@ -89,11 +93,16 @@ impl Plain {
         Form { number: self.steps.begun[place].number, is_terminal: self.is_terminal }
     }
 
+    fn say_reason(&mut self, place: usize, reason: usize, now: Duration) {
+        let line = self.steps.begun[place].reasons[reason].clone();
+        self.say(place, &line, now);
+    }
+
     fn say_status(&mut self, place: usize, status: usize, now: Duration) {
         let status = &self.steps.begun[place].statuses[status];
         let elapsed = status.ended.unwrap_or(now).saturating_sub(status.started).as_secs_f64();
         let time = if elapsed > 0.01 { format!(" {elapsed:.1}s") } else { String::new() };
-        let done = if status.ended.is_some() && !status.is_note { " done" } else { "" };
+        let done = if status.ended.is_some() { " done" } else { "" };
         let line = format!("{}{time}{done}", status.text);
         self.say(place, &line, now);
     }
@@ -195,6 +204,7 @@ impl View for Plain {
             self.speakers[place].is_over = true;
         }
         self.pump(now, out);
+        self.steps.write_not_needed(out);
         self.steps.write_failures(FAILURE_LINES, out);
         self.steps.write_warnings(out);
     }

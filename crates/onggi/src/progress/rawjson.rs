@@ -33,6 +33,21 @@ struct SolveStatus {
     logs: Vec<VertexLog>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<VertexWarning>,
+    /// Ours, with `--explain`: why steps ran or did not.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    explain: Vec<Explained>,
+}
+
+/// One of `cached`, `notCached` and `notNeeded`.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Explained {
+    #[serde(rename_all = "camelCase")]
+    Hit { vertex: Digest, cached: String },
+    #[serde(rename_all = "camelCase")]
+    Miss { vertex: Digest, not_cached: String },
+    #[serde(rename_all = "camelCase")]
+    Stage { stage: String, instructions: u32, not_needed: bool },
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -155,7 +170,16 @@ impl RawJson {
             }
             Event::CacheMiss { step, reason } => {
                 let at = self.latest;
-                self.status(step, format!("not cached: {reason}"), true, at)
+                let explain = vec![Explained::Miss { vertex: self.vertex(step).digest, not_cached: reason.clone() }];
+                SolveStatus { explain, ..self.status(step, format!("not cached: {reason}"), true, at) }
+            }
+            Event::CacheHit { step, created } => {
+                let explain = vec![Explained::Hit { vertex: self.vertex(step).digest, cached: created }];
+                SolveStatus { explain, ..SolveStatus::default() }
+            }
+            Event::StageNotNeeded { stage, instructions } => {
+                let explain = vec![Explained::Stage { stage, instructions, not_needed: true }];
+                SolveStatus { explain, ..SolveStatus::default() }
             }
             Event::Check(warning) => {
                 let (name, line) = (warning.rule.name, warning.location.first_line);
@@ -174,11 +198,7 @@ impl RawJson {
                 let warning = VertexWarning { level: 1, short: base64(message.as_bytes()), detail, url, range };
                 SolveStatus { warnings: vec![warning], ..SolveStatus::default() }
             }
-            Event::StepRuns { .. }
-            | Event::StepKept { .. }
-            | Event::CacheHit { .. }
-            | Event::StageNotNeeded { .. }
-            | Event::Instruction(_) => return None,
+            Event::StepRuns { .. } | Event::StepKept { .. } | Event::Instruction(_) => return None,
         })
     }
 

@@ -15,8 +15,6 @@ pub(crate) struct Status {
     pub(crate) text: String,
     pub(crate) started: Duration,
     pub(crate) ended: Option<Duration>,
-    /// A remark (why a step was not cached), not something that was done.
-    pub(crate) is_note: bool,
 }
 
 /// One step that has begun.
@@ -29,6 +27,8 @@ pub(crate) struct Step {
     pub(crate) started: Duration,
     pub(crate) ended: Option<(Duration, StepOutcome)>,
     pub(crate) statuses: Vec<Status>,
+    /// Why it ran, or did not (`--explain`); safe to show.
+    pub(crate) reasons: Vec<String>,
     pub(crate) log: Log,
 }
 
@@ -59,6 +59,8 @@ pub(crate) enum Change {
     Kept(usize, KeptOutput),
     /// A status line came or changed: its place in `statuses`.
     Status(usize, usize),
+    /// A reason came: its place in `reasons`.
+    Reason(usize, usize),
     /// The step wrote these lines.
     Lines(usize, Vec<LogLine>),
     /// The step ended; the rest of an unfinished line, if there was one.
@@ -77,7 +79,9 @@ pub(crate) struct Steps {
     queued: HashMap<StepId, String>,
     places: HashMap<StepId, usize>,
     /// Reasons that came before their steps began.
-    misses: HashMap<StepId, String>,
+    early: HashMap<StepId, Vec<String>>,
+    /// Stages that the target does not need, safe to show.
+    not_needed: Vec<String>,
     latest: Duration,
 }
 
@@ -117,23 +121,18 @@ impl Steps {
                 step.ended = Some((at, outcome));
                 Change::Ended(place, rest)
             }
-            Event::CacheMiss { step, reason } => {
-                let text = format!("not cached: {}", printable(&reason));
-                match self.places.get(&step) {
-                    Some(place) => Change::Status(*place, self.begun[*place].note(text, self.latest)),
-                    None => {
-                        self.misses.insert(step, text);
-                        Change::Nothing
-                    }
-                }
+            Event::CacheMiss { step, reason } => self.explain(step, format!("not cached: {}", printable(&reason))),
+            Event::CacheHit { step, created } => self.explain(step, format!("made {}", printable(&created))),
+            Event::StageNotNeeded { stage, instructions } => {
+                let count = if instructions == 1 { "instruction" } else { "instructions" };
+                self.not_needed.push(format!("[{}] {instructions} {count}", printable(&stage)));
+                Change::Nothing
             }
             Event::StepKept { step, log } => {
                 let latest = self.latest;
                 Change::Kept(self.place(step, latest), log)
             }
-            Event::StepRuns { .. } | Event::CacheHit { .. } | Event::StageNotNeeded { .. } | Event::Instruction(_) => {
-                Change::Nothing
-            }
+            Event::StepRuns { .. } | Event::Instruction(_) => Change::Nothing,
             Event::Check(warning) => {
                 let (name, message, line) =
                     (warning.rule.name, printable(&warning.message), warning.location.first_line);
@@ -184,6 +183,44 @@ impl Steps {
         }
     }
 
+    fn explain(&mut self, step: StepId, reason: String) -> Change {
+        match self.places.get(&step) {
+            Some(place) => {
+                self.begun[*place].reasons.push(reason);
+                Change::Reason(*place, self.begun[*place].reasons.len() - 1)
+            }
+            None => {
+                self.early.entry(step).or_default().push(reason);
+                Change::Nothing
+            }
+        }
+    }
+
+    /// Why each step ran or did not, for a view that has no place for it elsewhere.
+    pub(crate) fn write_reasons(&self, out: &mut dyn Sink) {
+        if self.begun.iter().any(|step| !step.reasons.is_empty()) {
+            out.put(b"\n");
+        }
+        for step in self.begun.iter().filter(|step| !step.reasons.is_empty()) {
+            let is_cached = step.ended.as_ref().is_some_and(|(_, outcome)| *outcome == StepOutcome::Cached);
+            out.put(format!("{}{}\n", if is_cached { "CACHED " } else { "" }, step.name).as_bytes());
+            for reason in &step.reasons {
+                out.put(format!("  {reason}\n").as_bytes());
+            }
+        }
+        self.write_not_needed(out);
+    }
+
+    /// The stages that were not needed.
+    pub(crate) fn write_not_needed(&self, out: &mut dyn Sink) {
+        if !self.not_needed.is_empty() {
+            out.put(b"\n");
+        }
+        for stage in &self.not_needed {
+            out.put(format!("NOT NEEDED {stage}\n").as_bytes());
+        }
+    }
+
     /// The warnings, one line each; those of the checks together, as Docker shows them.
     pub(crate) fn write_warnings(&self, out: &mut dyn Sink) {
         for warning in &self.warnings {
@@ -207,10 +244,9 @@ impl Steps {
             return *place;
         }
         let name = self.queued.entry(id).or_insert_with(|| format!("step {}", id.0)).clone();
-        let mut step = Step { number: id.0, name, started: at, ended: None, statuses: Vec::new(), log: Log::default() };
-        if let Some(reason) = self.misses.remove(&id) {
-            step.note(reason, at);
-        }
+        let reasons = self.early.remove(&id).unwrap_or_default();
+        let (statuses, log) = (Vec::new(), Log::default());
+        let step = Step { number: id.0, name, started: at, ended: None, statuses, reasons, log };
         self.begun.push(step);
         self.places.insert(id, self.begun.len() - 1);
         self.begun.len() - 1
@@ -218,12 +254,6 @@ impl Steps {
 }
 
 impl Step {
-    /// Adds a status line that is complete.
-    fn note(&mut self, text: String, at: Duration) -> usize {
-        self.statuses.push(Status { text, started: at, ended: Some(at), is_note: true });
-        self.statuses.len() - 1
-    }
-
     /// Updates the status line that `text` is a later state of, or adds one.
     fn set_status(&mut self, text: &str, finished: bool, at: Duration) -> usize {
         let text = printable(text).into_owned();
@@ -232,11 +262,11 @@ impl Step {
         match self.statuses.iter().position(open) {
             Some(place) => {
                 let started = self.statuses[place].started;
-                self.statuses[place] = Status { text, started, ended, is_note: false };
+                self.statuses[place] = Status { text, started, ended };
                 place
             }
             None => {
-                self.statuses.push(Status { text, started: at, ended, is_note: false });
+                self.statuses.push(Status { text, started: at, ended });
                 self.statuses.len() - 1
             }
         }

@@ -77,6 +77,16 @@ impl Recording {
         self
     }
 
+    pub(super) fn hit(mut self, step: u32, created: &str) -> Self {
+        self.events.push(Event::CacheHit { step: StepId(step + 1), created: created.to_owned() });
+        self
+    }
+
+    pub(super) fn not_needed(mut self, stage: &str, instructions: u32) -> Self {
+        self.events.push(Event::StageNotNeeded { stage: stage.to_owned(), instructions });
+        self
+    }
+
     pub(super) fn check(mut self, name: &str, message: &str, line: usize) -> Self {
         let rule = rules().iter().find(|rule| rule.name == name).unwrap();
         let location = Location { first_line: line, last_line: line + 1 };
@@ -159,4 +169,23 @@ pub(super) fn failure() -> Recording {
         .log(1, "\x1b[31merror:\x1b[0m no such file\nmake: *** [all] Error 1", 252)
         .finish(1, StepOutcome::Failed("exited with status 2".to_owned()), 302)
         .finish(2, StepOutcome::Canceled, 303)
+}
+
+/// N001, N002: a step that was found, one that ran for two reasons, and a stage that nobody needs.
+pub(super) fn explained() -> Recording {
+    Recording::default()
+        .not_needed("test", 3)
+        .not_needed("stage-3", 1)
+        .queue(0, "[2/4] WORKDIR /app")
+        .start(0, 1)
+        .hit(0, "2026-11-21T04:20:17Z")
+        .finish(0, StepOutcome::Cached, 2)
+        .queue(1, "[3/4] COPY app.js .")
+        .miss(1, "mode changed: new is `600`")
+        .miss(1, "a file changed: app.js")
+        .done(1, 2, 3)
+        .queue(2, "[4/4] RUN make")
+        .start(2, 4)
+        .miss(2, "the layers below changed")
+        .finish(2, StepOutcome::Done, 5)
 }

@@ -155,6 +155,7 @@ impl View for Tty {
         if self.steps.total() > 0 {
             self.draw(now.max(self.steps.latest()), true, out);
         }
+        self.steps.write_reasons(out);
         self.steps.write_failures(FAILURE_LINES, out);
         self.steps.write_warnings(out);
     }

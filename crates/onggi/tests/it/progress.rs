@@ -287,18 +287,23 @@ fn b009_the_environment_may_choose_the_view() {
 }
 
 #[test]
-fn explain_says_why_each_step_is_not_cached() {
+fn n001_explain_says_why_each_step_is_not_cached() {
     let project = Project::with("FROM busybox\nARG V=1\nENV V=1\nWORKDIR /a\nCOPY a b /x/\nCOPY --chmod=600 a /y\n");
     project.file("a", "1").file("b", "1");
     let reasons = |output: &Output| -> Vec<String> {
         let lines = output.stderr.lines();
         lines.filter_map(|line| Some(line.split_once(" not cached: ")?.1.to_owned())).collect()
     };
+    let hits = |output: &Output| output.stderr.lines().filter(|line| line.contains(" made 20")).count();
     let explain = |flags: &[&str]| project.build(&[flags, &["--explain", "-t", "app"]].concat()).run().success();
     let first = explain(&[]);
     assert_eq!(outcomes(&first), ["CACHED", "DONE", "DONE", "DONE"]);
-    assert_eq!(reasons(&first), ["no earlier build of this context had this step"; 3]);
-    assert_eq!(reasons(&explain(&[])), [""; 0]);
+    assert_eq!(
+        (reasons(&first), hits(&first)),
+        (vec!["no earlier build of this context had this step".to_owned(); 3], 0)
+    );
+    let again = explain(&[]);
+    assert_eq!((reasons(&again), hits(&again)), (Vec::new(), 3));
     assert_eq!(reasons(&explain(&["--no-cache"])), ["the cache is switched off by --no-cache"; 3]);
     project.file("b", "2");
     assert_eq!(reasons(&explain(&[])), ["a file changed: b", "the layers below changed"]);
@@ -306,6 +311,46 @@ fn explain_says_why_each_step_is_not_cached() {
     assert_eq!(reasons(&explain(&[])), ["mode changed: was `600`, is `644`"]);
     project.dockerfile("FROM busybox\nENV V=2\nWORKDIR /b\nCOPY a b /x/\n");
     assert_eq!(reasons(&explain(&[])), ["destination changed: was `a`, is `b`", "the layers below changed"]);
+    assert!(!project.build(&["-t", "app"]).run().success().stderr.contains(" made 20"), "only when it is asked for");
+}
+
+/// N001, N002: the same in the other views.
+#[test]
+fn n001_n002_reasons_in_every_view() {
+    let project = Project::with("FROM busybox AS test\nCOPY a /\nFROM busybox\nWORKDIR /w\nCOPY a b /x/\n");
+    project.file("a", "1").file("b", "1");
+    project.build_app();
+    let explain = |view: &str, content: &str| {
+        project.file("b", content);
+        project.build(&["--explain", "--progress", view]).run().success()
+    };
+    let plain = explain("plain", "2").stderr;
+    assert!(
+        plain.contains(" not cached: a file changed: b\n") && plain.contains("\nNOT NEEDED [test] 2 instructions\n"),
+        "{plain}"
+    );
+    assert!(!plain.contains("[test 1/2]"), "{plain}");
+    let json = explain("rawjson", "3").stderr;
+    assert!(
+        json.contains(r#""notCached":"a file changed: b""#)
+            && json.contains(r#""stage":"test","instructions":2,"notNeeded":true"#),
+        "{json}"
+    );
+    let classic = explain("classic", "4").stdout;
+    assert!(classic.contains("COPY a b /x/\n ---> Not cached: a file changed: b\n"), "{classic}");
+    project.file("b", "5");
+    let tty = shown(&project, &["build", "--explain", "."], 0);
+    let below = tty.split("FINISHED").nth(1).unwrap();
+    assert!(below.contains("\n[stage-1 3/3] COPY a b /x/\n  not cached: a file changed: b\n"), "{below}");
+    assert!(
+        below.contains("\nCACHED [stage-1 2/3] WORKDIR /w\n  made 20")
+            && below.contains("\nNOT NEEDED [test] 2 instructions\n"),
+        "{below}"
+    );
+    assert_eq!(project.build(&["--explain", "-q"]).run().success().stderr, "");
+    // What was said is kept.
+    let reasons = project.ask(&["build", "logs", "--format", "{{.Name}}: {{.Reasons}}"]);
+    assert!(reasons.contains("COPY a b /x/: a file changed: b\n"), "{reasons}");
 }
 
 #[test]

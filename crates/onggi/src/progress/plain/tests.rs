@@ -1,6 +1,6 @@
 use super::Plain;
 use crate::progress::event::StepOutcome;
-use crate::progress::tests::{Recording, failure, rebuild, show};
+use crate::progress::tests::{Recording, explained, failure, rebuild, show};
 
 /// S110: `#n …` lines.
 #[test]
@@ -226,25 +226,25 @@ fn lasting_status_is_announced() {
     ");
 }
 
-/// `build --explain`: why a step was not cached.
+/// N001, N002: reasons stand with their steps, what is not needed at the end.
 #[test]
-fn cache_misses_are_explained() {
-    let recording = Recording::default()
-        .queue(0, "[2/3] COPY app.js .")
-        .miss(0, "content of `app.js` changed")
-        .done(0, 1, 2)
-        .queue(1, "[3/3] RUN make")
-        .start(1, 2)
-        .miss(1, "no earlier result")
-        .finish(1, StepOutcome::Done, 3);
-    insta::assert_snapshot!(show(Plain::new(false), recording, 3), @"
-    #1 [2/3] COPY app.js .
-    #1 not cached: content of `app.js` changed
-    #1 DONE 0.0s
+fn n001_n002_reasons_stand_with_their_steps() {
+    insta::assert_snapshot!(show(Plain::new(false), explained(), 5), @"
+    #1 [2/4] WORKDIR /app
+    #1 made 2026-11-21T04:20:17Z
+    #1 CACHED
 
-    #2 [3/3] RUN make
-    #2 not cached: no earlier result
+    #2 [3/4] COPY app.js .
+    #2 not cached: mode changed: new is `600`
+    #2 not cached: a file changed: app.js
     #2 DONE 0.0s
+
+    #3 [4/4] RUN make
+    #3 not cached: the layers below changed
+    #3 DONE 0.0s
+
+    NOT NEEDED [test] 3 instructions
+    NOT NEEDED [stage-3] 1 instruction
     ");
 }
 

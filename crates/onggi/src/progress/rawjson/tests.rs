@@ -2,7 +2,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::RawJson;
-use crate::progress::tests::{Recording, failure, rebuild, show};
+use crate::progress::tests::{Recording, explained, failure, rebuild, show};
 use crate::ui::base64::base64;
 
 #[test]
@@ -46,4 +46,51 @@ fn d178_findings_of_checks_have_description_and_page() {
     assert_eq!(warning["url"], "https://docs.docker.com/go/dockerfile/rule/from-as-casing/");
     assert_eq!(warning["range"][1]["end"]["line"], 9);
     assert!(!text.lines().next().unwrap().contains("url"), "{text}");
+}
+
+/// N001, N002: BuildKit's shape with one key more.
+#[test]
+fn n001_n002_reasons_have_a_key_of_their_own() {
+    let text = show(RawJson::new("2026-11-21T04:30:17Z".parse().unwrap()), explained(), 5);
+    let explained: Vec<String> = text
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).unwrap().get("explain").map(ToString::to_string))
+        .collect();
+    insta::assert_snapshot!(explained.join("\n"), @r#"
+    [{"stage":"test","instructions":3,"notNeeded":true}]
+    [{"stage":"stage-3","instructions":1,"notNeeded":true}]
+    [{"vertex":"sha256:b02079e5606e64beb3be2d6581aced49aa8d45a7b1962557826f928bd3344fb2","cached":"2026-11-21T04:20:17Z"}]
+    [{"vertex":"sha256:a8c63ec446af1beb74f46748f23137c56ef865da881978dd0a3d81890d9f41ea","notCached":"mode changed: new is `600`"}]
+    [{"vertex":"sha256:a8c63ec446af1beb74f46748f23137c56ef865da881978dd0a3d81890d9f41ea","notCached":"a file changed: app.js"}]
+    [{"vertex":"sha256:d6ccab132f0eead9c6df2ced142666286d374b30206604cf8335ceb59fd48e58","notCached":"the layers below changed"}]
+    "#);
+}
+
+/// B009: the shape is stable; what there is stands in the reference, and nothing else.
+#[test]
+fn b009_the_shape_is_the_documented_one() {
+    fn keys(value: &Value, path: &str, found: &mut std::collections::BTreeSet<String>) {
+        match value {
+            Value::Object(fields) => fields.iter().for_each(|(name, value)| {
+                let path = format!("{path}.{name}");
+                keys(value, &path, found);
+                found.insert(path);
+            }),
+            Value::Array(values) => values.iter().for_each(|value| keys(value, path, found)),
+            _ => {}
+        }
+    }
+    let mut found = std::collections::BTreeSet::new();
+    let began: Timestamp = "2026-11-21T04:30:17Z".parse().unwrap();
+    for recording in [rebuild(), failure().warning("odd", Some(3)).check("StageNameCasing", "x", 2), explained()] {
+        for line in show(RawJson::new(began), recording, 3000).lines() {
+            keys(&serde_json::from_str(line).unwrap(), "", &mut found);
+        }
+    }
+    let reference = include_str!("../../../../../docs/reference/progress.md");
+    for path in &found {
+        let key = path.rsplit('.').next().unwrap();
+        assert!(reference.contains(&format!("`{key}`")) || reference.contains(&format!("\"{key}\":")), "{path}");
+    }
+    insta::assert_snapshot!(found.into_iter().collect::<Vec<_>>().join(" "), @".explain .explain.cached .explain.instructions .explain.notCached .explain.notNeeded .explain.stage .explain.vertex .logs .logs.data .logs.stream .logs.timestamp .logs.vertex .statuses .statuses.completed .statuses.current .statuses.id .statuses.started .statuses.timestamp .statuses.vertex .vertexes .vertexes.cached .vertexes.completed .vertexes.digest .vertexes.error .vertexes.name .vertexes.started .warnings .warnings.detail .warnings.level .warnings.range .warnings.range.end .warnings.range.end.character .warnings.range.end.line .warnings.range.start .warnings.range.start.character .warnings.range.start.line .warnings.short .warnings.url");
 }

@@ -1,7 +1,7 @@
 use super::Tty;
 use crate::progress::View;
 use crate::progress::event::StepOutcome;
-use crate::progress::tests::{Recording, failure, ms, rebuild, show};
+use crate::progress::tests::{Recording, explained, failure, ms, rebuild, show};
 use crate::ui::terminal::Terminal;
 
 fn tty(width: usize, height: usize) -> Tty {
@@ -213,5 +213,27 @@ fn d178_findings_of_checks_come_together_at_the_end() {
 
      1 warning found (use `onggi build --check` to expand):
      - UndefinedVar: Usage of undefined variable '$x' (line 2)
+    ");
+}
+
+/// N001, N002: in full below the last frame, where nothing is cut.
+#[test]
+fn n001_n002_reasons_stand_below() {
+    insta::assert_snapshot!(show(tty(50, 24), explained(), 5), @"
+    [+] Building 0.0s (3/3) FINISHED    onggi:default
+     => CACHED [2/4] WORKDIR /app                0.0s
+     => [3/4] COPY app.js .                      0.0s
+     => [4/4] RUN make                           0.0s
+
+    CACHED [2/4] WORKDIR /app
+      made 2026-11-21T04:20:17Z
+    [3/4] COPY app.js .
+      not cached: mode changed: new is `600`
+      not cached: a file changed: app.js
+    [4/4] RUN make
+      not cached: the layers below changed
+
+    NOT NEEDED [test] 3 instructions
+    NOT NEEDED [stage-3] 1 instruction
     ");
 }
