@@ -96,6 +96,7 @@ fn build(store: &Store, folder: &Path, no_cache: bool) -> Result<(), Box<dyn std
         dockerfile_name: "Dockerfile".to_owned(),
         dockerfile: dockerfile.as_bytes().to_vec(),
         context: Some(context.into()),
+        named_contexts: Vec::new(),
         ignore_file: None,
         tags: vec!["cost".parse()?],
         target: None,

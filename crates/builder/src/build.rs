@@ -17,6 +17,7 @@ use crate::epoch::{self, EpochError, TimeOptions};
 use crate::export;
 use crate::fetch::{Fetch, FetchError};
 use crate::ignore_file;
+use crate::named::{self, NamedContext};
 use crate::output::Output;
 use crate::plan::{BaseImage, FindImage, Plan, Planner, Problem};
 use crate::report::Reporter;
@@ -33,6 +34,8 @@ pub struct BuildRequest {
     pub dockerfile: Vec<u8>,
     /// The context; `None` for a build without one.
     pub context: Option<BuildContext>,
+    /// `--build-context`, in order.
+    pub named_contexts: Vec<NamedContext>,
     /// `<Dockerfile>.dockerignore` where it is there; it counts instead of the context's own file (D162).
     pub ignore_file: Option<Document>,
     /// Names for the result.
@@ -228,7 +231,7 @@ pub fn build(request: &BuildRequest, tools: &BuildTools<'_>) -> Result<Built, Bu
     let classic = begin_classic(request, tools, &dockerfile, &ignore.1, target)?;
     let plan = plan(request, tools, reporter, &dockerfile, target)?;
     checks::run(request, reporter, &dockerfile, &plan, &ignore.1)?;
-    let sources = Sources::load(&plan, request.context.as_ref(), ignore, tools.store, reporter)?;
+    let sources = Sources::load(&plan, request, ignore, tools)?;
     let run = |holding| -> Result<Built, BuildError> {
         let solved = Solver::new(request, tools, reporter, &plan, &sources, classic.as_ref()).solve(holding);
         let made = export::Made::of_stage(&solved?, &Platform::host(), request, plan.epoch, tools)?;
@@ -251,7 +254,7 @@ const FRONT_END: &str = "BUILDKIT_SYNTAX";
 fn read_dockerfile(request: &BuildRequest, reporter: &Reporter<'_>) -> Result<Dockerfile, BuildError> {
     let step = reporter.start(format!("[internal] load build definition from {}", request.dockerfile_name));
     step.status(format!("transferring dockerfile: {}", bytes(request.dockerfile.len() as u64)));
-    let parsed = dockerfile::parse(&request.dockerfile);
+    let parsed = named::parse(request);
     step.finish(StepOutcome::Done);
     if parsed.has_errors() {
         return Err(BuildError::Dockerfile(parsed.diagnostics.into_iter().map(Problem::from).collect()));
@@ -316,6 +319,8 @@ fn plan(
         is_classic: request.classic.is_some(),
         run: Some(&request.run),
         find_image,
+        named: &request.named_contexts,
+        find_layout: &|name, folder, image| named::find_layout(tools.store, reporter, name, folder, image),
         similar_image: &|name| similar_image(tools.store, name),
     };
     let plan = planner.plan(target).map_err(BuildError::Dockerfile)?;

@@ -14,6 +14,7 @@ use crate::build::{BuildError, BuildRequest, canonical, stored_image};
 use crate::checks;
 use crate::epoch;
 use crate::ignore_file;
+use crate::named;
 use crate::plan::{BaseImage, FindImage, Planner, Problem};
 
 /// What the checks found.
@@ -32,7 +33,7 @@ pub struct CheckReport {
 pub fn check(request: &BuildRequest, store: &Store) -> Result<CheckReport, BuildError> {
     epoch::check(&request.build_args)?;
     let ignore = ignore_file::find(request).map_err(BuildError::from).and_then(ignore_file::parse)?;
-    let parsed = dockerfile::parse(&request.dockerfile);
+    let parsed = named::parse(request);
     let dockerfile = &parsed.dockerfile;
     let choice = checks::choice(request, dockerfile)?;
     let has_errors = parsed.has_errors();
@@ -77,7 +78,7 @@ pub fn targets(request: &BuildRequest) -> Result<Vec<Target>, BuildError> {
 }
 
 fn parse(request: &BuildRequest) -> Result<Dockerfile, BuildError> {
-    let parsed = dockerfile::parse(&request.dockerfile);
+    let parsed = named::parse(request);
     match parsed.has_errors() {
         true => Err(BuildError::Dockerfile(parsed.diagnostics.into_iter().map(Problem::from).collect())),
         false => Ok(parsed.dockerfile),
@@ -116,6 +117,8 @@ fn planner<'a>(
         is_classic: false,
         run: None,
         find_image: find,
+        named: &request.named_contexts,
+        find_layout: &|_, _, _| Ok(stand_in(&Platform::host())),
         // It is not asked for: every image is found.
         similar_image: &|_| None,
     }

@@ -13,7 +13,8 @@ use store::LayerSink;
 use crate::StepOutcome;
 use crate::build::{BuildError, BuildTools, bytes};
 use crate::failure::causes;
-use crate::fetched;
+use crate::fetched::{self, FetchedFile};
+use crate::new_layer::NewLayer;
 use crate::remote::{GitSource, Remote, Url};
 use crate::report::Step;
 use crate::tree_context::{ContextTree, LONGEST_DOCUMENT};
@@ -83,23 +84,73 @@ pub(crate) fn repository(
     Ok(files.with_time(Some(tree.time)))
 }
 
-/// What is behind a URL. The content of an archive is kept like the archive.
+/// What is behind a URL: an archive, or a Dockerfile.
 fn file_or_archive(url: &Url, tools: &BuildTools<'_>, step: Step<'_, '_>) -> Result<OpenedStream, BuildError> {
-    let (store, shown) = (tools.store, url.to_string());
-    let file = fetched::file(tools, url, None, step)?;
-    let tree = fetched::open(store, file.layer)?;
+    let (file, archive) = archive(url, tools, step)?;
+    if let Some(files) = archive {
+        return Ok(OpenedStream::Context(files));
+    }
+    let shown = url.to_string();
+    let tree = fetched::open(tools.store, file.layer)?;
     let mut content = open_file(&tree, &shown)?;
     let head = head(&mut content).map_err(|error| damaged(&shown, &error))?;
-    let content = head.chain(content);
-    if !is_archive(&head) {
-        let text = document(content).map_err(|error| damaged(&shown, &error))?;
-        return text.map(OpenedStream::Dockerfile).ok_or_else(|| not_a_context(&shown, &head));
+    let text = document(head.chain(content)).map_err(|error| damaged(&shown, &error))?;
+    text.map(OpenedStream::Dockerfile).ok_or_else(|| not_a_context(&shown, &head))
+}
+
+/// A context with a name from a server: a repository, the content of an archive, or a file by itself.
+pub(crate) fn named_remote(
+    remote: &Remote,
+    tools: &BuildTools<'_>,
+    step: Step<'_, '_>,
+) -> Result<ContextTree, BuildError> {
+    let url = match remote {
+        Remote::Git(source) => return repository(source, source.keep_git_dir.unwrap_or(false), tools),
+        Remote::Http(url) => url,
+    };
+    let (file, archive) = archive(url, tools, step)?;
+    if let Some(files) = archive {
+        return Ok(files);
     }
+    let (store, shown) = (tools.store, url.to_string());
+    let name = file.name.clone().or_else(|| url.file_name()).unwrap_or_else(|| "context".to_owned());
+    let layer = match fetched::derived(store, &format!("file {name:?} {} {}", file.digest, file.modified))? {
+        Some(layer) => layer,
+        None => {
+            let tree = fetched::open(store, file.layer)?;
+            let node = tree.lookup(fetched::FILE).map_err(|error| damaged(&shown, &error))?;
+            let node = node.ok_or_else(|| damaged(&shown, &io::Error::other("it is not what was kept")))?;
+            let entry = tree.entry(&node, name.as_bytes()).map_err(|error| damaged(&shown, &error))?;
+            let mut layer = NewLayer::begin(store, None)?;
+            layer.writer.append(&entry, &mut open_file(&tree, &shown)?).map_err(|error| damaged(&shown, &error))?;
+            let layer = layer.finish(store)?;
+            fetched::keep_derived(store, &format!("file {name:?} {} {}", file.digest, file.modified), layer)?;
+            layer
+        }
+    };
+    let key = Digest::of(format!("context http {}", url.bare()).as_bytes());
+    Ok(ContextTree::new(fetched::open(store, layer)?, key, &shown))
+}
+
+/// A file of a server, and its content if it is an archive, which is kept like the file.
+fn archive(
+    url: &Url,
+    tools: &BuildTools<'_>,
+    step: Step<'_, '_>,
+) -> Result<(FetchedFile, Option<ContextTree>), BuildError> {
+    let (store, shown) = (tools.store, url.to_string());
+    let file = fetched::file(tools, url, None, step)?;
     let name = format!("content of {}", file.digest);
     let layer = match fetched::derived(store, &name)? {
         Some(layer) => layer,
         None => {
-            let (sink, finished) = take_in(content, &shown, tools, step)?;
+            let tree = fetched::open(store, file.layer)?;
+            let mut content = open_file(&tree, &shown)?;
+            let head = head(&mut content).map_err(|error| damaged(&shown, &error))?;
+            if !is_archive(&head) {
+                return Ok((file, None));
+            }
+            let (sink, finished) = take_in(head.chain(content), &shown, tools, step)?;
             store.add_layer(finished.diff_id, sink, &finished.index, None)?;
             fetched::keep_derived(store, &name, finished.diff_id)?;
             finished.diff_id
@@ -107,7 +158,8 @@ fn file_or_archive(url: &Url, tools: &BuildTools<'_>, step: Step<'_, '_>) -> Res
     };
     let key = Digest::of(format!("context http {}", url.bare()).as_bytes());
     let files = ContextTree::new(fetched::open(store, layer)?, key, &shown);
-    Ok(OpenedStream::Context(files.with_time(Some(file.modified).filter(|time| *time != 0))))
+    let files = files.with_time(Some(file.modified).filter(|time| *time != 0));
+    Ok((file, Some(files)))
 }
 
 /// A text from a server, such as a Dockerfile (D012).

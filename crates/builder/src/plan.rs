@@ -9,6 +9,7 @@ mod files;
 mod go;
 mod metadata;
 mod mounts;
+mod named;
 mod remote;
 mod run;
 mod steps;
@@ -16,13 +17,17 @@ mod steps;
 pub(crate) use mounts::{Access, CacheOp, MountOp, MountOpKind, MountTree, SecretVariable, Sharing};
 pub(crate) use run::Script;
 
+use std::path::Path;
+
 use dockerfile::{
     Diagnostic, Dockerfile, Expander, FileMode, Instruction, InstructionKind, Span, Stage, StageReference, Word,
 };
+use image::archive::LayoutImage;
 use oci::{ImageConfig, ImageId, Platform};
 
 use crate::classic::RowImage;
 use crate::epoch::{self, Epoch, TimeOptions};
+use crate::named::{NamedContext, NamedSource};
 use crate::remote::Remote;
 use crate::variables::{Arguments, Scope};
 
@@ -258,8 +263,13 @@ pub(crate) struct Document {
 #[derive(Debug)]
 pub(crate) enum CopyFrom {
     Context,
+    /// A context with a name, by its number.
+    Named(usize),
     Stage(usize),
-    Image { image: Box<BaseImage>, name: String },
+    Image {
+        image: Box<BaseImage>,
+        name: String,
+    },
 }
 
 #[derive(Debug)]
@@ -268,6 +278,9 @@ pub(crate) struct WorkdirOp {
     pub(crate) path: Vec<u8>,
     pub(crate) user: String,
 }
+
+/// Finds an image of an OCI layout for a context of that name.
+pub(crate) type FindLayout<'a> = &'a dyn Fn(&str, &Path, &LayoutImage) -> Result<BaseImage, Problem>;
 
 /// Stages that were planned, and what was found on the way.
 struct Attempt {
@@ -292,6 +305,9 @@ pub(crate) struct Planner<'a> {
     /// What commands are given; `None` where none will be run, and nothing can be missing.
     pub(crate) run: Option<&'a crate::StepOptions>,
     pub(crate) find_image: FindImage<'a>,
+    /// What stands in the place of stages and images.
+    pub(crate) named: &'a [NamedContext],
+    pub(crate) find_layout: FindLayout<'a>,
     /// The name of an image that may have been meant instead.
     pub(crate) similar_image: &'a dyn Fn(&str) -> Option<String>,
 }
@@ -339,6 +355,12 @@ impl Planner<'_> {
         let mut unknown = Vec::new();
         for index in 0..self.dockerfile.stages.len() {
             let name = self.base_name(index, &arguments).unwrap_or_default();
+            if let Some(number) = self.named(&name) {
+                // Only what files bring along is known: nothing.
+                let is_files = matches!(self.named[number].source, NamedSource::Folder(_) | NamedSource::Remote(_));
+                unknown.push(!is_files);
+                continue;
+            }
             let is_unknown = match self.dockerfile.base(index, &name) {
                 StageReference::Stage(parent) => unknown.get(parent).copied().unwrap_or(true),
                 StageReference::Other(name) => name != "scratch" && !is_known(name),
@@ -358,7 +380,8 @@ impl Planner<'_> {
     }
 
     fn needed_stages(&self, target: usize, arguments: &Arguments) -> Vec<usize> {
-        self.dockerfile.needed_stages(target, &|index| self.base_name(index, arguments))
+        let expand_base = |index| self.base_name(index, arguments);
+        self.dockerfile.needed_stages(target, &expand_base, &|name| self.instead(name))
     }
 
     /// What a stage begins with, variables put in.
@@ -436,7 +459,14 @@ impl Planner<'_> {
 
     fn stage(&self, index: usize, stage: &Stage, arguments: &Arguments, attempt: &mut Attempt) -> Option<StagePlan> {
         let Attempt { stages: earlier, problems, missing } = attempt;
-        let (base, shown) = self.base(index, stage, arguments, problems)?;
+        // A stage that something else stands for is not built.
+        let replaced = stage.name.as_ref().and_then(|name| self.named(&name.text));
+        let found = match replaced {
+            Some(number) => self.given_base(number, index, stage.base.span, problems)?,
+            None => self.base(index, stage, arguments, problems)?,
+        };
+        let base::Found { base, shown, files } = found;
+        let instructions = if replaced.is_some() { &[][..] } else { stage.instructions.as_slice() };
         let (config, scope) = match &base {
             Base::Scratch => (self.scratch(), Scope::default()),
             Base::Image { image, .. } => (base::inherit(&image.config), Scope::default()),
@@ -449,10 +479,13 @@ impl Planner<'_> {
         let noted = steps::Noted { problems, missing };
         let mut run = steps::StagePlanner::new(self, arguments, earlier, index, scope, config, noted);
         let counts_base = matches!(base, Base::Image { .. });
-        run.count(counts_base, &triggers, &stage.instructions);
-        let from_name = if counts_base { run.numbered(&shown) } else { shown };
+        run.count(counts_base, &triggers, instructions);
+        let from_name = if counts_base { run.numbered(&shown) } else { shown.clone() };
+        if let Some(number) = files {
+            run.base_files(number, &self.named[number].name, stage.base.span, shown);
+        }
         run.triggers(&triggers);
-        for instruction in &stage.instructions {
+        for instruction in instructions {
             run.instruction(instruction);
         }
         Some(run.finish(base, from_name))

@@ -1,6 +1,7 @@
 //! The files that the plan takes from the context, found and hashed before anything runs.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
 use std::sync::Arc;
 
 use dockerfile::IgnoreFile;
@@ -8,17 +9,21 @@ use oci::Digest;
 use store::Store;
 
 use crate::StepOutcome;
-use crate::build::{BuildError, bytes};
+use crate::build::{BuildError, BuildRequest, BuildTools, bytes};
 use crate::context::ContextError;
 use crate::context_files::{BuildContext, ContextFiles};
 use crate::copy::{self, CopyError};
 use crate::filter::Filter;
+use crate::named::{NamedContext, NamedSource};
 use crate::path::inside;
 use crate::pattern::Name;
 use crate::plan::{CopyFrom, CopyOp, CopySource, MountTree, Op, Plan, Problem};
-use crate::report::Reporter;
+use crate::remote::Remote;
+use crate::report::Step;
 use crate::source::Selection;
+use crate::tree_context::ContextTree;
 use crate::wanted::{self, Origin};
+use crate::{ignore_file, open};
 
 /// What one COPY or ADD takes.
 #[derive(Debug)]
@@ -30,59 +35,157 @@ pub(crate) struct Prepared {
     pub(crate) remote: Vec<(usize, usize)>,
 }
 
-/// The context, and what each step takes of it.
+/// The contexts, and what each step takes of them.
 #[derive(Debug)]
 pub(crate) struct Sources {
     context: Option<ContextFiles>,
+    /// Those with names that are folders.
+    named: Vec<ContextFiles>,
     /// By stage and step.
     prepared: HashMap<Place, Prepared>,
     /// What mounts show, by stage, step and number of the mount.
     mounted: HashMap<(Place, usize), Prepared>,
 }
 
+/// What a plan takes of one context.
+#[derive(Default)]
+struct Need<'p> {
+    copies: Vec<(Place, &'p CopyOp)>,
+    mounts: Vec<Mounted<'p>>,
+}
+
 impl Sources {
-    /// Finds and hashes everything; all mistakes in one go.
+    /// Finds and hashes everything; all mistakes in one go. Contexts of servers are got meanwhile, side by side.
     pub(crate) fn load(
         plan: &Plan,
-        context: Option<&BuildContext>,
+        request: &BuildRequest,
         (ignore_name, ignore): (String, IgnoreFile),
-        store: &Store,
-        reporter: &Reporter<'_>,
+        tools: &BuildTools<'_>,
     ) -> Result<Self, BuildError> {
-        let mut sources = Self { context: None, prepared: HashMap::new(), mounted: HashMap::new() };
-        // Here-documents are in the Dockerfile, and other sources elsewhere.
-        let is_of_context = |op: &CopyOp| op.sources.iter().any(|source| source.remote.is_none());
-        let (wanted, others): (Vec<_>, Vec<_>) = copies(plan).partition(|(_, op)| is_of_context(op));
-        let remote = |op: &CopyOp| (0..op.sources.len()).map(|number| (number, 0)).collect();
-        let prepared = others.into_iter().map(|(place, op)| (place, prepared(op, Vec::new(), remote(op))));
-        sources.prepared.extend(prepared);
-        let mounts: Vec<_> = mounts(plan).collect();
-        if wanted.is_empty() && mounts.is_empty() {
+        let mut sources = Self { context: None, named: Vec::new(), prepared: HashMap::new(), mounted: HashMap::new() };
+        let mut needs = sources.needs(plan);
+        let main = needs.remove(&None);
+        let mut problems = Vec::new();
+        std::thread::scope(|scope| {
+            let named = needs.into_iter().filter_map(|(number, need)| {
+                let context = &request.named_contexts[number?];
+                let remote = match &context.source {
+                    NamedSource::Remote(remote) => Some(scope.spawn(move || open_remote(&context.name, remote, tools))),
+                    _ => None,
+                };
+                Some((context, need, remote))
+            });
+            let named: Vec<_> = named.collect();
+            if let Some(need) = main {
+                sources.main(request, need, (ignore_name, ignore), tools, &mut problems)?;
+            }
+            for (context, need, remote) in named {
+                let remote =
+                    remote.map(|opened| opened.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+                sources.named(context, need, remote, tools, &mut problems)?;
+            }
+            Ok::<(), BuildError>(())
+        })?;
+        if problems.is_empty() {
             return Ok(sources);
         }
-        let Some(context) = context else { return Err(BuildError::Dockerfile(without_context(&wanted, &mounts))) };
-        let step = reporter.start("[internal] load build context");
-        let context = match ContextFiles::open(store, context, ignore) {
-            Ok(context) => context,
-            Err(error) => {
-                step.finish(StepOutcome::Failed(error.to_string()));
-                return Err(error.into());
+        sources.remember(tools.store).ok();
+        Err(BuildError::Dockerfile(problems))
+    }
+
+    /// What is taken, by context; what needs none is prepared at once.
+    fn needs<'p>(&mut self, plan: &'p Plan) -> BTreeMap<Option<usize>, Need<'p>> {
+        let mut needs: BTreeMap<Option<usize>, Need<'p>> = BTreeMap::new();
+        for (place, op, context) in copies(plan) {
+            // Here-documents are in the Dockerfile, and other sources elsewhere.
+            if op.sources.iter().any(|source| source.remote.is_none()) {
+                needs.entry(context).or_default().copies.push((place, op));
+            } else {
+                let remote = (0..op.sources.len()).map(|number| (number, 0)).collect();
+                self.prepared.insert(place, prepared(op, Vec::new(), remote));
             }
+        }
+        for (mount, context) in mounts(plan) {
+            needs.entry(context).or_default().mounts.push(mount);
+        }
+        needs
+    }
+
+    /// The context of the build.
+    fn main(
+        &mut self,
+        request: &BuildRequest,
+        need: Need<'_>,
+        (ignore_name, ignore): (String, IgnoreFile),
+        tools: &BuildTools<'_>,
+        problems: &mut Vec<Problem>,
+    ) -> Result<(), BuildError> {
+        let Some(context) = &request.context else {
+            return Err(BuildError::Dockerfile(without_context(&need.copies, &need.mounts)));
         };
-        let mut problems = Vec::new();
-        let mut found = Found { context: &context, ignore_name: &ignore_name, by_path: HashMap::new() };
-        for (place, op) in wanted {
+        let step = tools.progress.start("[internal] load build context");
+        let context = opened(ContextFiles::open(tools.store, context, ignore), step)?;
+        self.take(&context, &ignore_name, need, step, problems);
+        self.context = Some(context);
+        Ok(())
+    }
+
+    /// A context with a name; of those only folders have ignore files (D164).
+    fn named(
+        &mut self,
+        context: &NamedContext,
+        need: Need<'_>,
+        remote: Option<Result<ContextTree, BuildError>>,
+        tools: &BuildTools<'_>,
+        problems: &mut Vec<Problem>,
+    ) -> Result<(), BuildError> {
+        let (files, ignore) = match (&context.source, remote) {
+            (_, Some(remote)) => (BuildContext::Tree(remote?), IgnoreFile::default()),
+            (NamedSource::Folder(path), None) => {
+                let files = BuildContext::Folder(path.clone());
+                let step = tools.progress.start(format!("[context {}] load .dockerignore", context.name));
+                check_folder(&context.name, path).inspect_err(|error| {
+                    step.finish(StepOutcome::Failed(error.to_string()));
+                })?;
+                let document = ignore_file::read(&files).map_err(BuildError::from);
+                let ignore = opened(document.and_then(ignore_file::parse), step)?;
+                step.finish(StepOutcome::Done);
+                (files, ignore)
+            }
+            // Stages and images have no files of their own.
+            _ => return Ok(()),
+        };
+        let step = tools.progress.start(format!("[context {}] load from client", context.name));
+        let files = opened(ContextFiles::open(tools.store, &files, ignore), step)?;
+        let name = format!("the .dockerignore of context `{}`", context.name);
+        self.take(&files, &name, need, step, problems);
+        self.named.push(files);
+        Ok(())
+    }
+
+    /// Prepares all that is taken of one context.
+    fn take(
+        &mut self,
+        context: &ContextFiles,
+        ignore_name: &str,
+        need: Need<'_>,
+        step: Step<'_, '_>,
+        problems: &mut Vec<Problem>,
+    ) {
+        let own = problems.len();
+        let mut found = Found { context, ignore_name, by_path: HashMap::new() };
+        for (place, op) in need.copies {
             match found.prepare(op) {
                 Ok(prepared) => {
-                    sources.prepared.insert(place, prepared);
+                    self.prepared.insert(place, prepared);
                 }
                 Err(found) => problems.extend(found),
             }
         }
-        for Mounted { place, tree, span } in mounts {
+        for Mounted { place, tree, span } in need.mounts {
             match found.prepare_mount(tree) {
                 Ok(prepared) => {
-                    sources.mounted.insert(place, prepared);
+                    self.mounted.insert(place, prepared);
                 }
                 Err(error) => {
                     let word = crate::path::lossy(&tree.source);
@@ -91,14 +194,10 @@ impl Sources {
             }
         }
         step.status(format!("transferring context: {}", bytes(context.bytes_read())));
-        sources.context = Some(context);
-        if problems.is_empty() {
-            step.finish(StepOutcome::Done);
-            return Ok(sources);
-        }
-        step.finish(StepOutcome::Failed(problems[0].message.clone()));
-        sources.remember(store).ok();
-        Err(BuildError::Dockerfile(problems))
+        step.finish(match problems.get(own) {
+            None => StepOutcome::Done,
+            Some(problem) => StepOutcome::Failed(problem.message.clone()),
+        });
     }
 
     pub(crate) fn context(&self) -> Option<&ContextFiles> {
@@ -117,7 +216,46 @@ impl Sources {
 
     /// Keeps what was hashed for the next build.
     pub(crate) fn remember(&self, store: &Store) -> Result<(), store::StoreError> {
-        self.context.as_ref().map_or(Ok(()), |context| context.remember(store))
+        self.context.iter().chain(&self.named).try_for_each(|context| context.remember(store))
+    }
+}
+
+/// Fails the step with what failed.
+fn opened<T, E: Into<BuildError>>(result: Result<T, E>, step: Step<'_, '_>) -> Result<T, BuildError> {
+    result.map_err(|error| {
+        let error = error.into();
+        step.finish(StepOutcome::Failed(error.to_string()));
+        error
+    })
+}
+
+/// A context with a name is a folder that is there.
+fn check_folder(name: &str, path: &Path) -> Result<(), BuildError> {
+    let cause = match std::fs::metadata(path) {
+        Ok(found) if found.is_dir() => return Ok(()),
+        Ok(_) => "it is not a folder".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    Err(BuildError::Source {
+        message: format!("cannot open the context `{name}`, {}", path.display()),
+        causes: vec![cause],
+        hint: Some(format!("give a folder, as in `--build-context {name}=./{name}`")),
+    })
+}
+
+fn open_remote(name: &str, remote: &Remote, tools: &BuildTools<'_>) -> Result<ContextTree, BuildError> {
+    let step = tools.progress.start(format!("[context {name}] {}", remote.shown()));
+    let files = opened(open::named_remote(remote, tools, step), step)?;
+    step.finish(StepOutcome::Done);
+    Ok(files)
+}
+
+/// Which context it is that files are taken from, if it is one: `None` within for the build's own.
+fn context_of(from: &CopyFrom) -> Option<Option<usize>> {
+    match from {
+        CopyFrom::Context => Some(None),
+        CopyFrom::Named(number) => Some(Some(*number)),
+        CopyFrom::Stage(_) | CopyFrom::Image { .. } => None,
     }
 }
 
@@ -130,11 +268,11 @@ fn prepared(op: &CopyOp, mut selections: Vec<Arc<Selection>>, remote: Vec<(usize
 
 type Place = (usize, usize);
 
-fn copies(plan: &Plan) -> impl Iterator<Item = (Place, &CopyOp)> {
+fn copies(plan: &Plan) -> impl Iterator<Item = (Place, &CopyOp, Option<usize>)> {
     let stages = plan.stages.iter().enumerate().filter_map(|(index, stage)| Some((index, stage.as_ref()?)));
     stages.flat_map(|(index, stage)| {
         stage.steps.iter().enumerate().filter_map(move |(step, planned)| match &planned.op {
-            Op::Copy(op) if matches!(op.from, CopyFrom::Context) => Some(((index, step), op)),
+            Op::Copy(op) => Some(((index, step), op, context_of(&op.from)?)),
             _ => None,
         })
     })
@@ -147,7 +285,7 @@ struct Mounted<'p> {
     span: dockerfile::Span,
 }
 
-fn mounts(plan: &Plan) -> impl Iterator<Item = Mounted<'_>> {
+fn mounts(plan: &Plan) -> impl Iterator<Item = (Mounted<'_>, Option<usize>)> {
     let stages = plan.stages.iter().enumerate().filter_map(|(index, stage)| Some((index, stage.as_ref()?)));
     let steps = stages.flat_map(|(index, stage)| {
         stage.steps.iter().enumerate().filter_map(move |(step, planned)| match &planned.op {
@@ -158,8 +296,8 @@ fn mounts(plan: &Plan) -> impl Iterator<Item = Mounted<'_>> {
     steps.flat_map(|(place, op)| {
         op.mounts.iter().enumerate().filter_map(move |(number, mount)| {
             let tree = mount.tree()?;
-            let is_of_context = matches!(tree.from, CopyFrom::Context);
-            is_of_context.then_some(Mounted { place: (place, number), tree, span: mount.span })
+            let context = context_of(&tree.from)?;
+            Some((Mounted { place: (place, number), tree, span: mount.span }, context))
         })
     })
 }

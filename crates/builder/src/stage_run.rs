@@ -193,7 +193,7 @@ impl<'s, 'a> StageRun<'s, 'a> {
     fn wait_for_sources(&self, planned: &PlannedStep) -> Result<(), BuildError> {
         let wait_for = |from: &CopyFrom| {
             match from {
-                CopyFrom::Context => {}
+                CopyFrom::Context | CopyFrom::Named(_) => {}
                 CopyFrom::Stage(stage) => drop(self.solver.wait_for(*stage)?),
                 CopyFrom::Image { image, name } => self.solver.show_image(image, name),
             }

@@ -64,5 +64,5 @@ pub use port::{ExposedPort, PortError, Protocol};
 pub use scope::{BaseFacts, Surroundings};
 pub use signal::parse_signal;
 pub use source::{LineColumn, SourceMap, Span};
-pub use stage::{StageReference, UnknownTarget};
+pub use stage::{Instead, StageReference, UnknownTarget};
 pub use suggest::nearest;

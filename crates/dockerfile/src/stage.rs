@@ -13,6 +13,15 @@ pub enum StageReference<'a> {
     Other(&'a str),
 }
 
+/// What a name stands for instead, when somebody says so from outside the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Instead {
+    /// Another stage.
+    Stage(String),
+    /// Nothing of the file.
+    Elsewhere,
+}
+
 /// A target that is not in the file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("target stage `{target}` could not be found")]
@@ -61,7 +70,14 @@ impl Dockerfile {
     /// Stages that a target needs, itself included, in the order of the file; the others need not be built.
     /// `expand_base` gives a stage's base after expansion, since `FROM ${base}` may name a stage. What variables in
     /// `--from` hold depends on the stages before, so those it leaves out; [`Dockerfile::from`] takes them once known.
-    pub fn needed_stages(&self, target: usize, expand_base: &dyn Fn(usize) -> Option<String>) -> Vec<usize> {
+    ///
+    /// `instead` is asked about every name first; a stage whose own name stands for something else needs nothing more.
+    pub fn needed_stages(
+        &self,
+        target: usize,
+        expand_base: &dyn Fn(usize) -> Option<String>,
+        instead: &dyn Fn(&str) -> Option<Instead>,
+    ) -> Vec<usize> {
         let mut needed = vec![false; self.stages.len()];
         if let Some(target) = needed.get_mut(target) {
             *target = true;
@@ -72,14 +88,27 @@ impl Dockerfile {
                 continue;
             }
             let stage = &self.stages[index];
-            let base = expand_base(index).unwrap_or_else(|| stage.base.text.clone());
-            if let StageReference::Stage(base) = self.base(index, &base) {
-                needed[base] = true;
-            }
-            for from in stage.instructions.iter().flat_map(references) {
-                if let Some(from) = earlier(&self.stages, index, &from.text) {
-                    needed[from] = true;
+            let mut need = |name: &str, find: &dyn Fn(&str) -> Option<usize>| {
+                let found = match instead(name) {
+                    Some(Instead::Elsewhere) => None,
+                    Some(Instead::Stage(other)) => earlier(&self.stages, index, &other),
+                    None => find(name),
+                };
+                if let Some(found) = found {
+                    needed[found] = true;
                 }
+            };
+            if let Some(name) = stage.name.as_ref().filter(|name| instead(&name.text).is_some()) {
+                need(&name.text, &|_| None);
+                continue;
+            }
+            let base = expand_base(index).unwrap_or_else(|| stage.base.text.clone());
+            need(&base, &|name| match self.base(index, name) {
+                StageReference::Stage(stage) => Some(stage),
+                StageReference::Other(_) => None,
+            });
+            for from in stage.instructions.iter().flat_map(references) {
+                need(&from.text, &|name| earlier(&self.stages, index, name));
             }
         }
         needed.iter().enumerate().filter(|(_, needed)| **needed).map(|(index, _)| index).collect()

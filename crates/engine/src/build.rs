@@ -14,8 +14,9 @@ use builder::{
 };
 
 pub use builder::{
-    ArchiveDestination, ArchiveOutput, Destination, FolderOutput, HostAddress, ImageOutput, LARGEST_SECRET, Output,
-    RunLimits, RunResources, Secret, SecretSource, StepOptions, TarOutput, TimeOptions, Ulimit, parse_memory_size,
+    ArchiveDestination, ArchiveOutput, Destination, FolderOutput, HostAddress, ImageOutput, LARGEST_SECRET,
+    NamedContext, Output, RunLimits, RunResources, Secret, SecretSource, StepOptions, TarOutput, TimeOptions, Ulimit,
+    parse_memory_size,
 };
 pub use fetch::Surroundings;
 use find::Found;
@@ -36,6 +37,8 @@ pub struct BuildOptions {
     pub dockerfile: DockerfileSource,
     /// Where the context is.
     pub context: ContextSource,
+    /// What stands in the place of stages and images.
+    pub named_contexts: Vec<NamedContext>,
     /// Names for the image.
     pub tags: Vec<String>,
     /// What becomes of the result; an image of the store if this is empty.
@@ -181,6 +184,7 @@ pub(crate) fn request(options: &BuildOptions, context: Option<BuildContext>, fou
         dockerfile_name: found.dockerfile.name,
         dockerfile: found.dockerfile.bytes,
         context,
+        named_contexts: options.named_contexts.clone(),
         ignore_file: found.ignore_file,
         tags: Vec::new(),
         outputs: options.outputs.clone(),

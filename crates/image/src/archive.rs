@@ -23,7 +23,7 @@ mod tar_out;
 
 pub use annotations::{Annotation, AnnotationTarget, Annotations};
 pub use error::{LoadError, MemberError, SaveError};
-pub use load::{Loaded, load, load_file};
+pub use load::{LayoutContent, LayoutError, LayoutImage, Loaded, load, load_file, load_layout};
 pub use save::save;
 pub use ship::{MediaTypes, ShipOptions, Shipped, ShippedImage, Target, ship};
 

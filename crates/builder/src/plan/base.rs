@@ -3,8 +3,24 @@
 use dockerfile::{Instruction, Lookup, Span, Stage, StageReference, Word};
 use oci::{ImageConfig, Platform, Reference};
 
+use super::named::Given;
 use super::{Base, BaseImage, Planner, Problem, expansion_problem};
 use crate::variables::{Arguments, DEFAULT_PATH};
+
+/// What a stage begins with.
+pub(super) struct Found {
+    pub(super) base: Base,
+    /// Text of the FROM step.
+    pub(super) shown: String,
+    /// A context whose files come first.
+    pub(super) files: Option<usize>,
+}
+
+impl Found {
+    fn new(base: Base, shown: String) -> Self {
+        Self { base, shown, files: None }
+    }
+}
 
 impl Planner<'_> {
     /// What `FROM scratch` begins with: nothing but what every image has.
@@ -21,7 +37,7 @@ impl Planner<'_> {
         stage: &Stage,
         arguments: &Arguments,
         problems: &mut Vec<Problem>,
-    ) -> Option<(Base, String)> {
+    ) -> Option<Found> {
         let expander = self.expander();
         let lookup = |name: &str| arguments.global.get(name).map(String::as_str);
         let expanded = match expander.expand(&stage.base.text, &lookup) {
@@ -46,14 +62,37 @@ impl Planner<'_> {
             problems.push(problem);
         }
         if word == "scratch" {
-            return Some((Base::Scratch, "FROM scratch".to_owned()));
+            return Some(Found::new(Base::Scratch, "FROM scratch".to_owned()));
+        }
+        if let Some(number) = self.named(&word) {
+            return self.given_base(number, index, stage.base.span, problems);
         }
         if let StageReference::Stage(parent) = self.dockerfile.base(index, &word) {
-            return Some((Base::Stage(parent), format!("FROM {word}")));
+            return Some(Found::new(Base::Stage(parent), format!("FROM {word}")));
         }
         let (image, name) = self.image(&word, stage.base.span, problems)?;
         let shown = format!("FROM {}", image.with_digest(&name));
-        Some((Base::Image { image: Box::new(image), name }, shown))
+        Some(Found::new(Base::Image { image: Box::new(image), name }, shown))
+    }
+
+    /// What a context with a name is as a base.
+    pub(super) fn given_base(
+        &self,
+        number: usize,
+        index: usize,
+        span: Span,
+        problems: &mut Vec<Problem>,
+    ) -> Option<Found> {
+        let shown = format!("FROM {}", self.named[number].name);
+        Some(match self.given(number, index, span, problems)? {
+            Given::Stage(stage) => Found::new(Base::Stage(stage), shown),
+            Given::Nothing => Found::new(Base::Scratch, shown),
+            Given::Image { image, name } => {
+                let shown = format!("FROM {}", image.with_digest(&name));
+                Found::new(Base::Image { image, name }, shown)
+            }
+            Given::Files(number) => Found { files: Some(number), ..Found::new(Base::Scratch, shown) },
+        })
     }
 
     fn platform_problem(&self, word: &Word, lookup: Lookup<'_, '_>) -> Option<Problem> {

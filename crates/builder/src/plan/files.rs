@@ -5,6 +5,7 @@ use dockerfile::{
     StageReference, Word,
 };
 
+use super::named::Given;
 use super::remote::RemoteFlags;
 use super::steps::StagePlanner;
 use super::{Chmod, CopyFrom, CopyOp, Document, Op, Problem};
@@ -71,16 +72,12 @@ impl StagePlanner<'_, '_> {
     /// What `--from` names: a stage, or else an image.
     pub(super) fn copy_from(&mut self, word: &Word) -> Option<CopyFrom> {
         let name = self.expand(word)?;
+        if let Some(number) = self.planner.named(&name) {
+            return self.given_files(number, word);
+        }
         let dockerfile = self.planner.dockerfile;
         match dockerfile.from(self.index, &name) {
-            StageReference::Stage(stage) => {
-                if self.earlier.get(stage)?.is_some() {
-                    return Some(CopyFrom::Stage(stage));
-                }
-                // It has mistakes, which were reported there; or a variable named it, and nobody knew.
-                self.noted.missing.push(stage);
-                None
-            }
+            StageReference::Stage(stage) => self.earlier_stage(stage),
             StageReference::Other(other) => {
                 if let Some(problem) = self.no_stage(word, other) {
                     self.problem(problem);
@@ -88,6 +85,30 @@ impl StagePlanner<'_, '_> {
                 }
                 let (image, name) = self.planner.image(other, self.place(word.span), self.noted.problems)?;
                 Some(CopyFrom::Image { image: Box::new(image), name })
+            }
+        }
+    }
+
+    fn earlier_stage(&mut self, stage: usize) -> Option<CopyFrom> {
+        if self.earlier.get(stage)?.is_some() {
+            return Some(CopyFrom::Stage(stage));
+        }
+        // It has mistakes, which were reported there; or a variable named it, and nobody knew.
+        self.noted.missing.push(stage);
+        None
+    }
+
+    /// What a context with a name is for `--from`.
+    fn given_files(&mut self, number: usize, word: &Word) -> Option<CopyFrom> {
+        let span = self.place(word.span);
+        match self.planner.given(number, self.index, span, self.noted.problems)? {
+            Given::Stage(stage) => self.earlier_stage(stage),
+            Given::Image { image, name } => Some(CopyFrom::Image { image, name }),
+            Given::Files(number) => Some(CopyFrom::Named(number)),
+            Given::Nothing => {
+                let problem = Problem::error(span, "there is nothing to take: the context is `scratch`");
+                self.problem(problem.with_help("name an image or a folder in its place"));
+                None
             }
         }
     }

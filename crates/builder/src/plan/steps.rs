@@ -3,7 +3,7 @@
 use dockerfile::{ArgDeclaration, ExpandError, Expander, Instruction, InstructionKind, Lookup, Span, Word};
 use oci::ImageConfig;
 
-use super::{Base, Op, PlannedRow, PlannedStep, Planner, Problem, StagePlan, WorkdirOp, expansion_problem};
+use super::{Base, Op, PlannedRow, PlannedStep, Planner, Problem, StagePlan, WorkdirOp, expansion_problem, named};
 use crate::classic::RowImage;
 use crate::path::inside;
 use crate::variables::{Arguments, Scope};
@@ -191,6 +191,13 @@ impl<'a, 'p> StagePlanner<'a, 'p> {
         let name = self.numbered(text.trim_end());
         self.history.push(PlannedRow { created_by, step: Some(self.steps.len()), image: None });
         self.steps.push(PlannedStep { name, span, op });
+    }
+
+    /// The files of a context with a name, as the base of the stage.
+    pub(super) fn base_files(&mut self, number: usize, name: &str, span: Span, created_by: String) {
+        self.history.push(PlannedRow { created_by, step: Some(self.steps.len()), image: None });
+        let op = named::all_files(number, span);
+        self.steps.push(PlannedStep { name: format!("[context {name}] FROM {name}"), span, op });
     }
 
     fn workdir(&mut self, instruction: &Instruction, word: &Word) {

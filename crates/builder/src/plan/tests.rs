@@ -29,6 +29,8 @@ fn plan(text: &str, target: Option<&str>) -> Result<Plan, Vec<Problem>> {
         is_classic: false,
         run: None,
         find_image: &find_image,
+        named: &[],
+        find_layout: &|_, _, _| unreachable!("no context names a layout"),
         similar_image: &|_| None,
     };
     planner.plan(parsed.dockerfile.target(target).unwrap())

@@ -23,7 +23,7 @@ impl StageRun<'_, '_> {
     /// The files of a step, and its key.
     pub(super) fn copy_work(&self, number: usize, planned: &PlannedStep, op: &CopyOp) -> Result<Work, BuildError> {
         let (selections, digest) = match &op.from {
-            CopyFrom::Context => {
+            CopyFrom::Context | CopyFrom::Named(_) => {
                 let prepared = self.solver.sources.of(self.index, number).expect("all context sources are loaded");
                 (prepared.selections.clone(), prepared.digest)
             }

@@ -41,7 +41,7 @@ impl StageRun<'_, '_> {
         tree: &MountTree,
     ) -> Result<MountContent, BuildError> {
         let (layers, origin) = match &tree.from {
-            CopyFrom::Context => {
+            CopyFrom::Context | CopyFrom::Named(_) => {
                 let prepared = self.solver.sources.of_mount(self.index, number, place);
                 let prepared = prepared.expect("all context sources are loaded");
                 let files = BoundFiles { selection: Arc::clone(&prepared.selections[0]), layers: None };

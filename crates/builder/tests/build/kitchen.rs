@@ -214,6 +214,7 @@ impl Kitchen {
             dockerfile_name: "Dockerfile".to_owned(),
             dockerfile: dockerfile.as_bytes().to_vec(),
             context: Some(self.context().into()),
+            named_contexts: Vec::new(),
             ignore_file: None,
             tags: Vec::new(),
             outputs: Vec::new(),

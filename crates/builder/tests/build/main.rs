@@ -20,6 +20,7 @@ mod kitchen;
 mod language;
 mod link;
 mod mounts;
+mod named;
 mod processes;
 mod recorder;
 mod remote;

@@ -54,18 +54,32 @@ fn references() {
 fn d037_only_needed_stages() {
     let none = |_: usize| None;
     let file_three = file(THREE);
-    assert_eq!(file_three.needed_stages(3, &none), [0, 1, 3]);
-    assert_eq!(file_three.needed_stages(2, &none), [2]);
-    assert_eq!(file_three.needed_stages(0, &none), [0]);
+    assert_eq!(file_three.needed_stages(3, &none, &|_| None), [0, 1, 3]);
+    assert_eq!(file_three.needed_stages(2, &none, &|_| None), [2]);
+    assert_eq!(file_three.needed_stages(0, &none, &|_| None), [0]);
     let by_mount = file(
         "FROM a AS tools\nFROM b AS other\nFROM c\nRUN --mount=type=bind,from=tools,target=/t --mount=type=cache,from=1,target=/c make\n",
     );
-    assert_eq!(by_mount.needed_stages(2, &none), [0, 1, 2]);
+    assert_eq!(by_mount.needed_stages(2, &none, &|_| None), [0, 1, 2]);
     let by_variable = file("ARG base=dev\nFROM a AS dev\nFROM b AS prod\nFROM ${base}\n");
     let expand = |index: usize| (index == 2).then(|| "prod".to_owned());
-    assert_eq!(by_variable.needed_stages(2, &expand), [1, 2]);
-    assert_eq!(by_variable.needed_stages(2, &none), [2]);
+    assert_eq!(by_variable.needed_stages(2, &expand, &|_| None), [1, 2]);
+    assert_eq!(by_variable.needed_stages(2, &none, &|_| None), [2]);
     // A trigger's `--from` belongs to the build that it triggers.
     let trigger = file("FROM a AS x\nFROM b\nONBUILD COPY --from=x / /\n");
-    assert_eq!(trigger.needed_stages(1, &none), [1]);
+    assert_eq!(trigger.needed_stages(1, &none, &|_| None), [1]);
+}
+
+#[test]
+fn d159_names_may_stand_for_something_else() {
+    use super::Instead;
+    let text = b"FROM a AS one\nFROM b AS two\nFROM one AS three\nCOPY --from=two / /\nFROM three\nCOPY --from=x / /\n";
+    let file = crate::parse(text).dockerfile;
+    let needed = |instead: &dyn Fn(&str) -> Option<Instead>| file.needed_stages(3, &|_| None, instead);
+    assert_eq!(needed(&|_| None), [0, 1, 2, 3]);
+    // A stage that is replaced needs nothing, but is there to be looked at.
+    assert_eq!(needed(&|name| (name == "two").then_some(Instead::Elsewhere)), [0, 2, 3]);
+    assert_eq!(needed(&|name| (name == "three").then_some(Instead::Elsewhere)), [3]);
+    assert_eq!(needed(&|name| (name == "one").then(|| Instead::Stage("two".to_owned()))), [1, 2, 3]);
+    assert_eq!(needed(&|name| (name == "x").then(|| Instead::Stage("one".to_owned()))), [0, 1, 2, 3]);
 }

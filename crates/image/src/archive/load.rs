@@ -5,6 +5,8 @@
 //! read first, so that each layer can be read once in its place above the others, and not at all when the store has
 //! it. Either way all digests are verified before the first image appears.
 
+mod folder;
+
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, Read, Seek};
@@ -22,6 +24,8 @@ use super::members::{Members, Place, Source, Stream};
 use super::plan::{Wanted, WantedLayer, plan};
 use super::take::{Hashing, Sniffed, Taken, check, first_block, nowhere, sniff, take, unreadable};
 use crate::Stack;
+
+pub use folder::{LayoutContent, LayoutError, LayoutImage, load_layout};
 
 /// An image that was loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -168,7 +168,7 @@ impl<'a> Planner<'a> {
     }
 }
 
-fn blob(digest: Digest) -> String {
+pub(super) fn blob(digest: Digest) -> String {
     format!("{}{}", names::BLOBS, digest.hex())
 }
 
@@ -187,13 +187,13 @@ fn oci_names(descriptor: &Descriptor) -> Result<Vec<Reference>, LoadError> {
     }
 }
 
-fn is_attestation(descriptor: &Descriptor) -> bool {
+pub(super) fn is_attestation(descriptor: &Descriptor) -> bool {
     annotation(descriptor, REFERENCE_TYPE).is_some()
         || descriptor.platform.as_ref().is_some_and(|platform| platform.os == "unknown")
 }
 
 /// The image for this machine; the only one there is, whatever it says that it runs on.
-fn choose(index: &ImageIndex, digest: Digest) -> Result<&Descriptor, LoadError> {
+pub(super) fn choose(index: &ImageIndex, digest: Digest) -> Result<&Descriptor, LoadError> {
     let host = Platform::host();
     let images = || index.manifests.iter().filter(|descriptor| !is_attestation(descriptor));
     let fits = |descriptor: &&Descriptor| {

@@ -23,6 +23,9 @@ pub(crate) struct BuildArgs {
     /// Set a variable of the build; without a value from the environment
     #[arg(long = "build-arg", value_name = "NAME[=VALUE]")]
     pub(crate) build_args: Vec<String>,
+    /// Put other files or an image in the place of a name
+    #[arg(long = "build-context", value_name = "NAME=SOURCE")]
+    pub(crate) build_contexts: Vec<String>,
     /// Answer a question instead of building: `check`, `outline`, `targets`
     #[arg(long, value_name = "METHOD")]
     pub(crate) call: Option<String>,

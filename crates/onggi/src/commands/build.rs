@@ -15,7 +15,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use engine::{
-    BuildOptions, BuildOutcome, ContextSource, DockerfileSource, NetworkMode, Runtime, Surroundings, TimeOptions,
+    BuildOptions, BuildOutcome, ContextSource, DockerfileSource, NamedContext, NetworkMode, Runtime, Surroundings,
+    TimeOptions,
 };
 use signal_hook::consts::{SIGINT, SIGTERM};
 
@@ -155,6 +156,7 @@ fn options(
     let options = BuildOptions {
         dockerfile,
         context,
+        named_contexts: named_contexts(&args.build_contexts)?,
         tags: args.tags.clone(),
         outputs,
         describes: args.output.metadata_file.is_some(),
@@ -207,6 +209,14 @@ fn source(
         return Ok((ContextSource::Remote(context.to_owned()), dockerfile));
     }
     Ok((ContextSource::Folder(PathBuf::from(context)), dockerfile))
+}
+
+/// `--build-context`, in order.
+fn named_contexts(texts: &[String]) -> Result<Vec<NamedContext>, Failure> {
+    let read = |text: &String| {
+        NamedContext::parse(text).map_err(|error| Failure::new(Problem::error(error.message).with_hint(error.hint)))
+    };
+    texts.iter().map(read).collect()
 }
 
 /// Standard input as a file of our own: how much of it is read is the engine's matter.

@@ -30,6 +30,7 @@ mod inspect;
 mod instructions;
 mod instructions_files;
 mod layers;
+mod named_contexts;
 mod names;
 mod noop;
 mod outputs;
