@@ -98,7 +98,7 @@ impl StageRun<'_, '_> {
     pub(super) fn source_key(&self, planned: &PlannedStep) -> Result<Option<CacheKey>, BuildError> {
         let Op::Copy(op) = &planned.op else { return Ok(None) };
         let source = match &op.from {
-            CopyFrom::Context => return Ok(None),
+            CopyFrom::Context | CopyFrom::Named(_) => return Ok(None),
             CopyFrom::Stage(stage) => self.solver.wait_for(*stage)?.config.chain_id(),
             CopyFrom::Image { image, .. } => image.config.chain_id(),
         };
