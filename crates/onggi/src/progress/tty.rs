@@ -80,7 +80,9 @@ impl Tty {
         let (ended, total) = (self.steps.ended(), self.steps.total());
         let state = if is_last && ended > 0 && ended == total { "FINISHED" } else { "" };
         let left = format!("[+] Building {:.1}s ({ended}/{total}) {state}", now.as_secs_f64());
-        justify(&left, &self.builder, self.terminal.width.saturating_sub(1))
+        let width = self.terminal.width.saturating_sub(1);
+        // A line that wraps would put every later frame in the wrong place.
+        clip(&justify(&left, &self.builder, width), width).to_owned()
     }
 
     /// ` => name   0.0s`; nothing on a screen too narrow for it.
@@ -94,8 +96,8 @@ impl Tty {
     }
 
     fn tail_line(&self, text: &str) -> String {
-        let line = format!(" => => # {}", clip(text, self.terminal.width.saturating_sub(10)));
-        self.colored(FAINT, line)
+        let line = format!(" => => # {text}");
+        self.colored(FAINT, clip(&line, self.terminal.width.saturating_sub(1)).to_owned())
     }
 
     fn colored(&self, color: &str, line: String) -> String {

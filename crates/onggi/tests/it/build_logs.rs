@@ -175,3 +175,39 @@ fn wait_for_the_end_of(project: &Project, end: &str) {
         std::thread::sleep(Duration::from_millis(20));
     }
 }
+
+/// N017: stages that run at the same time, each step's lines together; N016: each in a log of its own.
+#[test]
+#[ignore = "requires root"]
+fn n017_steps_of_parallel_stages_are_not_mixed_requires_root() {
+    const STAGES: usize = 4;
+    let stage = |name: usize| {
+        let marks = format!("for i in $(seq 40); do echo stage {name} line $i; sleep 0.01; done");
+        format!("FROM busybox AS s{name}\nRUN {marks}; touch /made\n")
+    };
+    let copies: String = (0..STAGES).map(|name| format!("COPY --from=s{name} /made /{name}\n")).collect();
+    let stages: String = (0..STAGES).map(stage).collect();
+    let project = Project::with(&format!("{stages}FROM busybox\n{copies}"));
+    let built = project.build(&["--progress=plain"]).run().success();
+    // Of each line of output the stage and the number.
+    let line = |text: &str| {
+        let (_, rest) =
+            text.split_once(" stage ").filter(|(head, _)| head.starts_with('#') && !head.contains("RUN"))?;
+        let (name, number) = rest.split_once(" line ")?;
+        Some((name.parse::<usize>().ok()?, number.parse::<usize>().ok()?))
+    };
+    let lines: Vec<(usize, usize)> = built.stderr.lines().filter_map(line).collect();
+    let mut order: Vec<usize> = lines.iter().map(|(name, _)| *name).collect();
+    order.dedup();
+    assert_eq!((order.len(), lines.len()), (STAGES, STAGES * 40), "{}", built.stderr);
+    for (name, lines) in order.iter().zip(lines.chunks(40)) {
+        assert_eq!(lines, (1..=40).map(|number| (*name, number)).collect::<Vec<_>>());
+    }
+    let build = last(&project);
+    let steps = project.ask(&["build", "logs", &build, "--format", "{{.Number}} {{.Name}}"]);
+    for name in 0..STAGES {
+        let step = steps.lines().find(|line| line.contains(&format!("[s{name} 2/2] RUN"))).unwrap();
+        let log = project.ask(&["build", "logs", &build, step.split(' ').next().unwrap()]);
+        assert_eq!(log, (1..=40).map(|number| format!("stage {name} line {number}\n")).collect::<String>());
+    }
+}
