@@ -39,5 +39,6 @@ mod remote;
 mod reproducible;
 mod run;
 mod run_crash;
+mod run_heredocs;
 mod run_hostile;
 mod run_terminal;
