@@ -41,4 +41,5 @@ mod run;
 mod run_crash;
 mod run_heredocs;
 mod run_hostile;
+mod run_mounts;
 mod run_terminal;

@@ -2,7 +2,7 @@
 
 use testkit::checker::CheckedImage;
 
-use crate::build_project::{Project, file_digest, outcomes, steps};
+use crate::build_project::{Project, file_digest, outcomes, runtimes, steps};
 
 /// These files, and nothing else, have come to `busybox` by the only RUN.
 #[track_caller]
@@ -192,13 +192,12 @@ fn d120_documents_of_onbuild_requires_root() {
 
 #[test]
 #[ignore = "requires root"]
-fn d120_with_another_runtime_requires_root() {
-    if !std::path::Path::new("/usr/bin/runc").exists() {
-        eprintln!("skipped: requires runc: d120_with_another_runtime");
-        return;
+fn d120_with_other_runtimes_requires_root() {
+    for flags in runtimes("d120_with_other_runtimes") {
+        let project = Project::with("FROM busybox\nRUN <<EOF\n#!/bin/sh\necho \"$0\" > /f\nEOF\n");
+        project.build(&[&["-t", "app"], flags].concat()).run().success();
+        let tree = project.image("app").tree;
+        assert_eq!(tree["f"].kind, file_digest("/dev/pipes/EOF\n"));
+        assert!(!tree.keys().any(|path| path.contains("pipes")));
     }
-    let project = Project::with("FROM busybox\nRUN <<EOF\n#!/bin/sh\necho \"$0\" > /f\nEOF\n");
-    project.build(&["-t", "app", "--runtime", "runc"]).run().success();
-    assert_eq!(project.image("app").tree["f"].kind, file_digest("/dev/pipes/EOF\n"));
-    assert!(!project.image("app").tree.keys().any(|path| path.contains("pipes")));
 }
