@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use image::{RootfsError, RootfsOptions, Stack, StackError, Writable};
-use layer::{FinishedLayer, LayerWriter, MountError, OverlayOptions, Tree, TreeError, Upper};
+use layer::{FinishedLayer, LayerWriter, MountError, OverlayOptions, TreeError, Upper};
 use oci::DiffId;
 use rustix::fs::{FileType, Gid, Mode, OFlags, Timespec, Timestamps, Uid};
 use rustix::io::Errno;
@@ -20,7 +20,7 @@ use rustix::mount::OpenTreeFlags;
 use store::{Failure, LayerSink, Store, StoreError, WorkFolder};
 
 use crate::context::{Context, ContextError};
-use crate::copy::{self, CopyError, Placement};
+use crate::copy::{self, CopyError};
 use crate::path::{join, lossy, name, parent};
 use crate::source::{Content, Selection};
 
@@ -280,15 +280,7 @@ impl<'a> BindTree<'a> {
         let selection = &self.files.selection;
         let sink = self.store.layer_sink()?;
         let mut writer = LayerWriter::new(sink.file().map_err(|source| self.not_copied(source))?);
-        let destination = if selection.is_folder() { "" } else { COPIED_FILE.trim_start_matches('/') };
-        let placement = Placement {
-            destination: destination.into(),
-            into_folder: selection.is_folder(),
-            owner: None,
-            mode: None,
-            epoch: None,
-        };
-        copy::write(std::slice::from_ref(selection), &placement, &Tree::default(), &mut writer)?;
+        copy::write_alone(selection, COPIED_FILE.trim_start_matches('/').as_bytes(), &mut writer)?;
         Ok((sink, writer.finish().map_err(CopyError::from)?))
     }
 

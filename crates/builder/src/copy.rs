@@ -204,6 +204,23 @@ pub(crate) fn flagged(entry: &SourceEntry, op: &CopyOp) -> (u32, u32, u32) {
     if op.chown.is_some() { (mode, 0, 0) } else { (mode, uid, gid) }
 }
 
+/// Writes one selection as all that there is: a folder as the root, unlike COPY with its own owner, mode and time, or a
+/// file with this name.
+pub(crate) fn write_alone(
+    selection: &Arc<Selection>,
+    file_name: &[u8],
+    writer: &mut LayerWriter,
+) -> Result<(), CopyError> {
+    let is_folder = selection.is_folder();
+    if let Some(root) = selection.entries.first().filter(|_| is_folder) {
+        let entry = Entry { path: Vec::new(), kind: EntryKind::Directory, metadata: root.metadata.clone() };
+        writer.append(&entry, &mut std::io::empty())?;
+    }
+    let destination = if is_folder { Vec::new() } else { file_name.to_vec() };
+    let placement = Placement { destination, into_folder: is_folder, owner: None, mode: None, epoch: None };
+    write(std::slice::from_ref(selection), &placement, &Tree::default(), writer)
+}
+
 /// Writes selections into a layer on top of `base`.
 pub(crate) fn write(
     selections: &[Arc<Selection>],

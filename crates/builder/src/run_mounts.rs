@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use layer::{LayerWriter, Tree};
+use layer::LayerWriter;
 use oci::Digest;
 use rustix::fs::{Gid, Mode, Uid};
 use store::{CacheAttempt, CacheFolder, CacheUse, Store, WorkFolder};
@@ -14,7 +14,7 @@ use store::{CacheAttempt, CacheFolder, CacheUse, Store, WorkFolder};
 use crate::bind_tree::{BindTree, BoundFiles};
 use crate::build::{BuildError, BuildTools};
 use crate::context::Context;
-use crate::copy::{self, CopyError, Placement};
+use crate::copy::{self, CopyError};
 use crate::executor::{RunMount, RunMountSource};
 use crate::failure::{causes, internal};
 use crate::plan::{CacheOp, MountOp, MountOpKind, Problem, RunOp, Sharing};
@@ -205,24 +205,29 @@ impl Wanted<'_> {
             let doing = "fill a new cache";
             let tar = sink.file().map_err(|error| internal(doing, &error))?;
             let mut writer = LayerWriter::new(tar.try_clone().map_err(|error| internal(doing, &error))?);
-            let placement =
-                Placement { destination: Vec::new(), into_folder: true, owner: None, mode: None, epoch: None };
-            copy::write(std::slice::from_ref(selection), &placement, &Tree::default(), &mut writer).map_err(failed)?;
+            copy::write_alone(selection, b"", &mut writer).map_err(failed)?;
             let finished = writer.finish().map_err(|error| internal(doing, &error))?;
             let index = layer::Index::from_bytes(finished.index).map_err(|error| internal(doing, &error))?;
             let layer = layer::Layer { index: Arc::new(index), tar: Arc::new(tar) };
             layer::extract(&layer, folder.as_fd(), &layer::ExtractOptions::default())
                 .map_err(|error| internal(doing, &error))?;
         }
-        let owner = |id: Option<u32>| id.unwrap_or(0);
-        let (uid, gid) = (owner(self.cache.uid), owner(self.cache.gid));
+        let Some((mode, uid, gid)) = self.root() else { return Ok(()) };
         // Without root, as in tests of planning, the folder stays ours.
         if (uid, gid) != (0, 0) || rustix::process::geteuid().is_root() {
             rustix::fs::fchown(&folder, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))
                 .map_err(|error| internal("give a new cache its owner", &error))?;
         }
-        rustix::fs::fchmod(&folder, Mode::from_raw_mode(self.cache.mode.unwrap_or(0o755)))
+        rustix::fs::fchmod(&folder, Mode::from_raw_mode(mode))
             .map_err(|error| internal("give a new cache its mode", &error))
+    }
+
+    /// Mode and owner of the folder; `None` if they are those of the files that it begins with.
+    fn root(&self) -> Option<(u32, u32, u32)> {
+        let CacheOp { mode, uid, gid, .. } = *self.cache;
+        let is_said = mode.is_some() || uid.is_some() || gid.is_some();
+        let is_filled = self.content.selection().is_some();
+        (is_said || !is_filled).then(|| (mode.unwrap_or(0o755), uid.unwrap_or(0), gid.unwrap_or(0)))
     }
 }
 

@@ -38,6 +38,7 @@ mod progress;
 mod remote;
 mod reproducible;
 mod run;
+mod run_caches;
 mod run_crash;
 mod run_heredocs;
 mod run_hostile;

@@ -100,6 +100,7 @@ fn d102_owners_and_special_files_of_the_context_requires_root() {
     for name in ["mine", "mine/a"] {
         chown(work.join(name), Some(1234), Some(99)).unwrap();
     }
+    fs::set_permissions(work.join("mine"), fs::Permissions::from_mode(0o750)).unwrap();
     let _socket = UnixListener::bind(work.join("odd/socket")).unwrap();
     project.sandbox.command("mkfifo").arguments([work.join("odd/pipe")]).run().success();
     symlink("b", work.join("odd/link")).unwrap();
@@ -112,6 +113,8 @@ fn d102_owners_and_special_files_of_the_context_requires_root() {
         );
         let one = out(&project, flags, "--mount=target=/c/x,source=mine/a", "cat /c/x; stat -c ' %u:%g' /c/x");
         assert_eq!(one, "text 0:0\n");
+        let folder = out(&project, flags, "--mount=target=/c,source=mine", "stat -c '%a %u:%g' /c /c/a");
+        assert_eq!(folder, "750 0:0\n644 0:0\n");
     }
     let owner = fs::metadata(work.join("mine/a")).unwrap();
     assert_eq!(std::os::unix::fs::MetadataExt::uid(&owner), 1234, "the context itself is left alone");
