@@ -27,6 +27,7 @@ pub(crate) fn run(
     step: Step<'_, '_>,
 ) -> Result<DiffId, BuildError> {
     let (tools, options) = (keeper.tools, &keeper.request.run);
+    run_mounts::check_given(options, op)?;
     let root = root_metadata(stack)?;
     let folder = tools.store.work_folder()?;
     let upper = folder.subfolder("upper", root.mode)?;

@@ -252,12 +252,12 @@ pub(crate) fn prepare<'a>(
                 RunMountSource::Cache(folder.as_fd())
             }
             (MountOpKind::Tmpfs { size }, _) => RunMountSource::Tmpfs { size: *size },
-            (MountOpKind::Secret { id, access }, _) => {
+            (MountOpKind::Secret { id, access, .. }, _) => {
                 let Some(content) = secret(options, id, mount.span)? else { continue };
                 let (mode, uid, gid) = (access.mode, access.uid, access.gid);
                 RunMountSource::File { content, mode, uid, gid, executable: false }
             }
-            (MountOpKind::Agent { id, access }, _) => {
+            (MountOpKind::Agent { id, access, .. }, _) => {
                 let Some(socket) = options.agents.get(id) else { continue };
                 let (mode, uid, gid) = (access.mode, access.uid, access.gid);
                 RunMountSource::Agent { socket: socket.as_path(), mode, uid, gid }
@@ -283,6 +283,32 @@ pub(crate) fn prepare<'a>(
         }
     }
     Ok(Prepared { mounts, secret_env })
+}
+
+/// A step that is taken from the cache asks for nothing; one that runs gets all that it requires, or does not run.
+pub(crate) fn check_given(options: &StepOptions, op: &RunOp) -> Result<(), BuildError> {
+    let secrets = op.mounts.iter().filter_map(|mount| match &mount.kind {
+        MountOpKind::Secret { id, is_required: true, .. } => Some((id, mount.span)),
+        _ => None,
+    });
+    let variables = op.secret_variables.iter().filter(|variable| variable.is_required);
+    let mut secrets = secrets.chain(variables.map(|variable| (&variable.id, variable.span)));
+    if let Some((id, span)) = secrets.find(|(id, _)| !options.secrets.contains_key(*id)) {
+        let problem = Problem::error(span, format!("the secret `{id}` was not given"));
+        let help = format!("build with `--secret id={id},src=FILE`, or with `env=VARIABLE`");
+        return Err(failed(problem.with_help(help), Vec::new()));
+    }
+    let mut agents = op.mounts.iter().filter_map(|mount| match &mount.kind {
+        MountOpKind::Agent { id, is_required: true, .. } => Some((id, mount.span)),
+        _ => None,
+    });
+    if let Some((id, span)) = agents.find(|(id, _)| !options.agents.contains_key(*id)) {
+        let flag = if id == "default" { "--ssh default".to_owned() } else { format!("--ssh {id}=$SSH_AUTH_SOCK") };
+        let problem = Problem::error(span, format!("the SSH agent `{id}` was not given"));
+        let help = format!("build with `{flag}`; `eval $(ssh-agent)` starts an agent");
+        return Err(failed(problem.with_help(help), Vec::new()));
+    }
+    Ok(())
 }
 
 /// The value of a secret, read now; `None` if it was not given.

@@ -68,8 +68,8 @@ fn mount_text(mount: &MountOp) -> String {
         MountOpKind::Cache(cache) => cache_text(cache),
         MountOpKind::Tmpfs { size: None } => "tmpfs".to_owned(),
         MountOpKind::Tmpfs { size: Some(size) } => format!("tmpfs size={size}"),
-        MountOpKind::Secret { id, access } => format!("secret {id:?} {}", access_text(*access)),
-        MountOpKind::Agent { id, access } => format!("ssh {id:?} {}", access_text(*access)),
+        MountOpKind::Secret { id, access, .. } => format!("secret {id:?} {}", access_text(*access)),
+        MountOpKind::Agent { id, access, .. } => format!("ssh {id:?} {}", access_text(*access)),
     };
     text += &format!(" on {:?}", mount.target);
     if mount.read_only { text + " readonly" } else { text }

@@ -29,10 +29,12 @@ pub(crate) enum MountOpKind {
     Secret {
         id: String,
         access: Access,
+        is_required: bool,
     },
     Agent {
         id: String,
         access: Access,
+        is_required: bool,
     },
 }
 
@@ -93,6 +95,7 @@ pub(crate) struct Access {
 pub(crate) struct SecretVariable {
     pub(crate) name: String,
     pub(crate) id: String,
+    pub(crate) is_required: bool,
     pub(crate) span: Span,
 }
 
@@ -164,11 +167,11 @@ impl StagePlanner<'_, '_> {
             }
             MountKind::Secret => {
                 let Some((target, id)) = self.secret(options, found) else { return };
-                (target, MountOpKind::Secret { id, access: options.access(0o400) })
+                (target, MountOpKind::Secret { id, access: options.access(0o400), is_required: options.is_required() })
             }
             MountKind::Ssh => {
                 let Some((target, id)) = self.agent(options, found) else { return };
-                (target, MountOpKind::Agent { id, access: options.access(0o600) })
+                (target, MountOpKind::Agent { id, access: options.access(0o600), is_required: options.is_required() })
             }
         };
         found.mounts.push(MountOp { target, read_only, kind, span });
@@ -248,14 +251,10 @@ impl StagePlanner<'_, '_> {
             self.problem(Problem::error(span, "the secret mount names no secret").with_help("add `id=name`"));
             return None;
         }
-        if options.is_required() && self.planner.run.is_some_and(|run| !run.secrets.contains_key(&id)) {
-            let problem = Problem::error(span, format!("the secret `{id}` was not given"));
-            self.problem(problem.with_help(format!("build with `--secret id={id},src=FILE`, or with `env=VARIABLE`")));
-            return None;
-        }
         let variable = options.get("env");
         if let Some(name) = variable {
-            found.variables.push(SecretVariable { name: name.to_owned(), id: id.clone(), span: self.place(span) });
+            let (name, id, is_required) = (name.to_owned(), id.clone(), options.is_required());
+            found.variables.push(SecretVariable { name, id, is_required, span: self.place(span) });
         }
         let target = match (target, variable) {
             (None, Some(_)) => return None,
@@ -268,12 +267,6 @@ impl StagePlanner<'_, '_> {
     fn agent(&mut self, options: &Options, found: &mut Mounts) -> Option<(String, String)> {
         let id = options.get("id").filter(|id| !id.is_empty()).unwrap_or("default").to_owned();
         let span = options.span;
-        if options.is_required() && self.planner.run.is_some_and(|run| !run.agents.contains_key(&id)) {
-            let flag = if id == "default" { "--ssh default".to_owned() } else { format!("--ssh {id}=$SSH_AUTH_SOCK") };
-            let problem = Problem::error(span, format!("the SSH agent `{id}` was not given"));
-            self.problem(problem.with_help(format!("build with `{flag}`; `eval $(ssh-agent)` starts an agent")));
-            return None;
-        }
         let number = found.mounts.iter().filter(|mount| matches!(mount.kind, MountOpKind::Agent { .. })).count();
         let target = match options.get("target").filter(|target| !target.is_empty()) {
             Some(target) => target.to_owned(),

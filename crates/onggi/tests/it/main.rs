@@ -43,4 +43,5 @@ mod run_crash;
 mod run_heredocs;
 mod run_hostile;
 mod run_mounts;
+mod run_secrets;
 mod run_terminal;
