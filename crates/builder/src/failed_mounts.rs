@@ -114,10 +114,10 @@ pub(crate) fn record(
             },
             MountOpKind::Cache(cache) => Some(cached(cache, content)),
             MountOpKind::Tmpfs { size } => Some(MountedFrom::Tmpfs { size: *size }),
-            MountOpKind::Secret { id, access } => {
+            MountOpKind::Secret { id, access, .. } => {
                 SecretPlace::of(options, id).map(|place| MountedFrom::Secret { id: id.clone(), place, access: *access })
             }
-            MountOpKind::Agent { id, access } => {
+            MountOpKind::Agent { id, access, .. } => {
                 options.agents.get(id).map(|socket| MountedFrom::Agent { socket: absolute(socket), access: *access })
             }
         };
