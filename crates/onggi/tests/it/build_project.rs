@@ -244,6 +244,7 @@ fn copy_folder(from: &Path, to: &Path) {
 }
 
 /// Flags that choose each runtime of this machine: the built-in one, and runc where it is installed.
+#[expect(clippy::print_stderr, reason = "whoever runs the tests is told what was skipped")]
 pub(crate) fn runtimes(test: &str) -> Vec<&'static [&'static str]> {
     let mut flags: Vec<&[&str]> = vec![&[]];
     match ["/usr/sbin/runc", "/usr/bin/runc"].into_iter().any(|path| Path::new(path).exists()) {
