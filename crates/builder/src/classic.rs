@@ -71,7 +71,7 @@ impl<'a> Classic<'a> {
 
     fn begin_instruction(&self, text: &str) {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        self.tell(InstructionEvent::Begun { number, total: self.total, text: text.to_owned() });
+        self.tell(InstructionEvent::Begun { number, total: self.total, text: crate::remote::redacted(text) });
     }
 
     pub(crate) fn tell(&self, event: InstructionEvent) {

@@ -180,3 +180,13 @@ fn s120_the_size_of_the_context_follows_the_ignore_file() {
     assert_eq!(size(dockerfile, Some("Dockerfile")), 2 + 2 + 2, "both are sent in any case");
     assert_eq!(size(dockerfile, None), 2 + 2 + 2, "as if it were in the context");
 }
+
+/// As in the names of steps, credentials in addresses are not told.
+#[test]
+fn s121_credentials_are_not_told() {
+    let kitchen = Kitchen::with("a=1");
+    let outcome =
+        kitchen.build_as("FROM base AS x\nADD https://me:canary@example.invalid/f /\nFROM base\nCOPY a /", classic);
+    let text = told(&outcome, &mut Vec::new());
+    assert!(text.contains("ADD https://") && text.contains("not needed") && !text.contains("canary"), "{text}");
+}
