@@ -32,10 +32,10 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
-    /// Arguments of a build for this platform.
-    pub(crate) fn new(given: &[(String, String)], platform: &Platform) -> Self {
+    /// Arguments of a build for one platform on another.
+    pub(crate) fn new(given: &[(String, String)], target: &Platform, build: &Platform) -> Self {
         let mut global = BTreeMap::new();
-        for kind in ["TARGET", "BUILD"] {
+        for (kind, platform) in [("TARGET", target), ("BUILD", build)] {
             let variant = platform.variant.clone().unwrap_or_default();
             global.insert(format!("{kind}PLATFORM"), platform.to_string());
             global.insert(format!("{kind}OS"), platform.os.clone());

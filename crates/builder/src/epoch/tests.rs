@@ -3,7 +3,7 @@ use super::*;
 fn resolved(text: &str, given: &[(&str, &str)], options: TimeOptions) -> Result<Option<String>, String> {
     let dockerfile = dockerfile::parse(text.as_bytes()).dockerfile;
     let given: Vec<_> = given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    let mut arguments = Arguments::new(&given, &oci::Platform::host());
+    let mut arguments = Arguments::new(&given, &oci::Platform::host(), &oci::Platform::host());
     for instruction in &dockerfile.global_args {
         let InstructionKind::Arg(declarations) = &instruction.kind else { continue };
         for declaration in declarations {

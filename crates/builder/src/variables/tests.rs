@@ -43,7 +43,7 @@ fn set_env_replaces_in_place() {
 fn d031_proxies_that_were_given_reach_commands() {
     let given = [("http_proxy", "p"), ("other", "x"), ("NO_PROXY", "n")];
     let given: Vec<(String, String)> = given.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
-    let arguments = Arguments::new(&given, &Platform::host());
+    let arguments = Arguments::new(&given, &Platform::host(), &Platform::host());
     let predefined = arguments.predefined();
     assert_eq!(scope(&["http_proxy=own"], &[]).environment_for_run(&predefined), ["http_proxy=own", "NO_PROXY=n"]);
 }
