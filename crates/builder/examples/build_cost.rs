@@ -103,6 +103,7 @@ fn build(store: &Store, folder: &Path, no_cache: bool) -> Result<(), Box<dyn std
         build_args: Vec::new(),
         labels: Vec::new(),
         outputs: Vec::new(),
+        platforms: Vec::new(),
         no_cache,
         no_cache_filter: Vec::new(),
         squash: false,

@@ -14,7 +14,7 @@ use crate::context::ContextError;
 use crate::context_files::{self, BuildContext};
 use crate::credentials::SecretLookup;
 use crate::epoch::{self, EpochError, TimeOptions};
-use crate::export;
+use crate::export::{self, Made};
 use crate::fetch::{Fetch, FetchError};
 use crate::ignore_file;
 use crate::named::{self, NamedContext};
@@ -42,6 +42,8 @@ pub struct BuildRequest {
     pub tags: Vec<Reference>,
     /// What becomes of it; an image of the store if this is empty.
     pub outputs: Vec<Output>,
+    /// `--platform`: what to build for; this machine if this is empty.
+    pub platforms: Vec<Platform>,
     /// `--target`.
     pub target: Option<String>,
     /// `--build-arg`, values resolved.
@@ -64,6 +66,18 @@ pub struct BuildRequest {
     pub run: StepOptions,
     /// Say why each step that ran was not cached.
     pub explain: bool,
+}
+
+impl BuildRequest {
+    /// What to build for, in order.
+    pub(crate) fn all_platforms(&self) -> Vec<Platform> {
+        if self.platforms.is_empty() { vec![Platform::host()] } else { self.platforms.clone() }
+    }
+
+    /// What is asked of a Dockerfile is asked for this one.
+    pub(crate) fn first_platform(&self) -> Platform {
+        self.platforms.first().cloned().unwrap_or_else(Platform::host)
+    }
 }
 
 /// A file with a text, and how it is called in messages.
@@ -225,18 +239,24 @@ pub struct Built {
 pub fn build(request: &BuildRequest, tools: &BuildTools<'_>) -> Result<Built, BuildError> {
     epoch::check(&request.build_args)?;
     let reporter = tools.progress;
+    export::check(request, reporter)?;
     let dockerfile = read_dockerfile(request, reporter)?;
     let ignore = read_ignore_file(request, reporter)?;
     let target = dockerfile.target(request.target.as_deref()).map_err(BuildError::Target)?;
     let classic = begin_classic(request, tools, &dockerfile, &ignore.1, target)?;
-    let plan = plan(request, tools, reporter, &dockerfile, target)?;
-    checks::run(request, reporter, &dockerfile, &plan, &ignore.1)?;
-    let sources = Sources::load(&plan, request, ignore, tools)?;
+    let plans = plans(request, tools, reporter, &dockerfile, target)?;
+    checks::run(request, reporter, &dockerfile, &plans, &ignore.1)?;
+    let sources = Sources::load(&plans, request, ignore, tools)?;
     let run = |holding| -> Result<Built, BuildError> {
-        let solved = Solver::new(request, tools, reporter, &plan, &sources, classic.as_ref()).solve(holding);
-        let made = export::Made::of_stage(&solved?, &Platform::host(), request, plan.epoch, tools)?;
-        let exported = export::export(std::slice::from_ref(&made), request, tools, reporter)?;
-        Ok(Built { image: made.id, descriptor: exported.descriptor, is_stored: exported.is_stored })
+        let mut made = Vec::new();
+        for (number, plan) in plans.iter().enumerate() {
+            let sources = sources.of_plan(number);
+            let solved = Solver::new(request, tools, reporter, plan, sources, classic.as_ref()).solve(holding)?;
+            made.push(Made::of_stage(&solved, &plan.platform, request, plan.epoch, tools)?);
+        }
+        let exported = export::export(&made, request, tools, reporter)?;
+        let image = export::of_this_machine(&made).id;
+        Ok(Built { image, descriptor: exported.descriptor, is_stored: exported.is_stored })
     };
     let built = match run(Holding::WhenNeeded) {
         // Another process removed what was found here; what is held from now on stays.
@@ -295,24 +315,29 @@ fn begin_classic<'a>(
     Ok(Some(Classic::new(tools.progress, dockerfile, target, &request.labels)))
 }
 
-fn plan(
+/// One plan for each platform.
+fn plans(
     request: &BuildRequest,
     tools: &BuildTools<'_>,
     reporter: &Reporter<'_>,
     dockerfile: &Dockerfile,
     target: usize,
-) -> Result<Plan, BuildError> {
+) -> Result<Vec<Plan>, BuildError> {
     let known = RefCell::new(HashMap::new());
     let find_image = |name: &str| {
         let found: &mut HashMap<String, _> = &mut known.borrow_mut();
         found.entry(canonical(name)).or_insert_with(|| find_image(tools.store, reporter, name)).clone()
     };
     let find_image: FindImage<'_> = &find_image;
-    let planner = Planner {
+    let similar_image = |name: &str| similar_image(tools.store, name);
+    let find_layout = |name: &_, folder: &_, image: &_| named::find_layout(tools.store, reporter, name, folder, image);
+    let platforms = request.all_platforms();
+    let planner = |platform| Planner {
         dockerfile,
         build_args: &request.build_args,
         labels: &request.labels,
-        platform: &Platform::host(),
+        platform,
+        shows_platform: platforms.len() > 1,
         network: request.network,
         times: request.times,
         no_cache_filter: &request.no_cache_filter,
@@ -320,20 +345,23 @@ fn plan(
         run: Some(&request.run),
         find_image,
         named: &request.named_contexts,
-        find_layout: &|name, folder, image| named::find_layout(tools.store, reporter, name, folder, image),
-        similar_image: &|name| similar_image(tools.store, name),
+        find_layout: &find_layout,
+        similar_image: &similar_image,
     };
-    let plan = planner.plan(target).map_err(BuildError::Dockerfile)?;
+    let plans = platforms.iter().map(|platform| planner(platform).plan(target)).collect::<Result<Vec<_>, _>>();
+    let plans = plans.map_err(BuildError::Dockerfile)?;
+    // They are the same for all platforms, but for what variables choose.
+    let Some(plan) = plans.first() else { return Ok(plans) };
     for name in plan.unknown_filters(dockerfile, &request.no_cache_filter) {
         reporter.warning(format!("`--no-cache-filter {name}` names no stage of this build"), None);
     }
     if request.explain {
-        tell_not_needed(dockerfile, &plan, reporter);
+        tell_not_needed(dockerfile, plan, reporter);
     }
     for name in &plan.unused_arguments {
         reporter.warning(format!("build argument `{name}` was given, but no ARG takes it"), None);
     }
-    Ok(plan)
+    Ok(plans)
 }
 
 /// Stages that nobody needs (N002): they have no steps that could be called anything.

@@ -42,7 +42,7 @@ pub fn check(request: &BuildRequest, store: &Store) -> Result<CheckReport, Build
         None => None,
     };
     let images = Images { store, known: RefCell::default() };
-    let platform = Platform::host();
+    let platform = request.first_platform();
     let find = |name: &str| images.find(name).map(|found| Some(found.unwrap_or_else(|| stand_in(&platform))));
     let planner = planner(request, dockerfile, &platform, &find);
     let mut problems: Vec<Problem> = parsed.diagnostics.into_iter().map(Problem::from).collect();
@@ -51,7 +51,8 @@ pub fn check(request: &BuildRequest, store: &Store) -> Result<CheckReport, Build
     }
     let bases = |_: usize, name: &str| images.facts(name);
     let stages = target.map(|target| planner.needed(target));
-    let warnings = checks::lint(request, dockerfile, stages.as_deref(), &ignore, &bases, &choice, has_errors);
+    let warnings =
+        checks::lint(request, &platform, dockerfile, stages.as_deref(), &ignore, &bases, &choice, has_errors);
     Ok(CheckReport { warnings, problems })
 }
 
@@ -63,7 +64,7 @@ pub fn outline(request: &BuildRequest, store: &Store) -> Result<Outline, BuildEr
     let dockerfile = parse(request)?;
     let target = dockerfile.target(request.target.as_deref()).map_err(BuildError::Target)?;
     let images = Images { store, known: RefCell::default() };
-    let platform_args = checks::platform_arguments(&Platform::host());
+    let platform_args = checks::platform_arguments(&request.first_platform());
     let bases = |_: usize, name: &str| images.facts(name);
     let around = Surroundings { build_args: &request.build_args, platform_args: &platform_args, bases: &bases };
     Ok(dockerfile::outline(&dockerfile, target, around))
@@ -112,6 +113,7 @@ fn planner<'a>(
         build_args: &request.build_args,
         labels: &request.labels,
         platform,
+        shows_platform: false,
         network: request.network,
         times: request.times,
         is_classic: false,

@@ -12,22 +12,27 @@ use crate::variables::Arguments;
 /// The build argument that counts instead of `# check=`.
 const ARGUMENT: &str = "BUILDKIT_DOCKERFILE_CHECK";
 
-/// Checks what a plan is about, and tells what was found.
+/// Checks what plans are about, one for each platform, and tells what was found, each finding once.
 pub(crate) fn run(
     request: &BuildRequest,
     reporter: &Reporter<'_>,
     dockerfile: &Dockerfile,
-    plan: &Plan,
+    plans: &[Plan],
     ignore: &IgnoreFile,
 ) -> Result<(), BuildError> {
     let checks = choice(request, dockerfile)?;
-    let needed: Vec<usize> =
-        plan.stages.iter().enumerate().filter_map(|(index, stage)| stage.as_ref().map(|_| index)).collect();
-    let bases = |index: usize, _: &str| match &plan.stages.get(index)?.as_ref()?.base {
-        Base::Image { image, .. } => Some(facts(&image.config)),
-        Base::Scratch | Base::Stage(_) => None,
-    };
-    let warnings = lint(request, dockerfile, Some(&needed), ignore, &bases, &checks, false);
+    let mut warnings: Vec<Warning> = Vec::new();
+    for plan in plans {
+        let needed: Vec<usize> =
+            plan.stages.iter().enumerate().filter_map(|(index, stage)| stage.as_ref().map(|_| index)).collect();
+        let bases = |index: usize, _: &str| match &plan.stages.get(index)?.as_ref()?.base {
+            Base::Image { image, .. } => Some(facts(&image.config)),
+            Base::Scratch | Base::Stage(_) => None,
+        };
+        let found = lint(request, &plan.platform, dockerfile, Some(&needed), ignore, &bases, &checks, false);
+        let new: Vec<Warning> = found.into_iter().filter(|warning| !warnings.contains(warning)).collect();
+        warnings.extend(new);
+    }
     let rules = names(&warnings);
     warnings.into_iter().for_each(|warning| reporter.check(warning));
     match checks.warnings_are_errors && !rules.is_empty() {
@@ -37,8 +42,10 @@ pub(crate) fn run(
 }
 
 /// Runs the checks; `bases` says what is known of base images.
+#[expect(clippy::too_many_arguments, reason = "what checks look at comes from as many places")]
 pub(crate) fn lint(
     request: &BuildRequest,
+    platform: &Platform,
     dockerfile: &Dockerfile,
     stages: Option<&[usize]>,
     ignore: &IgnoreFile,
@@ -46,8 +53,7 @@ pub(crate) fn lint(
     checks: &Checks,
     has_errors: bool,
 ) -> Vec<Warning> {
-    let platform = Platform::host();
-    let platform_args = platform_arguments(&platform);
+    let platform_args = platform_arguments(platform);
     let input = LintInput {
         dockerfile,
         stages,
@@ -71,7 +77,7 @@ pub(crate) fn choice(request: &BuildRequest, dockerfile: &Dockerfile) -> Result<
 
 /// Arguments that are there before the first ARG.
 pub(crate) fn platform_arguments(platform: &Platform) -> Vec<(String, String)> {
-    Arguments::new(&[], platform).global.into_iter().collect()
+    Arguments::new(&[], platform, &Platform::host()).global.into_iter().collect()
 }
 
 /// What a stage takes over from an image.

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use image::Stack;
+use oci::Platform;
 use serde::{Deserialize, Serialize};
 
 use crate::Stream;
@@ -59,6 +60,8 @@ pub struct RunRequest<'a> {
     pub secret_env: &'a [(String, Secret)],
     /// Its network.
     pub network: RunNetwork,
+    /// What the image's programs are for; `None` where nobody asks.
+    pub platform: Option<&'a Platform>,
     /// What is mounted for the time of the command, parents before what is below them.
     pub mounts: &'a [RunMount<'a>],
     /// Further names for `/etc/hosts`.
@@ -116,6 +119,16 @@ pub enum RunMountSource<'a> {
         /// Group.
         gid: u32,
     },
+}
+
+/// Programs that this machine cannot run, and what would let it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct CannotRun {
+    /// What is missing.
+    pub message: String,
+    /// What to do; it works when typed.
+    pub hint: String,
 }
 
 /// Why a command could not be run at all.

@@ -4,6 +4,10 @@ mod archive;
 mod destination;
 mod files;
 mod image;
+mod possible;
+
+pub(crate) use image::of_this_machine;
+pub(crate) use possible::check;
 
 use oci::{Descriptor, ImageConfig, ImageId, Platform, Reference};
 use serde::{Deserialize, Serialize};

@@ -67,7 +67,7 @@ pub use context_files::BuildContext;
 pub use copy::CopyError;
 pub use credentials::SecretLookup;
 pub use epoch::{EpochError, TimeOptions};
-pub use executor::{ExecutorError, RunMount, RunMountSource, RunNetwork, RunRequest, StepExecutor};
+pub use executor::{CannotRun, ExecutorError, RunMount, RunMountSource, RunNetwork, RunRequest, StepExecutor};
 pub use failed_mounts::{FailedMount, FailedVariable, FoundMounts, Surroundings};
 pub use failed_step::FailedStep;
 pub use fetch::{Fetch, FetchError, GitCommit, GitRequest, GitTree, HttpHead, HttpRequest};

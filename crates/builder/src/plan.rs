@@ -101,6 +101,8 @@ pub(crate) struct Plan {
     /// One for each stage of the file; `None` where the target does not need it.
     pub(crate) stages: Vec<Option<StagePlan>>,
     pub(crate) target: usize,
+    /// What is built for.
+    pub(crate) platform: Platform,
     /// `SOURCE_DATE_EPOCH`.
     pub(crate) epoch: Option<Epoch>,
     /// Names of build arguments that were given in vain (D033).
@@ -136,6 +138,8 @@ pub(crate) enum Base {
 #[derive(Debug)]
 pub(crate) struct StagePlan {
     pub(crate) base: Base,
+    /// What it is for: that of the build, or what FROM asks for.
+    pub(crate) platform: Platform,
     /// Name of the FROM step: `[1/3] FROM docker.io/library/node:18@sha256:…`.
     pub(crate) from_name: String,
     /// What stands before the numbers: `build ` in `[build 1/3]`.
@@ -189,6 +193,8 @@ pub(crate) struct RunOp {
     pub(crate) user: String,
     pub(crate) working_dir: String,
     pub(crate) network: crate::RunNetwork,
+    /// What the programs of the image are for.
+    pub(crate) platform: Platform,
     /// As written, for messages.
     pub(crate) shown: String,
     /// A here-document that the command executes.
@@ -297,6 +303,8 @@ pub(crate) struct Planner<'a> {
     pub(crate) build_args: &'a [(String, String)],
     pub(crate) labels: &'a [(String, String)],
     pub(crate) platform: &'a Platform,
+    /// Steps are named with it: there are several.
+    pub(crate) shows_platform: bool,
     pub(crate) network: crate::RunNetwork,
     pub(crate) times: TimeOptions,
     pub(crate) no_cache_filter: &'a [String],
@@ -325,7 +333,8 @@ impl Planner<'_> {
         if !problems.is_empty() {
             return Err(problems);
         }
-        let mut plan = Plan { stages: found.stages, target, epoch, unused_arguments: Vec::new() };
+        let platform = self.platform.clone();
+        let mut plan = Plan { stages: found.stages, target, platform, epoch, unused_arguments: Vec::new() };
         if let Some(Some(stage)) = plan.stages.get_mut(target) {
             metadata::add_labels(&mut stage.config, self.labels);
         }
@@ -373,7 +382,7 @@ impl Planner<'_> {
     /// What is there before the first FROM.
     fn begin(&self) -> (Arguments, Option<Epoch>, Vec<Problem>) {
         let mut problems = Vec::new();
-        let mut arguments = Arguments::new(self.build_args, self.platform);
+        let mut arguments = Arguments::new(self.build_args, self.platform, &Platform::host());
         self.global_arguments(&mut arguments, &mut problems);
         let epoch = epoch::resolve(self.times, self.dockerfile, &mut arguments, &mut problems);
         (arguments, epoch, problems)
@@ -459,25 +468,27 @@ impl Planner<'_> {
 
     fn stage(&self, index: usize, stage: &Stage, arguments: &Arguments, attempt: &mut Attempt) -> Option<StagePlan> {
         let Attempt { stages: earlier, problems, missing } = attempt;
+        let platform = self.stage_platform(stage, arguments, problems);
         // A stage that something else stands for is not built.
         let replaced = stage.name.as_ref().and_then(|name| self.named(&name.text));
         let found = match replaced {
             Some(number) => self.given_base(number, index, stage.base.span, problems)?,
             None => self.base(index, stage, arguments, problems)?,
         };
-        let base::Found { base, shown, files } = found;
+        let (base::Found { base, shown, files }, mut platform) = (found, platform?);
         let instructions = if replaced.is_some() { &[][..] } else { stage.instructions.as_slice() };
         let (config, scope) = match &base {
-            Base::Scratch => (self.scratch(), Scope::default()),
+            Base::Scratch => (base::scratch(&platform), Scope::default()),
             Base::Image { image, .. } => (base::inherit(&image.config), Scope::default()),
             Base::Stage(parent) => {
                 let parent = earlier.get(*parent)?.as_ref()?;
+                parent.platform.clone_into(&mut platform);
                 (parent.config.clone(), parent.scope.clone())
             }
         };
         let triggers = self.triggers(stage, &config, problems);
         let noted = steps::Noted { problems, missing };
-        let mut run = steps::StagePlanner::new(self, arguments, earlier, index, scope, config, noted);
+        let mut run = steps::StagePlanner::new(self, arguments, earlier, (index, platform), scope, config, noted);
         let counts_base = matches!(base, Base::Image { .. });
         run.count(counts_base, &triggers, instructions);
         let from_name = if counts_base { run.numbered(&shown) } else { shown.clone() };

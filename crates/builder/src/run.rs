@@ -8,7 +8,7 @@ use layer::{DiffOptions, EntryKind, Metadata, Timestamp};
 use oci::DiffId;
 
 use crate::build::BuildError;
-use crate::executor::RunRequest;
+use crate::executor::{CannotRun, RunRequest};
 use crate::failed_step::Keeper;
 use crate::failure::{causes, internal};
 use crate::new_layer::NewLayer;
@@ -46,6 +46,7 @@ pub(crate) fn run(
         user: &op.user,
         working_dir: &op.working_dir,
         network: op.network,
+        platform: Some(&op.platform),
         mounts: &prepared.mounts,
         hosts: &options.hosts,
         limits: &options.limits,
@@ -107,7 +108,8 @@ fn shown(op: &RunOp) -> String {
 
 /// What the host cannot do is the same in a shell; a user who is not in the image can be looked for.
 fn not_run(span: Span, error: &(dyn std::error::Error + 'static), keep: impl Fn(&str) -> Option<String>) -> BuildError {
-    let problem = Problem::error(span, "the command could not be run");
+    let mut problem = Problem::error(span, "the command could not be run");
+    problem.help = error.downcast_ref::<CannotRun>().map(|cannot| cannot.hint.clone());
     let mut chain = vec![error.to_string()];
     chain.extend(causes(error));
     let kept = error.is::<image::users::UserError>().then(|| keep(&problem.message)).flatten();

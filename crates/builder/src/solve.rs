@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 
-use oci::{ImageConfig, ImageId};
+use oci::{ImageConfig, ImageId, Platform};
 use store::{Lease, RecordKind};
 
 use crate::StepOutcome;
@@ -17,7 +17,7 @@ use crate::plan::{Base, BaseImage, Op, Plan, StagePlan};
 use crate::remote_sources::RemoteSources;
 use crate::report::Reporter;
 use crate::source::Selection;
-use crate::sources::Sources;
+use crate::sources::PlanSources;
 use crate::stage_run::StageRun;
 use crate::step_key::subjects;
 
@@ -95,7 +95,7 @@ pub(crate) struct Solver<'a> {
     pub(crate) tools: &'a BuildTools<'a>,
     pub(crate) reporter: &'a Reporter<'a>,
     pub(crate) plan: &'a Plan,
-    pub(crate) sources: &'a Sources,
+    pub(crate) sources: PlanSources<'a>,
     pub(crate) classic: Option<&'a Classic<'a>>,
     pub(crate) remote: RemoteSources<'a>,
     slots: Vec<Slot>,
@@ -119,7 +119,7 @@ impl<'a> Solver<'a> {
         tools: &'a BuildTools<'a>,
         reporter: &'a Reporter<'a>,
         plan: &'a Plan,
-        sources: &'a Sources,
+        sources: PlanSources<'a>,
         classic: Option<&'a Classic<'a>>,
     ) -> Self {
         let slots = plan.stages.iter().map(|_| Slot::default()).collect();
@@ -291,7 +291,11 @@ impl<'a> Solver<'a> {
 
     fn history_key(&self) -> oci::Digest {
         let context = self.sources.context().map(|context| context.key().to_string());
-        oci::Digest::of(format!("{context:?} {} {:?}", self.request.dockerfile_name, self.request.target).as_bytes())
+        // What is built for this machine is compared with what was, whatever else is built for others.
+        let platform = Some(&self.plan.platform).filter(|platform| **platform != Platform::host());
+        let platform = platform.map_or_else(String::new, |platform| format!(" {platform}"));
+        let about = format!("{context:?} {} {:?}{platform}", self.request.dockerfile_name, self.request.target);
+        oci::Digest::of(about.as_bytes())
     }
 
     /// For the reasons that the next build gives. What a failed build did not come to is kept from the one before.

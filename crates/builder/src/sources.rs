@@ -17,7 +17,7 @@ use crate::filter::Filter;
 use crate::named::{NamedContext, NamedSource};
 use crate::path::inside;
 use crate::pattern::Name;
-use crate::plan::{CopyFrom, CopyOp, CopySource, MountTree, Op, Plan, Problem};
+use crate::plan::{CopyFrom, CopyOp, CopySource, MountTree, Op, Plan, PlannedStep, Problem};
 use crate::remote::Remote;
 use crate::report::Step;
 use crate::source::Selection;
@@ -41,9 +41,9 @@ pub(crate) struct Sources {
     context: Option<ContextFiles>,
     /// Those with names that are folders.
     named: Vec<ContextFiles>,
-    /// By stage and step.
+    /// By plan, stage and step.
     prepared: HashMap<Place, Prepared>,
-    /// What mounts show, by stage, step and number of the mount.
+    /// What mounts show, by step and number of the mount.
     mounted: HashMap<(Place, usize), Prepared>,
 }
 
@@ -57,13 +57,13 @@ struct Need<'p> {
 impl Sources {
     /// Finds and hashes everything; all mistakes in one go. Contexts of servers are got meanwhile, side by side.
     pub(crate) fn load(
-        plan: &Plan,
+        plans: &[Plan],
         request: &BuildRequest,
         (ignore_name, ignore): (String, IgnoreFile),
         tools: &BuildTools<'_>,
     ) -> Result<Self, BuildError> {
         let mut sources = Self { context: None, named: Vec::new(), prepared: HashMap::new(), mounted: HashMap::new() };
-        let mut needs = sources.needs(plan);
+        let mut needs = sources.needs(plans);
         let main = needs.remove(&None);
         let mut problems = Vec::new();
         std::thread::scope(|scope| {
@@ -94,9 +94,9 @@ impl Sources {
     }
 
     /// What is taken, by context; what needs none is prepared at once.
-    fn needs<'p>(&mut self, plan: &'p Plan) -> BTreeMap<Option<usize>, Need<'p>> {
+    fn needs<'p>(&mut self, plans: &'p [Plan]) -> BTreeMap<Option<usize>, Need<'p>> {
         let mut needs: BTreeMap<Option<usize>, Need<'p>> = BTreeMap::new();
-        for (place, op, context) in copies(plan) {
+        for (place, op, context) in copies(plans) {
             // Here-documents are in the Dockerfile, and other sources elsewhere.
             if op.sources.iter().any(|source| source.remote.is_none()) {
                 needs.entry(context).or_default().copies.push((place, op));
@@ -105,7 +105,7 @@ impl Sources {
                 self.prepared.insert(place, prepared(op, Vec::new(), remote));
             }
         }
-        for (mount, context) in mounts(plan) {
+        for (mount, context) in mounts(plans) {
             needs.entry(context).or_default().mounts.push(mount);
         }
         needs
@@ -200,18 +200,9 @@ impl Sources {
         });
     }
 
-    pub(crate) fn context(&self) -> Option<&ContextFiles> {
-        self.context.as_ref()
-    }
-
-    /// What a step takes of the context.
-    pub(crate) fn of(&self, stage: usize, step: usize) -> Option<&Prepared> {
-        self.prepared.get(&(stage, step))
-    }
-
-    /// What a mount shows of the context.
-    pub(crate) fn of_mount(&self, stage: usize, step: usize, mount: usize) -> Option<&Prepared> {
-        self.mounted.get(&((stage, step), mount))
+    /// What one of the plans takes.
+    pub(crate) fn of_plan(&self, number: usize) -> PlanSources<'_> {
+        PlanSources { all: self, number }
     }
 
     /// Keeps what was hashed for the next build.
@@ -259,6 +250,29 @@ fn context_of(from: &CopyFrom) -> Option<Option<usize>> {
     }
 }
 
+/// What a plan takes of the context.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PlanSources<'s> {
+    all: &'s Sources,
+    number: usize,
+}
+
+impl<'s> PlanSources<'s> {
+    pub(crate) fn context(self) -> Option<&'s ContextFiles> {
+        self.all.context.as_ref()
+    }
+
+    /// What a step takes of the context.
+    pub(crate) fn of(self, stage: usize, step: usize) -> Option<&'s Prepared> {
+        self.all.prepared.get(&(self.number, stage, step))
+    }
+
+    /// What a mount shows of the context.
+    pub(crate) fn of_mount(self, stage: usize, step: usize, mount: usize) -> Option<&'s Prepared> {
+        self.all.mounted.get(&((self.number, stage, step), mount))
+    }
+}
+
 /// Files of the context, and the here-documents behind them.
 fn prepared(op: &CopyOp, mut selections: Vec<Arc<Selection>>, remote: Vec<(usize, usize)>) -> Prepared {
     selections.extend(op.documents.iter().map(|document| Arc::new(Selection::of_document(document))));
@@ -266,15 +280,23 @@ fn prepared(op: &CopyOp, mut selections: Vec<Arc<Selection>>, remote: Vec<(usize
     Prepared { selections, digest, remote }
 }
 
-type Place = (usize, usize);
+/// Plan, stage and step.
+type Place = (usize, usize, usize);
 
-fn copies(plan: &Plan) -> impl Iterator<Item = (Place, &CopyOp, Option<usize>)> {
-    let stages = plan.stages.iter().enumerate().filter_map(|(index, stage)| Some((index, stage.as_ref()?)));
-    stages.flat_map(|(index, stage)| {
-        stage.steps.iter().enumerate().filter_map(move |(step, planned)| match &planned.op {
-            Op::Copy(op) => Some(((index, step), op, context_of(&op.from)?)),
-            _ => None,
-        })
+/// All steps of all plans.
+fn steps(plans: &[Plan]) -> impl Iterator<Item = (Place, &PlannedStep)> {
+    let stages = plans.iter().enumerate().flat_map(|(plan, planned)| {
+        planned.stages.iter().enumerate().filter_map(move |(index, stage)| Some((plan, index, stage.as_ref()?)))
+    });
+    stages.flat_map(|(plan, index, stage)| {
+        stage.steps.iter().enumerate().map(move |(step, planned)| ((plan, index, step), planned))
+    })
+}
+
+fn copies(plans: &[Plan]) -> impl Iterator<Item = (Place, &CopyOp, Option<usize>)> {
+    steps(plans).filter_map(|(place, planned)| match &planned.op {
+        Op::Copy(op) => Some((place, op, context_of(&op.from)?)),
+        _ => None,
     })
 }
 
@@ -285,13 +307,10 @@ struct Mounted<'p> {
     span: dockerfile::Span,
 }
 
-fn mounts(plan: &Plan) -> impl Iterator<Item = (Mounted<'_>, Option<usize>)> {
-    let stages = plan.stages.iter().enumerate().filter_map(|(index, stage)| Some((index, stage.as_ref()?)));
-    let steps = stages.flat_map(|(index, stage)| {
-        stage.steps.iter().enumerate().filter_map(move |(step, planned)| match &planned.op {
-            Op::Run(op) => Some(((index, step), op)),
-            _ => None,
-        })
+fn mounts(plans: &[Plan]) -> impl Iterator<Item = (Mounted<'_>, Option<usize>)> {
+    let steps = steps(plans).filter_map(|(place, planned)| match &planned.op {
+        Op::Run(op) => Some((place, op)),
+        _ => None,
     });
     steps.flat_map(|(place, op)| {
         op.mounts.iter().enumerate().filter_map(move |(number, mount)| {

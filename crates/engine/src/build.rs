@@ -28,7 +28,7 @@ use crate::fetcher::Fetcher;
 use crate::network::NetworkMode;
 use crate::progress::Event;
 use crate::tag::new_name;
-use crate::{Engine, Error, ErrorKind, Runtime};
+use crate::{Engine, Error, ErrorKind, Platform, Runtime};
 
 /// What `build` was asked for.
 #[derive(Debug, Clone)]
@@ -45,6 +45,8 @@ pub struct BuildOptions {
     pub outputs: Vec<Output>,
     /// Say of an image of the store what its manifest would be.
     pub describes: bool,
+    /// What to build for; this machine if this is empty.
+    pub platforms: Vec<Platform>,
     /// Stage to stop at.
     pub target: Option<String>,
     /// Build arguments with their values.
@@ -188,6 +190,7 @@ pub(crate) fn request(options: &BuildOptions, context: Option<BuildContext>, fou
         ignore_file: found.ignore_file,
         tags: Vec::new(),
         outputs: options.outputs.clone(),
+        platforms: options.platforms.clone(),
         target: options.target.clone(),
         build_args: options.build_args.clone(),
         labels: options.labels.clone(),

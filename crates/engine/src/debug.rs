@@ -200,6 +200,7 @@ impl Session<'_> {
             env,
             user,
             working_dir: way.working_dir,
+            platform: None,
             network: self.step.network,
             secret_env: found.variables(),
             mounts: &found.mounts(),

@@ -66,6 +66,7 @@ impl<'a> BuildExecutor<'a> {
     /// The container that a request asks for, not started yet, and the ends of sockets that it needs until it ends.
     pub(crate) fn spec(&self, request: &RunRequest<'_>) -> Result<(ContainerSpec, Vec<AgentProxy>), ExecutorError> {
         crate::Runtime::check_rights()?;
+        request.platform.map_or(Ok(()), crate::emulation::check)?;
         match request.written {
             None => drop(image::prepare_upper(request.stack, request.upper)?),
             Some(written) => image::continue_upper(written, request.upper)?,

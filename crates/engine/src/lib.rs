@@ -10,6 +10,7 @@ mod changes;
 mod container;
 mod containers;
 mod debug;
+mod emulation;
 mod error;
 mod executor;
 mod fetcher;

@@ -3,7 +3,7 @@
 use image::archive::{self, SaveError, ShipOptions, Shipped, ShippedImage, Target};
 use oci::Reference;
 
-use super::{Export, Exported, unwritten};
+use super::{Export, Exported, possible, unwritten};
 use crate::build::BuildError;
 use crate::output::{ArchiveDestination, ArchiveOutput};
 use crate::report::Step;
@@ -17,7 +17,7 @@ impl Export<'_> {
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             media_types: output.media_types,
             annotations: output.annotations.clone(),
-            is_index: self.is_index(),
+            is_index: possible::is_index(self.request),
             for_docker: output.is_docker,
         };
         let images: Vec<ShippedImage> = self
@@ -50,11 +50,6 @@ impl Export<'_> {
             step.status("sending tarball");
         }
         Ok(Exported { descriptor: Some(descriptor), is_stored: false })
-    }
-
-    /// Whether images are listed by platform.
-    fn is_index(&self) -> bool {
-        self.images.len() > 1
     }
 }
 

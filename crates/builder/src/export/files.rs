@@ -9,7 +9,7 @@ use image::{Stack, StackError};
 use layer::{PopulateError, PopulateOptions, Tree};
 use rustix::fs::{Mode, OFlags};
 
-use super::{Export, Exported, Made, unwritten};
+use super::{Export, Exported, Made, possible, unwritten};
 use crate::build::{BuildError, bytes};
 use crate::output::{FolderOutput, TarOutput};
 use crate::report::Step;
@@ -27,7 +27,7 @@ impl Export<'_> {
         if output.removes_others && trees.iter().any(|(name, _)| !name.is_empty()) {
             self.remove_other_platforms(&trees, &output.path)?;
         }
-        for (name, tree) in trees {
+        for (number, (name, tree)) in trees.into_iter().enumerate() {
             let below;
             let target = if name.is_empty() {
                 &folder
@@ -35,7 +35,9 @@ impl Export<'_> {
                 below = open_folder(&output.path.join(&name))?;
                 &below
             };
-            let populated = layer::populate(&tree, target.as_fd(), options);
+            // In one folder for all, the second must not remove the first.
+            let removes_others = options.removes_others && (number == 0 || !name.is_empty());
+            let populated = layer::populate(&tree, target.as_fd(), PopulateOptions { removes_others, ..options });
             let populated = populated.map_err(|error| unpopulated(&error, &output.path))?;
             written += populated.bytes;
             left_out += populated.left_out;
@@ -75,7 +77,11 @@ impl Export<'_> {
             let name = if is_split { made.platform.to_string().replace('/', "_") } else { String::new() };
             Ok((name, stack.tree()))
         };
-        self.images.iter().map(tree).collect()
+        let trees: Vec<(String, Tree)> = self.images.iter().map(tree).collect::<Result<_, BuildError>>()?;
+        if !is_split && trees.len() > 1 {
+            possible::check_apart(&trees)?;
+        }
+        Ok(trees)
     }
 
     /// With a folder for each platform, what else is beside them goes as well.

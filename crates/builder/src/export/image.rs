@@ -11,7 +11,7 @@ use crate::report::Step;
 impl Export<'_> {
     pub(super) fn image(&self, output: &ImageOutput, step: Step<'_, '_>) -> Result<Exported, BuildError> {
         step.status("exporting layers");
-        let made = stored(self.images);
+        let made = of_this_machine(self.images);
         let store = self.tools.store;
         put(store, &made.bytes, made.parent)?;
         step.status(format!("writing image {}", made.id));
@@ -48,8 +48,7 @@ impl Export<'_> {
 }
 
 /// Of several platforms the store keeps the image of this machine's, or else the first.
-pub(crate) fn stored(images: &[Made]) -> &Made {
+pub(crate) fn of_this_machine(images: &[Made]) -> &Made {
     let host = Platform::host();
-    let fits = |made: &&Made| made.platform.os == host.os && made.platform.architecture == host.architecture;
-    images.iter().find(fits).unwrap_or(&images[0])
+    images.iter().find(|made| made.platform.is_like(&host)).unwrap_or(&images[0])
 }

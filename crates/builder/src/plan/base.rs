@@ -23,13 +23,6 @@ impl Found {
 }
 
 impl Planner<'_> {
-    /// What `FROM scratch` begins with: nothing but what every image has.
-    pub(super) fn scratch(&self) -> ImageConfig {
-        let mut config = inherit(&ImageConfig::scratch(self.platform));
-        "/".clone_into(&mut config.config.working_dir);
-        config
-    }
-
     /// Resolves FROM; gives the base and the text of its step.
     pub(super) fn base(
         &self,
@@ -55,11 +48,6 @@ impl Planner<'_> {
             problems
                 .push(problem.with_help(format!("give it with `--build-arg {name}=…` or a default: `ARG {name}=…`")));
             return None;
-        }
-        if let Some(platform) = &stage.platform
-            && let Some(problem) = self.platform_problem(platform, &lookup)
-        {
-            problems.push(problem);
         }
         if word == "scratch" {
             return Some(Found::new(Base::Scratch, "FROM scratch".to_owned()));
@@ -95,24 +83,35 @@ impl Planner<'_> {
         })
     }
 
-    fn platform_problem(&self, word: &Word, lookup: Lookup<'_, '_>) -> Option<Problem> {
-        let text = match self.expander().expand(&word.text, lookup) {
-            Ok(expanded) => expanded.text,
-            Err(error) => return Some(expansion_problem(word, &error)),
-        };
-        match text.parse::<Platform>() {
-            Ok(platform) if platform.os == self.platform.os && platform.architecture == self.platform.architecture => {
-                None
-            }
-            Ok(platform) => Some(
-                Problem::error(word.span, format!("building for {platform} on {} is not supported yet", self.platform))
-                    .with_help(format!("leave `--platform` out, or use `--platform={}`", self.platform)),
-            ),
-            Err(error) => {
-                let problem = Problem::error(word.span, error.to_string());
-                Some(problem.with_help(format!("write for example `--platform={}`", self.platform)))
-            }
+    /// What a stage is for: that of the build, unless FROM says so.
+    pub(super) fn stage_platform(
+        &self,
+        stage: &Stage,
+        arguments: &Arguments,
+        problems: &mut Vec<Problem>,
+    ) -> Option<Platform> {
+        let lookup = |name: &str| arguments.global.get(name).map(String::as_str);
+        match &stage.platform {
+            Some(word) => self.platform_of(word, &lookup).map_err(|problem| problems.push(problem)).ok(),
+            None => Some(self.platform.clone()),
         }
+    }
+
+    /// `--platform` of a FROM.
+    fn platform_of(&self, word: &Word, lookup: Lookup<'_, '_>) -> Result<Platform, Problem> {
+        let expanded = self.expander().expand(&word.text, lookup).map_err(|error| expansion_problem(word, &error))?;
+        let text = expanded.text;
+        if let (true, Some(name)) = (text.is_empty(), expanded.unset.first()) {
+            let problem = Problem::error(word.span, format!("the platform is empty: `{name}` has no value"));
+            return Err(problem.with_help(format!("give it with `--build-arg {name}=…` or a default: `ARG {name}=…`")));
+        }
+        text.parse::<Platform>().map_err(|error| {
+            let problem = Problem::error(word.span, error.to_string());
+            match dockerfile::nearest(error.word(), error.candidates()) {
+                Some(near) => problem.with_help(format!("did you mean `{}`?", text.replace(error.word(), near))),
+                None => problem.with_help(format!("write for example `--platform={}`", self.platform)),
+            }
+        })
     }
 
     /// An image of the store by name or ID; with its name as shown in steps: canonical, the tag as typed (S113).
@@ -174,6 +173,13 @@ impl Planner<'_> {
         }
         triggers
     }
+}
+
+/// What `FROM scratch` begins with: nothing but what every image has.
+pub(super) fn scratch(platform: &Platform) -> ImageConfig {
+    let mut config = inherit(&ImageConfig::scratch(platform));
+    "/".clone_into(&mut config.config.working_dir);
+    config
 }
 
 /// A base image's config as a starting point: its history and layers are kept, its triggers were taken out by then.

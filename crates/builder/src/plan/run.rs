@@ -45,6 +45,7 @@ impl StagePlanner<'_, '_> {
             user: self.config.config.user.clone(),
             working_dir: self.working_dir().to_owned(),
             network,
+            platform: self.program_platform(),
             shown,
             shell: self.config.config.shell.clone(),
             command,

@@ -1,7 +1,7 @@
 //! The instructions of one stage, in order: values put in, steps and history rows written down.
 
 use dockerfile::{ArgDeclaration, ExpandError, Expander, Instruction, InstructionKind, Lookup, Span, Word};
-use oci::ImageConfig;
+use oci::{ImageConfig, Platform};
 
 use super::{Base, Op, PlannedRow, PlannedStep, Planner, Problem, StagePlan, WorkdirOp, expansion_problem, named};
 use crate::classic::RowImage;
@@ -21,6 +21,8 @@ pub(crate) struct StagePlanner<'a, 'p> {
     pub(super) arguments: &'a Arguments,
     pub(super) earlier: &'a [Option<StagePlan>],
     pub(super) index: usize,
+    /// What the stage is for.
+    pub(super) platform: Platform,
     pub(super) scope: Scope,
     pub(super) config: ImageConfig,
     steps: Vec<PlannedStep>,
@@ -41,7 +43,7 @@ impl<'a, 'p> StagePlanner<'a, 'p> {
         planner: &'a Planner<'a>,
         arguments: &'a Arguments,
         earlier: &'a [Option<StagePlan>],
-        index: usize,
+        (index, platform): (usize, Platform),
         mut scope: Scope,
         mut config: ImageConfig,
         noted: Noted<'p>,
@@ -58,6 +60,7 @@ impl<'a, 'p> StagePlanner<'a, 'p> {
             arguments,
             earlier,
             index,
+            platform,
             scope,
             config,
             steps: Vec::new(),
@@ -95,7 +98,38 @@ impl<'a, 'p> StagePlanner<'a, 'p> {
         self.number += 1;
         let width = self.total.to_string().len();
         let mark = if self.is_trigger { "ONBUILD " } else { "" };
-        format!("[{}{:>width$}/{}] {mark}{text}", self.label, self.number, self.total)
+        let platform = self.shown_platform();
+        format!("[{platform}{}{:>width$}/{}] {mark}{text}", self.label, self.number, self.total)
+    }
+
+    /// `linux/amd64 `, where there are several: and what it makes programs for, if the stage asks for that (BuildKit).
+    fn shown_platform(&self) -> String {
+        if !self.planner.shows_platform {
+            return String::new();
+        }
+        let asks = |name: &str| ["TARGETPLATFORM", "TARGETOS", "TARGETARCH", "TARGETVARIANT"].contains(&name);
+        let target = Some(self.planner.platform).filter(|_| self.scope.args.iter().any(|(name, _)| asks(name)));
+        let arrow = match target {
+            Some(target) if target.os != self.platform.os => format!("->{target}"),
+            Some(target) if target.architecture != self.platform.architecture => {
+                let variant = target.variant.as_ref().map_or_else(String::new, |variant| format!("/{variant}"));
+                format!("->{}{variant}", target.architecture)
+            }
+            Some(Platform { variant: Some(variant), .. }) if self.platform.variant.as_ref() != Some(variant) => {
+                format!("->{variant}")
+            }
+            _ => String::new(),
+        };
+        format!("{}{arrow} ", self.platform)
+    }
+
+    /// What the programs of the stage are for: that of the base image, also if another was asked for.
+    pub(super) fn program_platform(&self) -> Platform {
+        let ImageConfig { os, architecture, variant, .. } = &self.config;
+        if os.is_empty() || architecture.is_empty() {
+            return self.platform.clone();
+        }
+        Platform { os: os.clone(), architecture: architecture.clone(), variant: variant.clone() }
     }
 
     pub(super) fn instruction(&mut self, instruction: &Instruction) {
@@ -233,6 +267,7 @@ impl<'a, 'p> StagePlanner<'a, 'p> {
         let no_cache = self.planner.no_cache_filter.iter().any(|name| super::is_called(self.index, stage, name));
         StagePlan {
             no_cache,
+            platform: self.platform,
             base,
             from_name,
             label: self.label,

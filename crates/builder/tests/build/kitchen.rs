@@ -218,6 +218,7 @@ impl Kitchen {
             ignore_file: None,
             tags: Vec::new(),
             outputs: Vec::new(),
+            platforms: Vec::new(),
             target: None,
             build_args: Vec::new(),
             labels: Vec::new(),

@@ -21,6 +21,7 @@ mod language;
 mod link;
 mod mounts;
 mod named;
+mod platforms;
 mod processes;
 mod recorder;
 mod remote;

@@ -15,7 +15,8 @@ use std::sync::{Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use builder::{
-    ExecutorError, HostAddress, RunLimits, RunMount, RunMountSource, RunNetwork, RunRequest, StepExecutor, Stream,
+    CannotRun, ExecutorError, HostAddress, RunLimits, RunMount, RunMountSource, RunNetwork, RunRequest, StepExecutor,
+    Stream,
 };
 
 /// Longer than any machine needs; a test that waits for what never comes fails instead of hanging.
@@ -134,6 +135,7 @@ impl Recorder {
             "say" => log(Stream::Stdout, format!("{rest}\n").as_bytes()),
             "warn" => log(Stream::Stderr, format!("{rest}\n").as_bytes()),
             "exit" => return Ok(rest.parse()?),
+            "no-emulator" => return Err(no_emulator()),
             "refuse" => return Err(rest.into()),
             "meet" => return self.meet(rest.parse()?),
             "hold" => return self.wait(|gate| gate.2),
@@ -182,6 +184,11 @@ fn is_secret(mounts: &[RunMount<'_>], path: &str) -> bool {
         .is_some_and(|(mount, _)| matches!(mount.source, RunMountSource::File { executable: false, .. }))
 }
 
+fn no_emulator() -> ExecutorError {
+    let message = "programs for linux/x cannot run here".to_owned();
+    CannotRun { message, hint: "install it".to_owned() }.into()
+}
+
 /// `/bin/sh -c write /a` and then only what is not usual.
 fn describe(request: &RunRequest<'_>) -> String {
     let mut text = request.command.join(" ");
@@ -198,6 +205,9 @@ fn describe(request: &RunRequest<'_>) -> String {
         RunNetwork::Default => {}
         RunNetwork::None => text += " network=none",
         RunNetwork::Host => text += " network=host",
+    }
+    if let Some(platform) = request.platform.filter(|platform| !platform.is_like(&oci::Platform::host())) {
+        text += &format!(" for={platform}");
     }
     for mount in request.mounts {
         text += &describe_mount(mount);

@@ -22,6 +22,9 @@ pub(crate) struct OutputArgs {
     /// Write the result to a folder, or as `type` says; may be repeated
     #[arg(short = 'o', long = "output", value_name = "DIR|type=…")]
     pub(crate) outputs: Vec<String>,
+    /// Build for this platform (`linux/arm64`, `local`); may be repeated
+    #[arg(long = "platform", value_name = "OS/ARCH")]
+    pub(crate) platforms: Vec<String>,
     /// Push the image to its registry
     #[arg(long, hide = true)]
     pub(crate) push: bool,

@@ -116,7 +116,7 @@ const FLAGS: &[(&[&str], &[&str])] = &[
             "--volumes-from",
         ],
     ),
-    (&["build"], &["--attest", "--builder", "--cache-from", "--cache-to", "--platform", "--provenance", "--sbom"]),
+    (&["build"], &["--attest", "--builder", "--cache-from", "--cache-to", "--provenance", "--sbom"]),
     (&["images", "image ls", "image list"], &["--tree"]),
     (
         &["ps", "container ls", "container list", "container ps"],

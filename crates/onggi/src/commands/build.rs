@@ -159,6 +159,7 @@ fn options(
         named_contexts: named_contexts(&args.build_contexts)?,
         tags: args.tags.clone(),
         outputs,
+        platforms: platforms::platforms(&args.output.platforms)?,
         describes: args.output.metadata_file.is_some(),
         target: args.target.clone(),
         build_args,

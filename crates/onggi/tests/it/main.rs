@@ -34,6 +34,7 @@ mod named_contexts;
 mod names;
 mod noop;
 mod outputs;
+mod platforms;
 mod progress;
 mod remote;
 mod reproducible;
