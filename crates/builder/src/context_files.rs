@@ -126,7 +126,7 @@ impl ContextFiles {
     }
 
     /// The whole context without digests.
-    fn all(&self) -> Result<Selection, CopyError> {
+    pub(crate) fn all(&self) -> Result<Selection, CopyError> {
         match self {
             Self::Folder(context) => Ok(context.select(b"", &Filter::default())?),
             Self::Tree(tree) => tree.find(b"", &Filter::default()),

@@ -1,6 +1,6 @@
 //! `build`: a Dockerfile and a context become an image.
 
-mod find;
+pub(crate) mod find;
 mod outcome;
 
 use std::fs::File;
@@ -211,28 +211,40 @@ pub(crate) fn request(options: &BuildOptions, context: Option<BuildContext>, fou
 
 /// Opens the context and finds the Dockerfile, which may be in it.
 pub(crate) fn open(options: &BuildOptions, tools: &BuildTools<'_>) -> Result<(Option<BuildContext>, Found), Error> {
-    let failed = |error| Error::from_build(error, "", b"");
-    let opened = match &options.context {
-        ContextSource::None => None,
-        ContextSource::Folder(folder) => {
-            let context = BuildContext::Folder(folder.clone());
-            let found = find::dockerfile(&options.dockerfile, Some(&context), tools)?;
-            return Ok((Some(context), found));
-        }
-        ContextSource::Stdin(input) => Some(builder::open_stdin(input, tools).map_err(failed)?),
-        ContextSource::Remote(text) => {
-            let remote = Remote::parse_context(text).map_err(wrong_remote)?;
-            let keeps = keeps_git_dir(&remote, &options.build_args);
-            Some(builder::open_remote(&remote, keeps, tools).map_err(failed)?)
-        }
-    };
-    let context = match opened {
+    let context = match open_context(&options.context, &options.build_args, tools)? {
         None => None,
-        Some(OpenedStream::Context(tree)) => Some(BuildContext::Tree(tree)),
-        Some(OpenedStream::Dockerfile(text)) => return Ok((None, find::alone(options, text)?)),
+        Some(Opened::Context(context)) => Some(context),
+        Some(Opened::Dockerfile(text)) => return Ok((None, find::alone(options, text)?)),
     };
     let found = find::dockerfile(&options.dockerfile, context.as_ref(), tools)?;
     Ok((context, found))
+}
+
+/// What stood where a context is.
+pub(crate) enum Opened {
+    Context(BuildContext),
+    /// A Dockerfile alone.
+    Dockerfile(Vec<u8>),
+}
+
+pub(crate) fn open_context(
+    source: &ContextSource,
+    build_args: &[(String, String)],
+    tools: &BuildTools<'_>,
+) -> Result<Option<Opened>, Error> {
+    let opened = match source {
+        ContextSource::None => return Ok(None),
+        ContextSource::Folder(folder) => return Ok(Some(Opened::Context(BuildContext::Folder(folder.clone())))),
+        ContextSource::Stdin(input) => builder::open_stdin(input, tools),
+        ContextSource::Remote(text) => {
+            let remote = Remote::parse_context(text).map_err(wrong_remote)?;
+            builder::open_remote(&remote, keeps_git_dir(&remote, build_args), tools)
+        }
+    };
+    Ok(Some(match opened.map_err(|error| Error::from_build(error, "", b""))? {
+        OpenedStream::Context(tree) => Opened::Context(BuildContext::Tree(tree)),
+        OpenedStream::Dockerfile(text) => Opened::Dockerfile(text),
+    }))
 }
 
 /// Whether a context is meant to come from a server. A folder of such a name is written with `./` before it.

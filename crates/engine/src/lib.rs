@@ -9,6 +9,7 @@ pub mod calls;
 mod changes;
 mod container;
 mod containers;
+mod context_list;
 mod debug;
 mod emulation;
 mod error;
@@ -51,6 +52,9 @@ pub use build::{
 pub use build_log::{BuildRecord, BuildResult, RecordedOutcome, RecordedStep, build_log, build_logs, step_log};
 pub use container::{ContainerRecord, ContainerState, ContainerStatus};
 pub use containers::{ContainerSummary, containers, inspect_containers, kill, remove_container, stop, wait};
+pub use context_list::{
+    ContextEntry, ContextEntryKind, ContextOptions, ContextReason, Rule, explain_in_context, list_context,
+};
 pub use debug::{COMMAND_VARIABLE, DebugEvent, DebugOptions, FailedStep, debug};
 pub use error::{Error, ErrorKind, Problem, SourceText};
 pub use history::{HistoryEntry, history};

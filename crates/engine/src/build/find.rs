@@ -97,6 +97,24 @@ pub(super) fn dockerfile(
     }
 }
 
+/// `<Dockerfile>.dockerignore`, for what does without a Dockerfile.
+pub(crate) fn ignore_file(
+    source: &DockerfileSource,
+    context: &BuildContext,
+    tools: &BuildTools<'_>,
+) -> Result<Option<Document>, Error> {
+    match (dockerfile(source, Some(context), tools), source, context) {
+        (Ok(found), ..) => Ok(found.ignore_file),
+        (Err(error), DockerfileSource::Default, _) if error.kind == ErrorKind::NotFound => {
+            if let BuildContext::Folder(folder) = context {
+                check_context(folder)?;
+            }
+            Ok(None)
+        }
+        (Err(error), ..) => Err(error),
+    }
+}
+
 /// Where in the context the Dockerfile of this name is, if it is there.
 pub(super) fn path_in_context(options: &BuildOptions, name: &str) -> Option<String> {
     let path = match (&options.dockerfile, &options.context) {

@@ -73,8 +73,42 @@ pub(crate) struct BuildArgs {
 #[derive(Debug, Subcommand)]
 #[command(defer = true)]
 pub(crate) enum BuildCommand {
+    Context(BuildContextArgs),
     Debug(BuildDebugArgs),
     Logs(BuildLogsArgs),
+}
+
+/// Look at the files that a build may use
+#[derive(Debug, Args)]
+#[command(disable_help_subcommand = true)]
+pub(crate) struct BuildContextArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<BuildContextCommand>,
+}
+
+/// `onggi build context …`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum BuildContextCommand {
+    #[command(visible_alias = "list")]
+    Ls(BuildContextLsArgs),
+}
+
+/// List the files that a build may use
+#[derive(Debug, Args)]
+#[command(override_usage = "onggi build context ls [OPTIONS] [PATH]")]
+pub(crate) struct BuildContextLsArgs {
+    /// Folder, archive or repository, or `-` for a tar [default: .]
+    #[arg(value_name = "PATH")]
+    pub(crate) context: Option<String>,
+    /// Go by the ignore file beside this Dockerfile
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) file: Option<String>,
+    /// Choose the output: `table`, `json`, or a Go template
+    #[arg(long, value_name = "FORMAT", conflicts_with = "why")]
+    pub(crate) format: Option<String>,
+    /// Say which line of the ignore file decides over this path
+    #[arg(long, value_name = "FILE")]
+    pub(crate) why: Option<String>,
 }
 
 /// Open a shell in a step that failed

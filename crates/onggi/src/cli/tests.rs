@@ -1,6 +1,6 @@
 use std::ffi::OsString;
 
-use super::build::{BuildCommand, BuildNetwork, Progress};
+use super::build::{BuildCommand, BuildContextArgs, BuildContextCommand, BuildNetwork, Progress};
 use super::image::ObjectType;
 use super::{Cli, Command, parse, tree};
 
@@ -65,6 +65,25 @@ fn build_takes_dockers_flags() {
     }
     let Command::Build(args) = command("build -t my-app:v2") else { panic!() };
     assert_eq!(args.context, None, "X6");
+}
+
+#[test]
+fn n004_build_context_stands_where_a_folder_would() {
+    for (line, expected) in [
+        ("build context ls", (None, None)),
+        ("builder build context list --why src/a ./web", (Some("src/a"), Some("./web"))),
+    ] {
+        let Command::Build(args) = command(line) else { panic!("{line}") };
+        let Some(BuildCommand::Context(BuildContextArgs { command: Some(BuildContextCommand::Ls(ls)) })) = args.command
+        else {
+            panic!("{line}")
+        };
+        assert_eq!((ls.why.as_deref(), ls.context.as_deref()), expected, "{line}");
+    }
+    for (line, context) in [("build ./context", "./context"), ("build -t x context", "context")] {
+        let Command::Build(args) = command(line) else { panic!("{line}") };
+        assert_eq!((args.command.is_none(), args.context.as_deref()), (true, Some(context)), "{line}");
+    }
 }
 
 /// N016: questions about builds stand where the context would; what comes behind a flag is a context.

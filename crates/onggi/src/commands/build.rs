@@ -1,6 +1,7 @@
 //! `build`.
 
 mod annotations;
+mod context;
 mod metadata;
 mod outputs;
 mod platforms;
@@ -40,6 +41,7 @@ const STDIN: &str = "-";
 
 pub(super) fn run(args: &BuildArgs, session: &Session) -> Result<u8, Failure> {
     match &args.command {
+        Some(BuildCommand::Context(args)) => return context::run(args, session),
         Some(BuildCommand::Debug(args)) => return super::build_debug::run(args, session),
         Some(BuildCommand::Logs(args)) => return super::build_logs::run(args, session),
         None => {}
@@ -203,13 +205,15 @@ fn source(
         (Some(path), _) => DockerfileSource::File(PathBuf::from(path)),
         (None, _) => DockerfileSource::Default,
     };
-    if context == STDIN {
-        return Ok((ContextSource::Stdin(Arc::new(open_stdin()?)), dockerfile));
+    Ok((context_source(context)?, dockerfile))
+}
+
+fn context_source(context: &str) -> Result<ContextSource, Failure> {
+    match context {
+        STDIN => Ok(ContextSource::Stdin(Arc::new(open_stdin()?))),
+        context if engine::is_remote(context) => Ok(ContextSource::Remote(context.to_owned())),
+        folder => Ok(ContextSource::Folder(PathBuf::from(folder))),
     }
-    if engine::is_remote(context) {
-        return Ok((ContextSource::Remote(context.to_owned()), dockerfile));
-    }
-    Ok((ContextSource::Folder(PathBuf::from(context)), dockerfile))
 }
 
 /// `--build-context`, in order.

@@ -20,6 +20,7 @@ mod checks;
 mod classic;
 mod containers;
 mod context;
+mod context_list;
 mod context_stream;
 mod copy_flags;
 mod crash;
