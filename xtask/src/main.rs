@@ -5,9 +5,9 @@
 
 mod bench;
 mod ci;
-#[cfg(test)]
 mod corpus;
 mod demo;
+mod fuzz;
 mod libtest;
 mod machine;
 mod packages;
@@ -31,6 +31,7 @@ usage: cargo xtask COMMAND
   ci       formatting, clippy, tidy, test and demo: what has to pass before a change goes in
   demo     build the release binary, make a base image, build and run examples/hello, change it, build again
   build    build the static release binary and put it at target/onggi
+  fuzz     look for texts that the parser and the ignore matcher cannot cope with  [TARGET] [--seconds N]
   docs     write the pages of docs/reference that are made from the code
   bench    compare with docker, buildah and podman  [--rows 1,2,3] [--rounds N] [--files N] [--json FILE] [--sync]
            [--tools onggi,buildkit] [--onggi PATH]";
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
         Some("ci") => ci::run(),
         Some("demo") => demo::run(rest),
         Some("build") => release::build().map(|path| say::line(&path.display().to_string())),
+        Some("fuzz") => fuzz::run(rest),
         Some("docs") => reference::run(),
         Some("bench") => bench::run(rest),
         Some("help" | "--help" | "-h") => {

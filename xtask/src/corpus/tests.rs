@@ -9,7 +9,8 @@ fn is_about_mistakes(origin: &str) -> bool {
 }
 
 /// Texts that only look like a Dockerfile.
-const NONE: [(&str, &str); 2] = [
+const NONE: [(&str, &str); 3] = [
+    ("\n- ", "rows of a history that have no layer"),
     ("FROM scratch: none\n2/2 COPY", "what a view shows"),
     ("RUN_OR_NOT", "a part that is filled in before it is used"),
 ];
