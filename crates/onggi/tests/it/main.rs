@@ -47,3 +47,4 @@ mod run_hostile;
 mod run_mounts;
 mod run_secrets;
 mod run_terminal;
+mod run_traces;
