@@ -29,7 +29,11 @@ fn every_dockerfile_of_the_tests_parses() {
         }
         let source = std::fs::read_to_string(root.join(found.origin.split(':').next().unwrap_or_default()))
             .expect("it was read before");
-        for problem in parsed.diagnostics.iter().filter(|problem| problem.is_error()) {
+        // A context with a name may stand for a stage that is not there.
+        let is_mistake = |problem: &&dockerfile::Diagnostic| {
+            problem.is_error() && problem.code != dockerfile::Code::InvalidStageReference
+        };
+        for problem in parsed.diagnostics.iter().filter(is_mistake) {
             let beginning: String = problem.message.chars().take(24).collect();
             let is_meant = source.contains(&beginning);
             assert!(is_meant, "{} has a mistake: {}\n{}", found.origin, problem.message, found.text);
