@@ -41,6 +41,7 @@ mod remote;
 mod reproducible;
 mod run;
 mod run_caches;
+mod run_canaries;
 mod run_crash;
 mod run_heredocs;
 mod run_hostile;

@@ -102,13 +102,14 @@ fn d105_the_value_is_not_in_the_key_requires_root() {
 }
 
 /// An agent of the host with one key, ended with the value.
-struct Agent {
+pub(crate) struct Agent {
     process: Child,
-    socket: String,
+    pub(crate) socket: String,
 }
 
 impl Agent {
-    fn start(folder: &Path) -> Option<Self> {
+    /// `None` where OpenSSH is not installed. The key is in `folder`, with this comment.
+    pub(crate) fn start(folder: &Path, comment: &str) -> Option<Self> {
         if !["ssh-agent", "ssh-add", "ssh-keygen"].iter().all(|name| Path::new("/usr/bin").join(name).exists()) {
             return None;
         }
@@ -120,7 +121,7 @@ impl Agent {
         };
         let process = quiet("/usr/bin/ssh-agent").arg("-D").arg("-a").arg(&socket).spawn().unwrap();
         let made = quiet("/usr/bin/ssh-keygen")
-            .args(["-q", "-t", "ed25519", "-N", "", "-C", "key-of-test", "-f"])
+            .args(["-q", "-t", "ed25519", "-N", "", "-C", comment, "-f"])
             .arg(&key)
             .status();
         assert!(made.unwrap().success());
@@ -139,7 +140,7 @@ impl Drop for Agent {
 }
 
 /// `busybox` with `ssh-add` of this machine and the libraries that it needs.
-fn ssh_project() -> Project {
+pub(crate) fn ssh_project() -> Project {
     let project = Project::new();
     let list = Command::new("ldd").arg("/usr/bin/ssh-add").output().unwrap().stdout;
     let list = String::from_utf8(list).unwrap();
@@ -157,7 +158,7 @@ fn ssh_project() -> Project {
 #[ignore = "requires root"]
 fn d106_b015_the_agent_of_the_host_is_asked_requires_root() {
     let project = ssh_project();
-    let Some(agent) = Agent::start(project.sandbox.path()) else {
+    let Some(agent) = Agent::start(project.sandbox.path(), "key-of-test") else {
         eprintln!("skipped: requires ssh-agent: d106_b015_the_agent_of_the_host_is_asked");
         return;
     };

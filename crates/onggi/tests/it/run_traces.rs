@@ -1,7 +1,7 @@
 //! Mounts of a step leave no trace in its layer (D108) and lead nowhere outside (field notes, section 2, row 9).
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use testkit::checker::Tree;
 
@@ -22,7 +22,7 @@ fn sentinel(project: &Project) -> PathBuf {
 }
 
 #[track_caller]
-fn is_unchanged(sentinel: &PathBuf) {
+fn is_unchanged(sentinel: &Path) {
     let left: Vec<_> = fs::read_dir(sentinel).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left, ["keep"]);
     assert_eq!(fs::read_to_string(sentinel.join("keep")).unwrap(), "unchanged");

@@ -1,4 +1,4 @@
-//! A [`ContainerSpec`] as an OCI bundle: a folder with `config.json`, and mounts that wait to be attached in it.
+//! A [`ContainerSpec`] as an OCI bundle: a folder, and mounts that wait to be attached in it, `config.json` among them.
 
 use std::ffi::OsString;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -45,15 +45,17 @@ impl Bundle {
         if spec.id.contains('/') || spec.id.starts_with('.') {
             return Err(StartError::InvalidSpec { reason: format!("id {:?} is not a file name", spec.id) });
         }
-        // The configuration holds the environment, which is nobody else's business.
+        // What is mounted here is nobody else's business.
         let mut private = std::fs::DirBuilder::new();
         private.recursive(true).mode(0o700);
         private.create(&folder).and_then(|()| private.create(folder.join("rootfs"))).map_err(failed(&folder))?;
         let files = MemoryFiles::default();
         let mut bundle = Self { folder, mounts: Vec::new(), files, network: None, in_use: false };
         let config = config(&mut spec, &mut bundle, runtime)?;
+        // It has the environment, and so values of secrets: it is a link to memory that only the runtime can reach.
+        let name = bundle.files.add_private(config.to_string().as_bytes(), Path::new("config.json"))?;
         let file = bundle.folder.join("config.json");
-        std::fs::write(&file, config.to_string()).map_err(failed(&file))?;
+        std::os::unix::fs::symlink(bundle.files_folder().join(name), &file).map_err(failed(&file))?;
         if let Some(files) = std::mem::take(&mut bundle.files).into_mount() {
             let folder = bundle.files_folder();
             std::fs::create_dir(&folder).map_err(failed(&folder))?;

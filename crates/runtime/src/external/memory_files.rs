@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::io::Write as _;
 use std::os::fd::OwnedFd;
+use std::path::Path;
 
 use rustix::fs::{Gid, Mode, OFlags, Uid};
 use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags};
@@ -21,7 +22,16 @@ pub(super) struct MemoryFiles {
 impl MemoryFiles {
     /// Writes one more; gives its name.
     pub(super) fn add(&mut self, file: &FileMount) -> Result<String, StartError> {
-        let failed = |source| StartError::Setup { action: format!("write {}", file.target.display()), source };
+        self.write(&file.content, &file.target, (file.uid, file.gid, file.mode & 0o777))
+    }
+
+    /// Writes one that only root may read.
+    pub(super) fn add_private(&mut self, content: &[u8], what: &Path) -> Result<String, StartError> {
+        self.write(content, what, (0, 0, 0o400))
+    }
+
+    fn write(&mut self, content: &[u8], what: &Path, (uid, gid, mode): (u32, u32, u32)) -> Result<String, StartError> {
+        let failed = |source| StartError::Setup { action: format!("write {}", what.display()), source };
         let folder = match &self.folder {
             Some(folder) => folder,
             None => self.folder.insert(tmpfs().map_err(|errno| failed(errno.into()))?),
@@ -30,9 +40,9 @@ impl MemoryFiles {
         let flags = OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::WRONLY | OFlags::CLOEXEC;
         let write = || -> std::io::Result<()> {
             let mut made = File::from(rustix::fs::openat(folder, &name, flags, Mode::RUSR)?);
-            made.write_all(&file.content)?;
-            rustix::fs::fchown(&made, Some(Uid::from_raw(file.uid)), Some(Gid::from_raw(file.gid)))?;
-            Ok(rustix::fs::fchmod(&made, Mode::from_raw_mode(file.mode & 0o777))?)
+            made.write_all(content)?;
+            rustix::fs::fchown(&made, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))?;
+            Ok(rustix::fs::fchmod(&made, Mode::from_raw_mode(mode))?)
         };
         write().map_err(failed)?;
         self.count += 1;
