@@ -23,7 +23,16 @@ fn the_contract_holds_in_a_user_namespace_requires_root() {
     command.args(["--user", "--map-root-user", "--mount"]).arg(std::env::current_exe().unwrap());
     run_under(
         command,
-        &["a_privileged_container_is", "user_and_groups", "other_users", "the_control_group", "more_processes"],
+        &[
+            "a_privileged_container_is",
+            "user_and_groups",
+            "other_users",
+            "the_control_group",
+            "more_processes",
+            // These have files for a second user.
+            "d105_a_file_in_memory",
+            "d120_a_script_in_memory",
+        ],
     );
 }
 
