@@ -108,7 +108,7 @@ fn s141_bases_and_stages() {
         "FROM busybox\nCOPY --from=7 /bin/sh /x\n",
         "FROM busybox AS me\nCOPY --from=me /bin/sh /x\n",
         "FROM busybox\nCOPY --from= /bin/sh /x\n",
-        "FROM --platform=linux/arm64 busybox\n",
+        "FROM --platform=linux/arm65 busybox\n",
         "FROM --platform=plan9 busybox\n",
         "FROM --platfrom=linux/amd64 busybox\n",
     ]);
@@ -192,7 +192,7 @@ fn commands() {
         &["build", "--build-arg", "=x", "."],
         &["build", "--build-arg"],
         &["build", "--label", "=x", "."],
-        &["build", "--platform", "linux/arm64", "."],
+        &["build", "--platform", "linux/arm65", "."],
         &["build", "--secret", "id=x", "."],
         &["build", "--output", "type=local,dest=x", "."],
         &["build", "-q", "--iidfile", "missing/id", "."],
