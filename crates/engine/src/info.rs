@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use rustix::fs::CWD;
 use serde::Serialize;
 
-use crate::container::{Container, ContainerStatus};
+use crate::containers::ContainerStatus;
+use crate::containers::container::Container;
 use crate::{Engine, Error};
 
 /// How layers become folders (decision 0003).

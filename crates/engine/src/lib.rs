@@ -7,7 +7,6 @@ mod build;
 mod build_log;
 pub mod calls;
 mod changes;
-mod container;
 mod containers;
 mod context_list;
 mod debug;
@@ -21,14 +20,10 @@ mod images;
 mod import;
 mod info;
 mod inspect;
-mod launch;
 mod load;
-pub mod monitor;
-mod names;
 mod network;
 pub mod progress;
 mod remove;
-mod run;
 mod runtimes;
 mod save;
 mod signals;
@@ -50,8 +45,10 @@ pub use build::{
     SecretSource, StepOptions, Surroundings, TarOutput, TimeOptions, Ulimit, build, is_remote, parse_memory_size,
 };
 pub use build_log::{BuildRecord, BuildResult, RecordedOutcome, RecordedStep, build_log, build_logs, step_log};
-pub use container::{ContainerRecord, ContainerState, ContainerStatus};
-pub use containers::{ContainerSummary, containers, inspect_containers, kill, remove_container, stop, wait};
+pub use containers::{
+    ContainerRecord, ContainerState, ContainerStatus, ContainerSummary, CreateOptions, Lifetime, MountSettings,
+    RunOptions, RunOutcome, containers, inspect_containers, kill, monitor, remove_container, run, stop, wait,
+};
 pub use context_list::{
     ContextEntry, ContextEntryKind, ContextOptions, ContextReason, Rule, explain_in_context, list_context,
 };
@@ -63,9 +60,8 @@ pub use import::{ImportOptions, import};
 pub use info::{Backend, Info, Version, info, version};
 pub use inspect::{Inspected, inspect_image, inspect_images};
 pub use load::{Loaded, load};
-pub use network::NetworkMode;
+pub use network::{NetworkMode, NetworkSettings};
 pub use remove::{Removal, RemoveOptions, RemovedImages, remove_images};
-pub use run::{RunOptions, RunOutcome, run};
 pub use runtimes::Runtime;
 pub use save::save;
 pub use tag::tag;

@@ -3,13 +3,18 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use crate::{Error, ErrorKind};
 use runtime::network::{BridgeConfig, HostResolver, NameServerReach, ResolverOptions, hosts_file, resolv_conf};
 
 /// One for each host and not one for each store: the bridge is the host's.
 const STATE: &str = "/run/onggi/network/onggi0";
 
 /// How a container's network is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum NetworkMode {
     /// An address of its own behind the bridge.
     #[default]
@@ -18,6 +23,23 @@ pub enum NetworkMode {
     None,
     /// The host's.
     Host,
+}
+
+/// Flags of `run` and `create` about the network.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct NetworkSettings {
+    /// Which network.
+    pub mode: NetworkMode,
+    /// Host name as asked for; the short ID otherwise.
+    pub hostname: Option<String>,
+}
+
+impl NetworkSettings {
+    /// Their part of `HostConfig`.
+    pub(crate) fn describe(&self, host_config: &mut Map<String, Value>) {
+        host_config.insert("NetworkMode".to_owned(), json!(self.mode.name()));
+    }
 }
 
 impl std::str::FromStr for NetworkMode {
@@ -98,4 +120,15 @@ impl HostFiles {
             _ => hosts_file(hostname, address.map(IpAddr::V4), added),
         }
     }
+}
+
+/// It goes into `/etc/hosts`, where a line break would be more than a name; the kernel takes 64 bytes.
+pub(crate) fn check_hostname(name: &str) -> Result<(), Error> {
+    let word = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+    let is_valid = (1..=64).contains(&name.len()) && !name.starts_with(['-', '.']) && name.bytes().all(word);
+    if is_valid {
+        return Ok(());
+    }
+    let message = format!("invalid hostname `{name}`: letters, digits, `.` and `-` are allowed, 64 at most");
+    Err(Error::new(ErrorKind::InvalidInput, message).with_exit_code(125))
 }

@@ -5,7 +5,8 @@
 
 use oci::{ChainId, ImageId, Reference};
 
-use crate::container::{Container, ContainerStatus};
+use crate::containers::ContainerStatus;
+use crate::containers::container::Container;
 use crate::{Engine, Error, ErrorKind};
 
 /// What `rmi` was asked for.

@@ -8,6 +8,7 @@ pub(crate) mod build_cache;
 pub(crate) mod build_output;
 pub(crate) mod call;
 pub(crate) mod container;
+pub(crate) mod create;
 pub(crate) mod env_list;
 pub(crate) mod fields;
 pub(crate) mod image;

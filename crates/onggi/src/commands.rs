@@ -6,6 +6,7 @@ mod build_call;
 mod build_debug;
 mod build_logs;
 mod containers;
+mod create;
 mod history;
 mod images;
 mod info;

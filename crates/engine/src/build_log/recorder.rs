@@ -106,7 +106,7 @@ impl<'a> Recorder<'a> {
     fn create(&self, record: &mut BuildRecord) -> Result<BuildLog<'a>, Error> {
         let owner = ProcessIdentity::own()?;
         record.process = (owner.pid, owner.start);
-        record.id = crate::run::random_id()?;
+        record.id = crate::containers::random_id()?;
         record.id.truncate(ID_LENGTH);
         Ok(self.engine.store().create_build_log(&record.id, &record.to_bytes())?)
     }

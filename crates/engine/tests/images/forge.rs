@@ -111,12 +111,11 @@ pub(crate) fn container(engine: &Engine, image: ImageId, digit: char, is_running
         hostname: "host".to_owned(),
         tty: false,
         interactive: false,
-        auto_remove: false,
-        network: "none".to_owned(),
-        binds: Vec::new(),
         runtime: None,
-        stop_signal: None,
         labels: Map::new(),
+        lifetime: Default::default(),
+        mounts: Default::default(),
+        network: Default::default(),
     };
     let record = serde_json::to_vec(&record).unwrap();
     let folder = engine.store().create_container(&id, &name, image, &record).unwrap();

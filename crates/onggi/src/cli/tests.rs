@@ -128,24 +128,27 @@ fn run_stops_reading_flags_at_the_image() {
     for name in ["run", "container run"] {
         let line = format!("{name} -it --rm -e A=1 --env B --net none -v /a:/b:ro img --version -e X --rm=false -- y");
         let Command::Run(args) = command(&line) else { panic!("{line}") };
-        assert_eq!(args.words, ["img", "--version", "-e", "X", "--rm=false", "--", "y"]);
-        assert!(args.interactive && args.tty && args.rm && !args.detach);
-        assert_eq!(args.env, ["A=1", "B"]);
-        assert_eq!((args.network.as_deref(), args.volumes.as_slice()), (Some("none"), &["/a:/b:ro".to_owned()][..]));
+        assert_eq!(args.create.words, ["img", "--version", "-e", "X", "--rm=false", "--", "y"]);
+        assert!(args.create.interactive && args.create.tty && args.create.rm && !args.detach);
+        assert_eq!(args.create.env, ["A=1", "B"]);
+        assert_eq!(
+            (args.create.network.network.as_deref(), args.create.mounts.volumes.as_slice()),
+            (Some("none"), &["/a:/b:ro".to_owned()][..])
+        );
     }
     let Command::Run(args) = command("run -d --rm --name x -h host -w / -u 0:0 img") else { panic!() };
-    assert!(args.detach && args.rm);
-    assert_eq!(args.hostname.as_deref(), Some("host"));
+    assert!(args.detach && args.create.rm);
+    assert_eq!(args.create.network.hostname.as_deref(), Some("host"));
     let empty = ["onggi", "run", "--entrypoint", "", "img"].map(OsString::from);
     let Ok(Cli { command: Command::Run(args), .. }) = parse(&empty) else { panic!() };
-    assert_eq!(args.entrypoint.as_deref(), Some(""));
+    assert_eq!(args.create.entrypoint.as_deref(), Some(""));
 }
 
 /// Go's flags: `--rm=false` and the like.
 #[test]
 fn switches_take_values() {
     let Command::Run(args) = command("run --rm=false -it=true -d=0 --tty=F img -x=1") else { panic!() };
-    assert!(!args.rm && args.interactive && !args.detach && !args.tty);
+    assert!(!args.create.rm && args.create.interactive && !args.detach && !args.create.tty);
     let Command::History(args) = command("history -H=false --no-trunc=1 img") else { panic!() };
     assert!(!args.human && args.no_trunc);
     let Command::History(args) = command("history --human=false img") else { panic!() };

@@ -61,7 +61,7 @@ fn fields(row: &ContainerSummary, view: &ContainersView<'_>) -> Value {
         "ID": shown_id(&record.id, view.in_full),
         "Image": record.image_name,
         "Names": record.name,
-        "Networks": record.network,
+        "Networks": record.network.mode.name(),
         "Ports": "",
         "RunningFor": ago(created, view.now),
         "State": state(row.status),

@@ -25,18 +25,20 @@ fn options_are_those_that_were_typed() {
         file.display()
     ))
     .unwrap();
+    assert!(options.detach);
+    let options = options.create;
     assert_eq!((options.image.as_str(), options.command), ("img", vec!["--version".to_owned(), "-d".to_owned()]));
-    assert!(options.detach && options.rm && options.interactive && options.tty);
+    assert!(options.lifetime.auto_remove && options.interactive && options.tty);
     assert_eq!(
         options.env,
         ["FILE=1", "A=file", "A=1", "HOME=/root", "UNSET"],
         "files first, then flags; a name alone takes a variable away"
     );
-    assert_eq!((options.name.as_deref(), options.hostname.as_deref()), (Some("web"), Some("host")));
+    assert_eq!((options.name.as_deref(), options.network.hostname.as_deref()), (Some("web"), Some("host")));
     assert_eq!((options.working_dir.as_deref(), options.user.as_deref()), (Some("/src"), Some("1:2")));
     assert_eq!((options.entrypoint.as_deref(), options.runtime.as_deref()), (Some("sh"), Some("runc")));
-    assert_eq!((options.volumes, options.network), (vec!["/a:/b:ro".to_owned()], NetworkMode::None));
-    assert_eq!(run("img").unwrap().network, NetworkMode::Bridge);
+    assert_eq!((options.mounts.binds, options.network.mode), (vec!["/a:/b:ro".to_owned()], NetworkMode::None));
+    assert_eq!(run("img").unwrap().create.network.mode, NetworkMode::Bridge);
 }
 
 #[test]

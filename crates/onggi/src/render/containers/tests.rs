@@ -19,12 +19,11 @@ fn row(name: &str, command: &[&str], status: ContainerStatus) -> ContainerSummar
         hostname: String::new(),
         tty: false,
         interactive: false,
-        auto_remove: false,
-        network: "bridge".to_owned(),
-        binds: Vec::new(),
         runtime: None,
-        stop_signal: None,
         labels: serde_json::Map::new(),
+        lifetime: Default::default(),
+        mounts: Default::default(),
+        network: Default::default(),
     };
     let state = ContainerState {
         started: "2026-11-21T04:20:18Z".to_owned(),

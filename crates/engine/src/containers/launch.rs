@@ -3,13 +3,15 @@
 use std::ffi::OsString;
 use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use image::{Stack, Writable};
 use runtime::network::{AttachOptions, Attachment, Bridge, NetworkNamespace as Namespace, Owner, attach};
-use runtime::{BindMount, BindSource, ContainerSpec, Mount, NetworkNamespace, Process, Stdio, WindowSize};
+use runtime::{ContainerSpec, NetworkNamespace, Process, Stdio, WindowSize};
 
-use crate::container::Container;
+use super::container::Container;
+use super::mounts::bind;
+use super::record::ContainerRecord;
 use crate::executor::environment;
 use crate::network::{HostFiles, NetworkMode};
 use crate::{Engine, Error, ErrorKind, Runtime};
@@ -34,7 +36,7 @@ pub(crate) fn launch(
     let stack = Stack::open(engine.store(), &config.rootfs.diff_ids)?;
     let mut spec = spec(engine, container, &stack)?;
     spec.terminal = terminal;
-    let mode: NetworkMode = record.network.parse()?;
+    let mode = record.network.mode;
     let host = HostFiles::read();
     let attachment = match mode {
         NetworkMode::Bridge => {
@@ -65,16 +67,7 @@ pub(crate) fn launch(
             .map_err(|error| failed(record, "cannot prepare the container's files", &error))?;
         spec.mounts.push(bind(path, &Path::new("/etc").join(name), false));
     }
-    for text in &record.binds {
-        let (source, target, read_only) = parse_bind(text)?;
-        if !source.exists() {
-            let message = format!("cannot bind `{}`: there is no such file or folder", source.display());
-            return Err(Error::new(ErrorKind::NotFound, message)
-                .with_hint(format!("make the folder first: `mkdir -p {}`", source.display()))
-                .with_exit_code(125));
-        }
-        spec.mounts.push(bind(source, &target, read_only));
-    }
+    record.mounts.add(&mut spec)?;
     let runtime = Runtime::from_name(record.runtime.as_deref()).executor()?;
     let process = runtime.start(spec, stdio).map_err(|error| {
         let code = error.docker_code();
@@ -99,7 +92,8 @@ fn spec(engine: &Engine, container: &Container, stack: &Stack) -> Result<Contain
     let (upper, work) = (container.folder.subfolder("upper")?, container.folder.subfolder("work")?);
     image::prepare_upper(stack, upper.as_fd())
         .map_err(|error| failed(record, "cannot prepare the container's folder", &error))?;
-    let writable = Writable { upper: upper.as_fd(), work: work.as_fd(), below: None, volatile: record.auto_remove };
+    let writable =
+        Writable { upper: upper.as_fd(), work: work.as_fd(), below: None, volatile: record.lifetime.auto_remove };
     let rootfs = image::mount_rootfs(engine.store(), stack, writable)
         .map_err(|error| failed(record, "cannot mount the container's file system", &error))?;
     let args: Vec<OsString> = record.entrypoint.iter().chain(&record.cmd).map(OsString::from).collect();
@@ -119,51 +113,6 @@ fn connect(host: &HostFiles, id: &str) -> Result<(rustix::fd::OwnedFd, Attachmen
     Ok((namespace.into_descriptor(), attachment))
 }
 
-fn bind(source: PathBuf, target: &Path, read_only: bool) -> Mount {
-    let recursive = true;
-    Mount::Bind(BindMount { source: BindSource::Path(source), target: target.to_owned(), read_only, recursive })
-}
-
-/// `-v /source:/target[:ro|rw|z|Z]`.
-pub(crate) fn parse_bind(text: &str) -> Result<(PathBuf, PathBuf, bool), Error> {
-    let wrong = |reason: &str| {
-        Error::new(ErrorKind::InvalidInput, format!("invalid volume `{text}`: {reason}"))
-            .with_hint("write it as in `-v /folder/here:/folder/in/container[:ro]`")
-            .with_exit_code(125)
-    };
-    let mut parts = text.split(':');
-    let (source, target) = (parts.next().unwrap_or_default(), parts.next());
-    let Some(target) = target else {
-        return Err(wrong("volumes without a source folder are not there yet"));
-    };
-    let options = parts.next().unwrap_or_default();
-    if parts.next().is_some() || source.is_empty() {
-        return Err(wrong("it has too many or empty parts"));
-    }
-    let is_relative = [".", ".."].contains(&source) || source.starts_with("./") || source.starts_with("../");
-    if !source.starts_with('/') && !is_relative {
-        return Err(wrong("named volumes are not there yet, and a path on this machine begins with `/` or `./`"));
-    }
-    if !target.starts_with('/') {
-        return Err(wrong("the path in the container must be absolute"));
-    }
-    if Path::new(target).components().all(|part| part == Component::RootDir) {
-        return Err(wrong("the path in the container cannot be `/`"));
-    }
-    if Path::new(target).components().any(|part| part == Component::ParentDir) {
-        return Err(wrong("the path in the container cannot have `..` in it"));
-    }
-    let mut read_only = false;
-    for option in options.split(',').filter(|option| !option.is_empty()) {
-        match option {
-            "ro" => read_only = true,
-            "rw" | "z" | "Z" | "rprivate" | "private" | "consistent" | "cached" | "delegated" => {}
-            other => return Err(wrong(&format!("unknown option `{other}`"))),
-        }
-    }
-    Ok((PathBuf::from(source), PathBuf::from(target), read_only))
-}
-
-fn failed(record: &crate::ContainerRecord, message: &str, error: &(dyn std::error::Error + 'static)) -> Error {
+fn failed(record: &ContainerRecord, message: &str, error: &(dyn std::error::Error + 'static)) -> Error {
     Error::new(ErrorKind::Internal, format!("{message} ({})", record.name)).because(error).with_exit_code(125)
 }

@@ -13,9 +13,9 @@ use std::sync::Mutex;
 use runtime::{Stdio, StdioStream, WindowSize};
 use serde::{Deserialize, Serialize};
 
-use crate::container::Container;
-use crate::launch::launch;
-use crate::run::{finished, note_failure, running, taken};
+use super::container::Container;
+use super::launch::launch;
+use super::run::{finished, note_failure, running, taken};
 use crate::{Engine, Error, ErrorKind};
 
 /// The hidden command that the monitor is started with: `onggi --root ROOT monitor ID`.
@@ -93,7 +93,7 @@ fn supervise(engine: &Engine, id: &str, answer: &mut impl Write) -> Result<(), E
     let container = Container::find(engine, id)?;
     let _ownership = container.own()?.ok_or_else(|| taken(&container))?;
     let result = watch(engine, &container, answer);
-    if container.record.auto_remove {
+    if container.record.lifetime.auto_remove {
         let removed = container.remove(engine);
         return result.and(removed);
     }

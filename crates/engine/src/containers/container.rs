@@ -1,4 +1,4 @@
-//! What is known of a container: how it was made, and how it is doing.
+//! A container with its folder: found, owned, described, removed.
 //!
 //! The process that runs a container (`run` in front, the monitor in the background) owns it: it holds a lock on the
 //! container's folder from before the start until the end is written down. The kernel lets go of the lock when that
@@ -10,112 +10,13 @@
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use oci::ImageId;
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
-use serde::{Deserialize, Serialize};
-use store::{ContainerFolder, ContainerLookup, ProcessIdentity};
+use serde::Serialize;
+use store::{ContainerFolder, ContainerLookup};
+
+use super::record::{ContainerRecord, ContainerState};
 
 use crate::{Engine, Error, ErrorKind};
-
-/// How a container was made; written once.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ContainerRecord {
-    /// 64 hexadecimal digits.
-    pub id: String,
-    /// Its name.
-    pub name: String,
-    /// When it was made, RFC 3339.
-    pub created: String,
-    /// Its image.
-    pub image: ImageId,
-    /// The image as it was asked for.
-    pub image_name: String,
-    /// Entrypoint of the image or of the command line.
-    pub entrypoint: Vec<String>,
-    /// Words after the entrypoint.
-    pub cmd: Vec<String>,
-    /// The whole environment, as the process gets it.
-    pub env: Vec<String>,
-    /// Absolute folder.
-    pub working_dir: String,
-    /// As asked for: names or numbers.
-    pub user: String,
-    /// Its own host name.
-    pub hostname: String,
-    /// It has a terminal.
-    pub tty: bool,
-    /// Its standard input is open.
-    pub interactive: bool,
-    /// It goes when it ends.
-    pub auto_remove: bool,
-    /// `bridge`, `none` or `host`.
-    pub network: String,
-    /// Bind mounts, `source:target[:ro]`.
-    pub binds: Vec<String>,
-    /// Runtime as asked for; `None` for our own.
-    pub runtime: Option<String>,
-    /// Signal that asks it to end.
-    pub stop_signal: Option<String>,
-    /// Labels of the image.
-    pub labels: serde_json::Map<String, serde_json::Value>,
-}
-
-/// How a container is doing, as last written down.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct ContainerState {
-    /// When its process began, RFC 3339; empty before.
-    pub started: String,
-    /// When it ended; empty before.
-    pub finished: String,
-    /// ID and start time of its first process, while it runs.
-    pub process: Option<(u32, u64)>,
-    /// How it ended, as Docker counts.
-    pub exit_code: Option<u8>,
-    /// Why it could not start.
-    pub error: String,
-    /// Its address on the bridge.
-    pub address: Option<String>,
-}
-
-/// What a container does now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ContainerStatus {
-    /// Made, and never started.
-    Created,
-    /// Its first process is alive.
-    Running,
-    /// It ended.
-    Exited,
-}
-
-impl ContainerState {
-    /// What it does now.
-    pub fn status(&self) -> ContainerStatus {
-        match (&self.process, self.started.is_empty()) {
-            (Some(_), _) => ContainerStatus::Running,
-            (None, true) => ContainerStatus::Created,
-            (None, false) => ContainerStatus::Exited,
-        }
-    }
-
-    /// Its process, as written down, is gone.
-    fn is_outdated(&self) -> bool {
-        self.process.is_some_and(|(pid, start)| !ProcessIdentity { pid, start }.is_alive())
-    }
-
-    /// The container of an owner that died before it could write down the end.
-    fn lost(self) -> Self {
-        let error = "how it ended is not known: the process that watched over it was killed".to_owned();
-        Self { process: None, exit_code: Some(LOST), address: None, error, ..self }
-    }
-
-    pub(crate) fn is_lost(&self) -> bool {
-        self.process.is_none() && self.exit_code == Some(LOST) && self.finished.is_empty()
-    }
-}
-
-/// What Docker reports for a container whose end nobody saw.
-const LOST: u8 = 255;
 
 /// A container with its folder.
 #[derive(Debug)]
@@ -167,7 +68,7 @@ impl Container {
     /// Removes a container of `run --rm` whose owner was killed before it could do so. Says whether it did.
     fn remove_if_lost(engine: &Engine, id: &str) -> Result<bool, Error> {
         let Some(container) = Self::open(engine, id)? else { return Ok(true) };
-        let is_lost = container.record.auto_remove && container.state()?.is_lost();
+        let is_lost = container.record.lifetime.auto_remove && container.state()?.is_lost();
         if is_lost {
             container.remove(engine)?;
         }
@@ -202,7 +103,7 @@ impl Container {
         let mut all = Vec::new();
         for id in engine.store().container_ids()? {
             if let Some(container) = Self::open(engine, &id)?
-                && !(container.record.auto_remove && Self::remove_if_lost(engine, &id)?)
+                && !(container.record.lifetime.auto_remove && Self::remove_if_lost(engine, &id)?)
             {
                 all.push(container);
             }

@@ -1,0 +1,173 @@
+//! From an image and options to a container that can be started.
+
+use oci::{ContainerConfig, Reference};
+
+use super::container::Container;
+use super::lifetime::Lifetime;
+use super::mounts::MountSettings;
+use super::names::random_name;
+use super::record::ContainerRecord;
+use crate::network::{NetworkMode, NetworkSettings, check_hostname};
+use crate::{Engine, Error, ErrorKind};
+
+/// What a new container should be.
+#[derive(Debug, Clone, Default)]
+pub struct CreateOptions {
+    /// Image by name or ID.
+    pub image: String,
+    /// Words after the image; replace CMD.
+    pub command: Vec<String>,
+    /// Keep standard input open.
+    pub interactive: bool,
+    /// Give it a terminal.
+    pub tty: bool,
+    /// Its name; a random one otherwise.
+    pub name: Option<String>,
+    /// `KEY=VALUE`, or `KEY` to take a variable of the image away; later ones win.
+    pub env: Vec<String>,
+    /// Replaces WORKDIR.
+    pub working_dir: Option<String>,
+    /// Replaces USER.
+    pub user: Option<String>,
+    /// Replaces ENTRYPOINT; empty for none.
+    pub entrypoint: Option<String>,
+    /// Runtime; our own otherwise.
+    pub runtime: Option<String>,
+    /// When it ends, and what comes then.
+    pub lifetime: Lifetime,
+    /// What is mounted in it.
+    pub mounts: MountSettings,
+    /// Its connection to the world.
+    pub network: NetworkSettings,
+}
+
+impl CreateOptions {
+    /// Refuses what cannot be, before anything is made.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        self.mounts.check()?;
+        if let Some(name) = &self.name {
+            check_name(name)?;
+        }
+        if let Some(name) = &self.network.hostname {
+            check_hostname(name)?;
+        }
+        if let Some(folder) =
+            self.working_dir.as_deref().filter(|folder| !folder.is_empty() && !folder.starts_with('/'))
+        {
+            let message = format!("the working directory `{folder}` is invalid, it needs to be an absolute path");
+            let error = Error::new(ErrorKind::InvalidInput, message).with_hint(format!("use `-w /{folder}`"));
+            return Err(error.with_exit_code(125));
+        }
+        Ok(())
+    }
+}
+
+/// Makes the container, without starting it.
+pub(crate) fn create(engine: &Engine, options: &CreateOptions) -> Result<Container, Error> {
+    let Some(image) = image::find(engine.store(), &options.image)? else {
+        let shown = options.image.parse::<Reference>().map(|name| name.with_default_tag().familiar())?;
+        let message = format!("unable to find image '{shown}' locally, and pulling from registries is not there yet");
+        return Err(Error::new(ErrorKind::NotFound, message).with_hint(format!(
+            "bring it in with `onggi load -i IMAGE.tar`, or build it: `onggi build -t {shown} .`"
+        )));
+    };
+    let config = engine.store().image(image)?.config;
+    crate::Runtime::check_rights()?;
+    let id = random_id()?;
+    let (entrypoint, cmd) = command_line(&config, options)?;
+    let hostname = match (&options.network.mode, &options.network.hostname) {
+        (_, Some(name)) => name.clone(),
+        (NetworkMode::Host, None) => rustix::system::uname().nodename().to_string_lossy().into_owned(),
+        (_, None) => id[..12].to_owned(),
+    };
+    let working_dir = options.working_dir.clone().filter(|folder| !folder.is_empty());
+    let working_dir = working_dir.unwrap_or_else(|| config.working_dir.clone());
+    let record = ContainerRecord {
+        name: options.name.clone().unwrap_or_else(|| random_name(&id)),
+        created: engine.now().to_string(),
+        image,
+        image_name: options.image.clone(),
+        entrypoint,
+        cmd,
+        env: environment(&config, options, &hostname),
+        working_dir: if working_dir.is_empty() { "/".to_owned() } else { working_dir },
+        user: options.user.clone().unwrap_or_else(|| config.user.clone()),
+        hostname,
+        tty: options.tty,
+        interactive: options.interactive,
+        runtime: options.runtime.clone(),
+        labels: config.labels.clone(),
+        lifetime: options.lifetime.clone().or_image(&config),
+        mounts: options.mounts.clone().absolute()?,
+        network: options.network.clone(),
+        id,
+    };
+    Container::create(engine, record)
+}
+
+/// Docker's rule: two characters or more of letters, digits, `_`, `.` and `-`, the first a letter or digit.
+fn check_name(name: &str) -> Result<(), Error> {
+    let word = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
+    let valid = name.len() > 1 && name.as_bytes()[0].is_ascii_alphanumeric() && name.bytes().all(word);
+    if valid {
+        return Ok(());
+    }
+    let message = format!("invalid container name ({name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed");
+    Err(Error::new(ErrorKind::InvalidInput, message).with_exit_code(125))
+}
+
+/// ENTRYPOINT and CMD with what replaces them (S054, S055): a new entrypoint drops the image's CMD.
+fn command_line(config: &ContainerConfig, options: &CreateOptions) -> Result<(Vec<String>, Vec<String>), Error> {
+    let list = |words: &Option<oci::StringOrList>| words.clone().map(|words| words.0).unwrap_or_default();
+    let (entrypoint, mut cmd) = match &options.entrypoint {
+        Some(program) if program.is_empty() => (Vec::new(), Vec::new()),
+        Some(program) => (vec![program.clone()], Vec::new()),
+        None => (list(&config.entrypoint), list(&config.cmd)),
+    };
+    if !options.command.is_empty() {
+        cmd.clone_from(&options.command);
+    }
+    if entrypoint.is_empty() && cmd.is_empty() {
+        let message = "no command specified: the image has neither CMD nor ENTRYPOINT";
+        return Err(Error::new(ErrorKind::InvalidInput, message)
+            .with_hint(format!("give one behind the image: `onggi run {} COMMAND`", options.image)));
+    }
+    Ok((entrypoint, cmd))
+}
+
+/// The image's variables, then ours, then the user's; nothing of the host's (S047).
+fn environment(config: &ContainerConfig, options: &CreateOptions, hostname: &str) -> Vec<String> {
+    let mut env = Vec::new();
+    let set = |env: &mut Vec<String>, pair: &str| {
+        let name = pair.split('=').next().unwrap_or_default();
+        match env.iter().position(|known: &String| known.split('=').next() == Some(name)) {
+            Some(place) => pair.clone_into(&mut env[place]),
+            None => env.push(pair.to_owned()),
+        }
+    };
+    set(&mut env, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+    set(&mut env, &format!("HOSTNAME={hostname}"));
+    if options.tty {
+        set(&mut env, "TERM=xterm");
+    }
+    // An image's entry without `=` names no value; it must not become one of the host's (CVE-2026-57231).
+    for pair in config.env.iter().filter(|pair| pair.find('=').is_some_and(|place| place > 0)) {
+        set(&mut env, pair);
+    }
+    for pair in &options.env {
+        if pair.contains('=') {
+            set(&mut env, pair);
+        } else {
+            env.retain(|known| known.split('=').next() != Some(pair));
+        }
+    }
+    env
+}
+
+/// 32 random bytes as hexadecimal digits.
+pub(crate) fn random_id() -> Result<String, Error> {
+    let mut bytes = [0; 32];
+    rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())
+        .map_err(|errno| Error::new(ErrorKind::Internal, "cannot get random bytes").because(&errno))?;
+    Ok(oci::Digest::from_bytes(bytes).hex())
+}

@@ -1,0 +1,79 @@
+//! `container inspect`: all there is to know of a container, in Docker's shape.
+
+use serde_json::{Map, Value, json};
+
+use super::container::Container;
+use super::record::{ContainerRecord, ContainerStatus};
+use crate::{Engine, Error};
+
+/// Containers in Docker's shape.
+///
+/// # Errors
+/// When one of them is not there.
+pub fn inspect_containers(engine: &Engine, names: &[String]) -> Result<Value, Error> {
+    names.iter().map(|name| inspect(engine, name)).collect::<Result<Vec<_>, _>>().map(Value::Array)
+}
+
+fn inspect(engine: &Engine, name: &str) -> Result<Value, Error> {
+    let container = Container::find(engine, name)?;
+    let state = container.state()?;
+    let record = &container.record;
+    let status = match state.status() {
+        ContainerStatus::Created => "created",
+        ContainerStatus::Running => "running",
+        ContainerStatus::Exited => "exited",
+    };
+    let never = "0001-01-01T00:00:00Z";
+    let or_never = |time: &str| if time.is_empty() { never.to_owned() } else { time.to_owned() };
+    let mut words = record.entrypoint.iter().chain(&record.cmd).cloned();
+    let (path, args) = (words.next().unwrap_or_default(), words.collect::<Vec<_>>());
+    let running = status == "running";
+    Ok(json!({
+        "Id": record.id,
+        "Created": record.created,
+        "Path": path,
+        "Args": args,
+        "State": {
+            "Status": status,
+            "Running": running,
+            "Paused": false,
+            "Restarting": false,
+            "OOMKilled": false,
+            "Dead": false,
+            "Pid": if running { state.process.map_or(0, |(pid, _)| pid) } else { 0 },
+            "ExitCode": state.exit_code.unwrap_or_default(),
+            "Error": state.error,
+            "StartedAt": or_never(&state.started),
+            "FinishedAt": or_never(&state.finished),
+        },
+        "Image": record.image.to_string(),
+        "Name": format!("/{}", record.name),
+        "HostConfig": host_config(record),
+        "Config": {
+            "Hostname": record.hostname,
+            "User": record.user,
+            "Tty": record.tty,
+            "OpenStdin": record.interactive,
+            "Env": record.env,
+            "Cmd": record.cmd,
+            "Image": record.image_name,
+            "WorkingDir": record.working_dir,
+            "Entrypoint": record.entrypoint,
+            "Labels": record.labels,
+        },
+        "NetworkSettings": {
+            "IPAddress": state.address.clone().unwrap_or_default(),
+            "Networks": { record.network.mode.name(): { "IPAddress": state.address.unwrap_or_default() } },
+        },
+    }))
+}
+
+fn host_config(record: &ContainerRecord) -> Value {
+    let mut object = Map::new();
+    record.mounts.describe(&mut object);
+    record.network.describe(&mut object);
+    record.lifetime.describe(&mut object);
+    let runtime = record.runtime.clone().unwrap_or_else(|| "onggi".to_owned());
+    object.insert("Runtime".to_owned(), json!(runtime));
+    Value::Object(object)
+}

@@ -1,0 +1,109 @@
+//! What is written down of a container: how it was made, and how it is doing.
+//!
+//! What belongs together is in one struct, which the command line fills, the record keeps and `launch` obeys.
+
+use oci::ImageId;
+use serde::{Deserialize, Serialize};
+use store::ProcessIdentity;
+
+use super::lifetime::Lifetime;
+use super::mounts::MountSettings;
+use crate::network::NetworkSettings;
+
+/// How a container was made; written once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContainerRecord {
+    /// 64 hexadecimal digits.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// When it was made, RFC 3339.
+    pub created: String,
+    /// Its image.
+    pub image: ImageId,
+    /// The image as it was asked for.
+    pub image_name: String,
+    /// Entrypoint of the image or of the command line.
+    pub entrypoint: Vec<String>,
+    /// Words after the entrypoint.
+    pub cmd: Vec<String>,
+    /// The whole environment, as the process gets it.
+    pub env: Vec<String>,
+    /// Absolute folder.
+    pub working_dir: String,
+    /// As asked for: names or numbers.
+    pub user: String,
+    /// Its own host name.
+    pub hostname: String,
+    /// It has a terminal.
+    pub tty: bool,
+    /// Its standard input is open.
+    pub interactive: bool,
+    /// Runtime as asked for; `None` for our own.
+    pub runtime: Option<String>,
+    /// Labels of the image.
+    pub labels: serde_json::Map<String, serde_json::Value>,
+    /// When it ends, and what comes then.
+    pub lifetime: Lifetime,
+    /// What is mounted in it.
+    pub mounts: MountSettings,
+    /// Its connection to the world.
+    pub network: NetworkSettings,
+}
+
+/// How a container is doing, as last written down.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ContainerState {
+    /// When its process began, RFC 3339; empty before.
+    pub started: String,
+    /// When it ended; empty before.
+    pub finished: String,
+    /// ID and start time of its first process, while it runs.
+    pub process: Option<(u32, u64)>,
+    /// How it ended, as Docker counts.
+    pub exit_code: Option<u8>,
+    /// Why it could not start.
+    pub error: String,
+    /// Its address on the bridge.
+    pub address: Option<String>,
+}
+
+/// What a container does now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ContainerStatus {
+    /// Made, and never started.
+    Created,
+    /// Its first process is alive.
+    Running,
+    /// It ended.
+    Exited,
+}
+
+impl ContainerState {
+    /// What it does now.
+    pub fn status(&self) -> ContainerStatus {
+        match (&self.process, self.started.is_empty()) {
+            (Some(_), _) => ContainerStatus::Running,
+            (None, true) => ContainerStatus::Created,
+            (None, false) => ContainerStatus::Exited,
+        }
+    }
+
+    /// Its process, as written down, is gone.
+    pub(super) fn is_outdated(&self) -> bool {
+        self.process.is_some_and(|(pid, start)| !ProcessIdentity { pid, start }.is_alive())
+    }
+
+    /// The container of an owner that died before it could write down the end.
+    pub(super) fn lost(self) -> Self {
+        let error = "how it ended is not known: the process that watched over it was killed".to_owned();
+        Self { process: None, exit_code: Some(LOST), address: None, error, ..self }
+    }
+
+    pub(crate) fn is_lost(&self) -> bool {
+        self.process.is_none() && self.exit_code == Some(LOST) && self.finished.is_empty()
+    }
+}
+
+/// What Docker reports for a container whose end nobody saw.
+const LOST: u8 = 255;

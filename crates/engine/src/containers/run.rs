@@ -1,0 +1,131 @@
+//! `run`: a container of an image, in front of the user or in the background.
+
+use std::io::IsTerminal;
+
+use super::container::Container;
+use super::create::{CreateOptions, create};
+use super::launch::{Launched, launch};
+use super::monitor;
+use super::record::ContainerState;
+use crate::front::Front;
+use crate::{Engine, Error, ErrorKind};
+
+/// What `run` was asked for.
+#[derive(Debug, Clone, Default)]
+pub struct RunOptions {
+    /// The container.
+    pub create: CreateOptions,
+    /// Run in the background.
+    pub detach: bool,
+}
+
+/// How `run` ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RunOutcome {
+    /// In the background: the container's ID.
+    Detached(String),
+    /// In front: the exit code, as Docker counts.
+    Exited(u8),
+}
+
+/// Makes a container and runs it.
+///
+/// # Errors
+/// With exit code 125 for what is wrong before the program runs, 126 and 127 when it cannot be run.
+pub fn run(engine: &Engine, options: &RunOptions) -> Result<RunOutcome, Error> {
+    check(options)?;
+    let container = create(engine, &options.create).map_err(with_code_125)?;
+    let outcome = if options.detach {
+        monitor::start(engine, &container).map(|()| RunOutcome::Detached(container.record.id.clone()))
+    } else {
+        in_front(engine, &container)
+    };
+    outcome.map_err(with_code_125)
+}
+
+/// Runs it as its owner, and removes it afterwards where that was asked for.
+fn in_front(engine: &Engine, container: &Container) -> Result<RunOutcome, Error> {
+    let _ownership = container.own()?.ok_or_else(|| taken(container))?;
+    let outcome = foreground(engine, container).map(RunOutcome::Exited);
+    if container.record.lifetime.auto_remove {
+        let removed = container.remove(engine);
+        // How it ended matters more than what could not be tidied up.
+        return outcome.and_then(|outcome| removed.map(|()| outcome));
+    }
+    outcome
+}
+
+/// Somebody else runs or removes it.
+pub(crate) fn taken(container: &Container) -> Error {
+    Error::new(ErrorKind::Conflict, format!("container {} is in use by another process", container.record.name))
+}
+
+fn with_code_125(mut error: Error) -> Error {
+    error.exit_code.get_or_insert(125);
+    error
+}
+
+fn check(options: &RunOptions) -> Result<(), Error> {
+    options.create.check()?;
+    let wants_terminal = options.create.tty && options.create.interactive && !options.detach;
+    if wants_terminal && !std::io::stdin().is_terminal() {
+        let error = Error::new(ErrorKind::InvalidInput, "the input device is not a TTY");
+        return Err(error.with_hint("leave `-t` out when standard input is a file or a pipe").with_exit_code(1));
+    }
+    Ok(())
+}
+
+fn foreground(engine: &Engine, container: &Container) -> Result<u8, Error> {
+    let record = &container.record;
+    let broken = |error: std::io::Error| {
+        Error::new(ErrorKind::Internal, "cannot connect the container's streams").because(&error)
+    };
+    let (front, ends) = Front::prepare(record.tty, record.interactive).map_err(broken)?;
+    let started = launch(engine, container, ends.terminal, ends.stdio);
+    let launched = match started {
+        Ok(launched) => launched,
+        Err(error) => {
+            note_failure(engine, container, &error)?;
+            return Err(error);
+        }
+    };
+    container.write_state(&running(engine, &launched))?;
+    let code = front.attend(&launched.process).map_err(broken)?.docker_code();
+    finished(engine, container, code)?;
+    Ok(code)
+}
+
+/// The state of a container that has just started.
+pub(crate) fn running(engine: &Engine, launched: &Launched) -> ContainerState {
+    let pid = u32::try_from(launched.process.pid()).unwrap_or_default();
+    ContainerState {
+        started: engine.now().to_string(),
+        process: store::ProcessIdentity::of(pid).map(|process| (process.pid, process.start)),
+        address: launched.attachment.as_ref().map(|attachment| attachment.address.to_string()),
+        ..ContainerState::default()
+    }
+}
+
+/// Notes how a container ended.
+pub(crate) fn finished(engine: &Engine, container: &Container, code: u8) -> Result<(), Error> {
+    // The owner's own note, which is outdated by now: that is what this is about.
+    let state = container.written_state()?;
+    container.write_state(&ContainerState {
+        finished: engine.now().to_string(),
+        process: None,
+        exit_code: Some(code),
+        address: None,
+        ..state
+    })
+}
+
+/// Notes that a container could not start.
+pub(crate) fn note_failure(engine: &Engine, container: &Container, error: &Error) -> Result<(), Error> {
+    let now = engine.now().to_string();
+    container.write_state(&ContainerState {
+        finished: now,
+        exit_code: error.exit_code.or(Some(125)),
+        error: std::iter::once(&error.message).chain(&error.causes).cloned().collect::<Vec<_>>().join(": "),
+        ..ContainerState::default()
+    })
+}

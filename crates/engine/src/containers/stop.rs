@@ -1,0 +1,127 @@
+//! `stop`, `kill`, `wait`: ending a container, and seeing how it ended.
+
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, PidfdFlags, Signal};
+
+use super::container::Container;
+use super::record::{ContainerState, ContainerStatus};
+use crate::{Engine, Error, ErrorKind};
+
+/// Between two looks.
+pub(crate) const PAUSE: Duration = Duration::from_millis(1);
+/// So long a killed container may take to end.
+pub(crate) const PATIENCE_AFTER_KILL: Duration = Duration::from_secs(10);
+
+/// A container that ended by itself just before it was told to is no failure.
+pub(crate) fn unless_ended(sent: Result<(), Error>) -> Result<(), Error> {
+    match sent {
+        Err(error) if error.kind == ErrorKind::Conflict => Ok(()),
+        other => other,
+    }
+}
+
+/// Sends a signal.
+///
+/// # Errors
+/// When the container does not run, or the signal does not exist.
+pub fn kill(engine: &Engine, name: &str, signal: &str) -> Result<(), Error> {
+    let container = Container::find(engine, name)?;
+    send(&container, parse_signal(signal)?)
+}
+
+/// Asks a container to end, and kills it when it has not after `grace`.
+///
+/// # Errors
+/// When it cannot be signalled.
+pub fn stop(engine: &Engine, name: &str, grace: Duration) -> Result<(), Error> {
+    let container = Container::find(engine, name)?;
+    if container.state()?.status() != ContainerStatus::Running {
+        return Ok(());
+    }
+    let signal = parse_signal(container.record.lifetime.stop_signal.as_deref().unwrap_or("TERM"))?;
+    unless_ended(send(&container, signal))?;
+    if wait_until_ended(engine, &container, grace)? == Waited::TimedOut {
+        unless_ended(send(&container, Signal::KILL))?;
+        wait_until_ended(engine, &container, PATIENCE_AFTER_KILL)?;
+    }
+    Ok(())
+}
+
+/// Waits for the end of a container; gives its exit code.
+///
+/// # Errors
+/// When there is no such container, or it was removed before it could be asked how it ended.
+pub fn wait(engine: &Engine, name: &str) -> Result<u8, Error> {
+    let container = Container::find(engine, name)?;
+    let _reader = container.keep()?;
+    match wait_until_ended(engine, &container, Duration::from_secs(u64::from(u32::MAX)))? {
+        Waited::Ended(state) => Ok(state.exit_code.unwrap_or_default()),
+        Waited::Removed | Waited::TimedOut => {
+            Err(Error::new(ErrorKind::NotFound, format!("container {name} was removed")))
+        }
+    }
+}
+
+fn parse_signal(text: &str) -> Result<Signal, Error> {
+    let number = dockerfile::parse_signal(text).and_then(|number| Signal::from_named_raw(i32::from(number)));
+    number.ok_or_else(|| {
+        Error::new(ErrorKind::InvalidInput, format!("invalid signal: {text}"))
+            .with_hint("use a name such as `TERM` or a number such as `15`")
+    })
+}
+
+pub(crate) fn send(container: &Container, signal: Signal) -> Result<(), Error> {
+    let state = container.state()?;
+    let not_running = || Error::new(ErrorKind::Conflict, format!("container {} is not running", container.record.id));
+    let (ContainerStatus::Running, Some((pid, _))) = (state.status(), state.process) else { return Err(not_running()) };
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or_else(not_running)?;
+    let failed = |errno: rustix::io::Errno| {
+        Error::new(ErrorKind::Internal, format!("cannot signal container {}", container.record.id)).because(&errno)
+    };
+    // By descriptor: the number could be another process's by now, so look again once it is held.
+    let process = match rustix::process::pidfd_open(pid, PidfdFlags::empty()) {
+        Err(rustix::io::Errno::SRCH) => return Err(not_running()),
+        opened => opened.map_err(failed)?,
+    };
+    if container.state()?.status() != ContainerStatus::Running {
+        return Err(not_running());
+    }
+    match rustix::process::pidfd_send_signal(&process, signal) {
+        Err(rustix::io::Errno::SRCH) => Err(not_running()),
+        sent => sent.map_err(failed),
+    }
+}
+
+/// What came of waiting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Waited {
+    /// It does not run any more, and this is how it ended.
+    Ended(Box<ContainerState>),
+    /// With `--rm` a container goes when it has ended.
+    Removed,
+    /// It still runs.
+    TimedOut,
+}
+
+/// Waits until the container ended and its owner wrote that down, or the patience is at its end.
+fn wait_until_ended(engine: &Engine, container: &Container, patience: Duration) -> Result<Waited, Error> {
+    let deadline = Instant::now() + patience;
+    loop {
+        let Some(container) = Container::open(engine, &container.record.id)? else { return Ok(Waited::Removed) };
+        let state = container.state()?;
+        let Some((pid, _)) = state.process else { return Ok(Waited::Ended(Box::new(state))) };
+        let Some(left) = deadline.checked_duration_since(Instant::now()) else { return Ok(Waited::TimedOut) };
+        let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+        if let Some(process) = pid.and_then(|pid| rustix::process::pidfd_open(pid, PidfdFlags::empty()).ok()) {
+            let mut polled = [rustix::event::PollFd::new(&process, rustix::event::PollFlags::IN)];
+            let timeout = rustix::event::Timespec {
+                tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
+                tv_nsec: i64::from(left.subsec_nanos()),
+            };
+            rustix::event::poll(&mut polled, Some(&timeout)).ok();
+        }
+        // From the end of the process until its owner has written that down.
+        std::thread::sleep(PAUSE);
+    }
+}

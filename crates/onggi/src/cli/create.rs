@@ -1,0 +1,57 @@
+//! What `run` and `create` share: all that a new container can be told.
+//!
+//! Flags that belong together are a struct in a file of its own.
+
+mod mounts;
+mod network;
+
+use clap::Args;
+
+pub(crate) use mounts::MountFlags;
+pub(crate) use network::NetworkFlags;
+
+/// A new container.
+#[derive(Debug, Args)]
+pub(crate) struct CreateFlags {
+    /// Image, and what to run in it instead of its own command
+    // Everything behind the image belongs to the container, also what looks like a flag of ours (S054).
+    #[arg(value_name = "IMAGE", required = true, trailing_var_arg = true, hide = true)]
+    pub(crate) words: Vec<String>,
+    /// Replace the image's entrypoint; empty for none
+    #[arg(long, value_name = "PROGRAM")]
+    pub(crate) entrypoint: Option<String>,
+    /// Set a variable; without a value from the environment
+    #[arg(short, long = "env", value_name = "NAME[=VALUE]")]
+    pub(crate) env: Vec<String>,
+    /// Read variables from a file
+    #[arg(long = "env-file", value_name = "FILE")]
+    pub(crate) env_files: Vec<std::path::PathBuf>,
+    /// Print help
+    #[arg(long, action = clap::ArgAction::Help)]
+    help: Option<bool>,
+    /// Keep standard input open
+    #[arg(short, long)]
+    pub(crate) interactive: bool,
+    /// Name the container
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// Remove the container when it has ended
+    #[arg(long)]
+    pub(crate) rm: bool,
+    /// Run the container with this program (`crun`, `runc`, a path)
+    #[arg(long, value_name = "PROGRAM")]
+    pub(crate) runtime: Option<String>,
+    /// Give the container a terminal
+    #[arg(short, long)]
+    pub(crate) tty: bool,
+    /// Choose the user: name or number, and group
+    #[arg(short, long, value_name = "USER[:GROUP]")]
+    pub(crate) user: Option<String>,
+    /// Start in this folder
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) workdir: Option<String>,
+    #[command(flatten)]
+    pub(crate) mounts: MountFlags,
+    #[command(flatten)]
+    pub(crate) network: NetworkFlags,
+}
