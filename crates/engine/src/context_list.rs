@@ -22,6 +22,8 @@ pub struct ContextOptions {
     pub dockerfile: DockerfileSource,
     /// What of the environment fetching depends on.
     pub surroundings: Surroundings,
+    /// Secrets and agents, for servers that want to know who asks.
+    pub credentials: StepOptions,
 }
 
 /// All that a build finds in a context, in the order of the paths.
@@ -48,8 +50,7 @@ fn open(engine: &Engine, options: &ContextOptions) -> Result<(BuildContext, Opti
     let reporter = Reporter::new(&|_| ());
     let clock = || engine.now();
     let cancelled = AtomicBool::new(false);
-    let steps = StepOptions::default();
-    let fetcher = Fetcher::new(&options.surroundings, &steps);
+    let fetcher = Fetcher::new(&options.surroundings, &options.credentials);
     let tools = BuildTools {
         store: engine.store(),
         executor: &executor,

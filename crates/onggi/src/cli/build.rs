@@ -106,6 +106,12 @@ pub(crate) struct BuildContextLsArgs {
     /// Choose the output: `table`, `json`, or a Go template
     #[arg(long, value_name = "FORMAT", conflicts_with = "why")]
     pub(crate) format: Option<String>,
+    /// Give a secret to the server of the context (`id=GIT_AUTH_TOKEN,env=TOKEN`)
+    #[arg(long = "secret", value_name = "FIELDS")]
+    pub(crate) secrets: Vec<String>,
+    /// Use this SSH agent for a repository, `default` for that of `SSH_AUTH_SOCK`
+    #[arg(long, value_name = "default|ID=SOCKET")]
+    pub(crate) ssh: Vec<String>,
     /// Say which line of the ignore file decides over this path
     #[arg(long, value_name = "FILE")]
     pub(crate) why: Option<String>,

@@ -280,6 +280,15 @@ fn d092_d157_secrets_of_the_build_open_servers_and_leave_no_trace() {
     let failed = project.onggi(["build", &repository]).run().exits(1);
     assert!(failed.stderr.contains("cannot be read without credentials"), "{}", failed.stderr);
     assert!(failed.stderr.contains("--secret id=GIT_AUTH_TOKEN,env=TOKEN"), "{}", failed.stderr);
+    // A list of the context's files asks the same servers (N004).
+    let list = ["build", "context", "ls"];
+    let failed = project.onggi([&list[..], &[&repository]].concat()).run().exits(1);
+    assert!(failed.stderr.contains("--secret id=GIT_AUTH_TOKEN,env=TOKEN"), "{}", failed.stderr);
+    let with_token = [&list[..], &["--secret", "id=GIT_AUTH_TOKEN,env=TOKEN", &repository]].concat();
+    let listed = project.onggi(with_token).env("TOKEN", "canary-git").run().success();
+    assert!(listed.stdout.ends_with("a\n"), "{}", listed.stdout);
+    let missing = project.onggi([&list[..], &["--ssh", "x=nope", "."]].concat()).run().exits(1);
+    assert!(missing.stderr.contains("nope"), "{}", missing.stderr);
     let missing = ["build", "--secret", "id=GIT_AUTH_TOKEN,src=nope", &repository];
     assert!(project.onggi(missing).run().exits(1).stderr.contains("nope"));
 }

@@ -14,8 +14,9 @@ use super::{CheckedImage, Problem, chain_ids, diff_ids, digest, expect_digest, j
 ///
 /// Checked: each image has its name's digest and only layers that are there; each reference and each container's name
 /// leads somewhere; each layer's tar can be read and has its name's digest, and each layer that an image or a kept failure
-/// uses has an index or an extracted folder beside its tar; a kept failure is whole; each build's log has an index that
-/// names all files beside it, with their sizes once the build is over.
+/// uses has an index or an extracted folder beside its tar; a kept failure is whole; each cache of RUN has the digest of
+/// what it is known by, and nothing but its folders; each build's log has an index that names all files beside it, with
+/// their sizes once the build is over.
 ///
 /// # Errors
 /// The first thing that is not so.
@@ -68,6 +69,7 @@ fn images(root: &Path) -> Result<Vec<CheckedImage>, Problem> {
         }
     }
     check_failures(root, &layers)?;
+    check_caches(root)?;
     Ok(images)
 }
 
@@ -122,6 +124,30 @@ fn check_failures(root: &Path, layers: &BTreeSet<String>) -> Result<(), Problem>
             let diff_ids: Vec<String> = stack.lines().map(str::to_owned).collect();
             for (diff_id, chain_id) in diff_ids.iter().zip(&chain_ids(&diff_ids)) {
                 check_presence(root, &name, diff_id, chain_id, layers)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Caches of RUN: what a cache holds is its commands' business, what is around it is not. A store of an older version
+/// has no folder for them.
+fn check_caches(root: &Path) -> Result<(), Problem> {
+    let caches = if root.join("caches").exists() { listing(root, "caches")? } else { Vec::new() };
+    for hex in caches {
+        let cache = format!("caches/{hex}");
+        let is_folder = |path: &Path| fs::symlink_metadata(path).is_ok_and(|found| found.is_dir());
+        for name in listing(root, &cache)? {
+            let path = root.join(&cache).join(&name);
+            let wrong = |what: &str| Err(Problem::new(format!("{cache}/{name} {what}")));
+            if name == "id" {
+                expect_digest(&format!("{cache}/id"), &format!("sha256:{hex}"), &digest(&read(&path)?))?;
+            } else if name.parse::<u32>().is_err() || !is_folder(&path) {
+                return wrong("is not a folder with a number");
+            } else if listing(root, &format!("{cache}/{name}"))? != ["data"] || !is_folder(&path.join("data")) {
+                return wrong("holds something else than one folder `data`");
+            } else if !root.join(&cache).join("id").exists() {
+                return wrong("is there, and no `id` that says which cache it is");
             }
         }
     }

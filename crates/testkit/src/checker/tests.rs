@@ -106,3 +106,31 @@ fn a_store_is_checked_file_by_file() {
     write("references/docker.io+library+y:1", "0".repeat(64).as_bytes());
     assert!(check_store(root).expect_err("dangling reference").to_string().contains("y:1"));
 }
+
+#[test]
+fn caches_of_commands_are_checked() {
+    let folder = tempfile::tempdir().expect("the temporary folder is writable");
+    let root = folder.path();
+    for name in ["images", "references", "layers", "extracted", "remotes", "logs", "names", "containers"] {
+        std::fs::create_dir_all(root.join(name)).expect("writable");
+    }
+    std::fs::write(root.join("version"), "onggi store 1\n").expect("writable");
+    let hex = digest(b"what it is").trim_start_matches("sha256:").to_owned();
+    let cache = root.join("caches").join(&hex);
+    std::fs::create_dir_all(cache.join("0/data/anything")).expect("writable");
+    let fails = |expected: &str| {
+        let problem = check_store(root).expect_err(expected).to_string();
+        assert!(problem.contains(expected), "{expected}: {problem}");
+    };
+    fails("no `id`");
+    std::fs::write(cache.join("id"), "what it is").expect("writable");
+    check_store(root).expect("the store is whole");
+    std::fs::create_dir(cache.join("0/more")).expect("writable");
+    fails("one folder `data`");
+    std::fs::remove_dir(cache.join("0/more")).expect("writable");
+    std::fs::create_dir(cache.join("x")).expect("writable");
+    fails("a folder with a number");
+    std::fs::remove_dir(cache.join("x")).expect("writable");
+    std::fs::write(cache.join("id"), "something else").expect("writable");
+    fails("digest is");
+}

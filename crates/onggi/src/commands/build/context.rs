@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use engine::{ContextOptions, DockerfileSource};
 
-use super::{context_source, fetch_surroundings};
+use super::{context_source, fetch_surroundings, steps};
 use crate::cli::build::{BuildContextArgs, BuildContextCommand, BuildContextLsArgs};
 use crate::failure::Failure;
 use crate::render::context;
@@ -28,6 +28,7 @@ fn list(args: &BuildContextLsArgs, session: &Session) -> Result<u8, Failure> {
         context: context_source(args.context.as_deref().unwrap_or("."))?,
         dockerfile: dockerfile.map_or(DockerfileSource::Default, DockerfileSource::File),
         surroundings: fetch_surroundings(&variable),
+        credentials: steps::credentials(&args.secrets, &args.ssh, &variable)?,
     };
     let engine = session.engine()?;
     if let Some(path) = &args.why {

@@ -39,12 +39,25 @@ impl From<Wrong> for Failure {
 
 /// All of them.
 pub(super) fn options(flags: &StepFlags, lookup: Lookup<'_>) -> Result<StepOptions, Failure> {
+    let mut options = credentials(&flags.secrets, &flags.ssh, lookup)?;
+    for text in &flags.add_hosts {
+        options.hosts.push(host(text)?);
+    }
+    for text in flags.allow.iter().flat_map(|list| list.split(',')) {
+        options.allow_host_network |= allowed(text)? == "network.host";
+    }
+    options.limits = limits(flags)?;
+    Ok(options)
+}
+
+/// `--secret` and `--ssh` alone: what servers may want to see.
+pub(super) fn credentials(secrets: &[String], ssh: &[String], lookup: Lookup<'_>) -> Result<StepOptions, Failure> {
     let mut options = StepOptions::default();
-    for text in &flags.secrets {
+    for text in secrets {
         let (id, source) = secret(text, lookup)?;
         options.secrets.insert(id, source);
     }
-    for text in &flags.ssh {
+    for text in ssh {
         let (id, socket) = agent(text, lookup)?;
         if options.agents.insert(id.clone(), socket).is_some() {
             wrong(
@@ -53,13 +66,6 @@ pub(super) fn options(flags: &StepFlags, lookup: Lookup<'_>) -> Result<StepOptio
             )?;
         }
     }
-    for text in &flags.add_hosts {
-        options.hosts.push(host(text)?);
-    }
-    for text in flags.allow.iter().flat_map(|list| list.split(',')) {
-        options.allow_host_network |= allowed(text)? == "network.host";
-    }
-    options.limits = limits(flags)?;
     Ok(options)
 }
 
