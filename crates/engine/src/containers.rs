@@ -6,6 +6,7 @@
 
 pub(crate) mod container;
 mod create;
+mod files;
 mod inspect;
 mod launch;
 mod lifetime;

@@ -16,12 +16,14 @@ mod failure;
 mod mount_plan;
 mod plan;
 mod root_path;
+mod root_view;
 mod terminal;
 
 pub(crate) use mount_plan::{HostDevice, add_init, bind_tree, path_within, type_of_tree};
 pub(crate) use plan::lowered_limit;
 pub use root_path::make_mount_point;
 pub(crate) use root_path::{RootPath, Symlinks};
+pub use root_view::{RootView, root_of_process};
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};

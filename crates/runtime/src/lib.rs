@@ -17,7 +17,7 @@ mod seccomp;
 mod spec;
 mod sys;
 
-pub use builtin::{BuiltIn, make_mount_point};
+pub use builtin::{BuiltIn, RootView, make_mount_point, root_of_process};
 pub use error::StartError;
 pub use external::External;
 pub use process::{ExitStatus, Process, Stdio, StdioStream, WindowSize};

@@ -225,10 +225,12 @@ fn trace(request: libc::c_long, pid: i32, signal: i32) -> Result<(), Errno> {
     check(result).map(drop)
 }
 
-/// Puts the calling process, which must be single-threaded, into new namespaces.
+/// Puts the calling thread into new namespaces, or gives it a root and working folder of its own (`CLONE_FS`), as
+/// entering another mount namespace needs.
 pub(crate) fn unshare(flags: libc::c_int) -> Result<(), Errno> {
-    // SAFETY: only namespace flags are passed (no CLONE_FILES or CLONE_VM), which leave memory and descriptors alone.
-    let result = unsafe { libc::unshare(flags & (libc::CLONE_NEWNS | libc::CLONE_NEWCGROUP)) };
+    const ALLOWED: libc::c_int = libc::CLONE_NEWNS | libc::CLONE_NEWCGROUP | libc::CLONE_FS;
+    // SAFETY: no flag is passed that touches memory or descriptors (CLONE_VM, CLONE_FILES).
+    let result = unsafe { libc::unshare(flags & ALLOWED) };
     check(result.into()).map(drop)
 }
 

@@ -14,4 +14,5 @@ mod contract {
     mod races;
     mod system_calls;
     mod terminal;
+    mod views;
 }

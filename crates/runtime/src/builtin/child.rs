@@ -24,6 +24,8 @@ use super::root_path::{Missing, Symlinks};
 use crate::spec::NetworkNamespace;
 use crate::sys::{self, MountAttributes};
 
+pub(super) use mounts::{attach, is_proc};
+
 /// Where the pipe to the parent is while the program is executed.
 const PIPE: i32 = 3;
 

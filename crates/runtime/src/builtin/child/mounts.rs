@@ -153,7 +153,7 @@ fn attach_at(plan: &Plan, mount: BorrowedFd<'_>, target: &RootPath, symlinks: Sy
     attach(mount, target.as_fd())
 }
 
-fn attach(mount: BorrowedFd<'_>, target: BorrowedFd<'_>) -> Result<(), Errno> {
+pub(in super::super) fn attach(mount: BorrowedFd<'_>, target: BorrowedFd<'_>) -> Result<(), Errno> {
     let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
     move_mount(mount, c"", target, c"", flags)
 }
@@ -207,7 +207,7 @@ fn mount_file(plan: &Plan, fresh: &Fresh, target: &RootPath, planned: &PlannedFi
     attach(tree.as_fd(), target.as_fd())
 }
 
-fn is_proc(file: BorrowedFd<'_>) -> Result<bool, Errno> {
+pub(in super::super) fn is_proc(file: BorrowedFd<'_>) -> Result<bool, Errno> {
     Ok(rustix::fs::fstatfs(file)?.f_type == PROC_MAGIC)
 }
 
