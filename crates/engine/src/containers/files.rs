@@ -15,7 +15,7 @@ use crate::{Engine, Error, ErrorKind};
 ///
 /// # Errors
 /// When the layers cannot be mounted.
-#[allow(dead_code, reason = "for what reads whole containers")]
+#[expect(dead_code, reason = "for what reads whole containers")]
 pub(crate) fn mounted_root(engine: &Engine, container: &Container) -> Result<OwnedFd, Error> {
     if let Some(process) = process(container)? {
         let root = runtime::root_of_process(process.pid, || process.is_alive());
