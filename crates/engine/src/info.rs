@@ -56,6 +56,8 @@ pub struct Info {
     pub containers: usize,
     /// Of these, how many run.
     pub containers_running: usize,
+    /// Those that are paused.
+    pub containers_paused: usize,
     /// Of these, how many do not.
     pub containers_stopped: usize,
 }
@@ -86,9 +88,13 @@ pub fn info(engine: &Engine) -> Result<Info, Error> {
     let store = engine.store();
     let refused = backend_refusal(engine);
     let containers = Container::all(engine)?;
-    let mut running = 0;
+    let (mut running, mut paused) = (0, 0);
     for container in &containers {
-        running += usize::from(container.state()?.status() == ContainerStatus::Running);
+        match container.state()?.status() {
+            ContainerStatus::Running => running += 1,
+            ContainerStatus::Paused => paused += 1,
+            ContainerStatus::Created | ContainerStatus::Exited => {}
+        }
     }
     let version = version();
     let host = rustix::system::uname();
@@ -110,7 +116,8 @@ pub fn info(engine: &Engine) -> Result<Info, Error> {
         images: store.image_ids()?.len(),
         containers: containers.len(),
         containers_running: running,
-        containers_stopped: containers.len() - running,
+        containers_paused: paused,
+        containers_stopped: containers.len() - running - paused,
     })
 }
 

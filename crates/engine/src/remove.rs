@@ -5,7 +5,6 @@
 
 use oci::{ChainId, ImageId, Reference};
 
-use crate::containers::ContainerStatus;
 use crate::containers::container::Container;
 use crate::{Engine, Error, ErrorKind};
 
@@ -211,7 +210,7 @@ impl Remover<'_> {
         for (container, image) in self.engine.store().images_of_containers()? {
             if image == id {
                 let state = Container::open(self.engine, &container)?.map(|container| container.state()).transpose()?;
-                let is_running = state.is_some_and(|state| state.status() == ContainerStatus::Running);
+                let is_running = state.is_some_and(|state| state.is_running());
                 users.push((container, is_running));
             }
         }

@@ -14,6 +14,7 @@ pub(crate) mod fields;
 pub(crate) mod image;
 mod missing;
 pub(crate) mod options;
+pub(crate) mod pause;
 pub(crate) mod run;
 pub(crate) mod step_flags;
 pub(crate) mod switches;
@@ -75,6 +76,8 @@ pub(crate) enum Command {
     Logs(container::LogsArgs),
     Stop(container::StopArgs),
     Kill(container::KillArgs),
+    Pause(pause::PauseArgs),
+    Unpause(pause::UnpauseArgs),
     Wait(container::WaitArgs),
     Rm(container::RmArgs),
     Info(system::InfoArgs),
@@ -121,10 +124,12 @@ pub(crate) enum ContainerCommand {
     Logs(container::LogsArgs),
     #[command(visible_aliases = ["list", "ps"])]
     Ls(container::PsArgs),
+    Pause(pause::PauseArgs),
     #[command(visible_alias = "remove")]
     Rm(container::RmArgs),
     Run(Box<run::RunArgs>),
     Stop(container::StopArgs),
+    Unpause(pause::UnpauseArgs),
     Wait(container::WaitArgs),
 }
 
@@ -162,9 +167,11 @@ impl Command {
                 ContainerCommand::Kill(args) => Self::Kill(args),
                 ContainerCommand::Logs(args) => Self::Logs(args),
                 ContainerCommand::Ls(args) => Self::Ps(args),
+                ContainerCommand::Pause(args) => Self::Pause(args),
                 ContainerCommand::Rm(args) => Self::Rm(args),
                 ContainerCommand::Run(args) => Self::Run(args),
                 ContainerCommand::Stop(args) => Self::Stop(args),
+                ContainerCommand::Unpause(args) => Self::Unpause(args),
                 ContainerCommand::Wait(args) => Self::Wait(args),
             },
             Self::Builder(BuilderCommand::Build(args)) => Self::Build(args),

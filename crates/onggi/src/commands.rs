@@ -12,6 +12,7 @@ mod images;
 mod info;
 mod inspect;
 mod names;
+mod pause;
 mod run;
 mod version;
 
@@ -33,6 +34,8 @@ pub(crate) fn run(command: Command, session: &Session) -> Result<u8, Failure> {
         Command::Logs(args) => containers::logs(&args, session),
         Command::Stop(args) => containers::stop(&args, session),
         Command::Kill(args) => containers::kill(&args, session),
+        Command::Pause(args) => pause::pause(&args, session),
+        Command::Unpause(args) => pause::unpause(&args, session),
         Command::Wait(args) => containers::wait(&args, session),
         Command::Rm(args) => containers::remove(&args, session),
         Command::Monitor(args) => containers::monitor(&args, session),

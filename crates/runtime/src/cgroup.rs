@@ -6,6 +6,7 @@
 //! `devices`. What the machine does not allow becomes a warning, never a failed start.
 
 mod device_program;
+mod running;
 mod v1;
 mod v2;
 
@@ -19,6 +20,7 @@ use crate::process::Cleanup;
 use crate::spec::Cgroup;
 
 pub(crate) use device_program::{DeviceRule, device_rules};
+pub use running::{CgroupError, RunningContainer, remove_control_group};
 
 /// Where the hierarchies are mounted, everywhere.
 const ROOT: &str = "/sys/fs/cgroup";

@@ -18,6 +18,7 @@ mod spec;
 mod sys;
 
 pub use builtin::{BuiltIn, RootView, make_mount_point, root_of_process};
+pub use cgroup::{CgroupError, RunningContainer, remove_control_group};
 pub use error::StartError;
 pub use external::External;
 pub use process::{ExitStatus, Process, Stdio, StdioStream, WindowSize};

@@ -14,6 +14,7 @@ use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 use serde::Serialize;
 use store::{ContainerFolder, ContainerLookup};
 
+use super::pause::running;
 use super::record::{ContainerRecord, ContainerState};
 
 use crate::{Engine, Error, ErrorKind};
@@ -114,8 +115,9 @@ impl Container {
 
     /// How it is doing.
     pub(crate) fn state(&self) -> Result<ContainerState, Error> {
-        let state = self.written_state()?;
+        let mut state = self.written_state()?;
         if !state.is_outdated() || self.lock(FlockOperation::NonBlockingLockShared)?.is_none() {
+            state.paused = running(self, &state).is_some_and(|running| running.is_frozen());
             // It runs, or has ended this moment and its owner is about to say so.
             return Ok(state);
         }
@@ -180,6 +182,7 @@ impl Container {
         {
             std::thread::sleep(Duration::from_millis(1));
         }
+        runtime::remove_control_group(&self.record.id);
         Ok(engine.store().remove_container(&self.record.id, &self.record.name)?)
     }
 }

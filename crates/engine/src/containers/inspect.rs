@@ -21,13 +21,14 @@ fn inspect(engine: &Engine, name: &str) -> Result<Value, Error> {
     let status = match state.status() {
         ContainerStatus::Created => "created",
         ContainerStatus::Running => "running",
+        ContainerStatus::Paused => "paused",
         ContainerStatus::Exited => "exited",
     };
     let never = "0001-01-01T00:00:00Z";
     let or_never = |time: &str| if time.is_empty() { never.to_owned() } else { time.to_owned() };
     let mut words = record.entrypoint.iter().chain(&record.cmd).cloned();
     let (path, args) = (words.next().unwrap_or_default(), words.collect::<Vec<_>>());
-    let running = status == "running";
+    let running = state.is_running();
     Ok(json!({
         "Id": record.id,
         "Created": record.created,
@@ -36,7 +37,7 @@ fn inspect(engine: &Engine, name: &str) -> Result<Value, Error> {
         "State": {
             "Status": status,
             "Running": running,
-            "Paused": false,
+            "Paused": state.paused,
             "Restarting": false,
             "OOMKilled": false,
             "Dead": false,

@@ -24,7 +24,7 @@ pub fn containers(engine: &Engine, all: bool) -> Result<Vec<ContainerSummary>, E
     for container in Container::all(engine)? {
         let state = container.state()?;
         let status = state.status();
-        if all || status == ContainerStatus::Running {
+        if all || state.is_running() {
             rows.push(ContainerSummary { record: container.record, state, status });
         }
     }

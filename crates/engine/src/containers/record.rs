@@ -66,6 +66,9 @@ pub struct ContainerState {
     pub error: String,
     /// Its address on the bridge.
     pub address: Option<String>,
+    /// Its processes are frozen: asked of the kernel, written down nowhere.
+    #[serde(skip)]
+    pub paused: bool,
 }
 
 /// What a container does now.
@@ -75,6 +78,8 @@ pub enum ContainerStatus {
     Created,
     /// Its first process is alive.
     Running,
+    /// Its first process is alive, and frozen with all others.
+    Paused,
     /// It ended.
     Exited,
 }
@@ -83,10 +88,16 @@ impl ContainerState {
     /// What it does now.
     pub fn status(&self) -> ContainerStatus {
         match (&self.process, self.started.is_empty()) {
+            (Some(_), _) if self.paused => ContainerStatus::Paused,
             (Some(_), _) => ContainerStatus::Running,
             (None, true) => ContainerStatus::Created,
             (None, false) => ContainerStatus::Exited,
         }
+    }
+
+    /// Its first process is alive, paused or not.
+    pub fn is_running(&self) -> bool {
+        self.process.is_some()
     }
 
     /// Its process, as written down, is gone.
@@ -97,7 +108,7 @@ impl ContainerState {
     /// The container of an owner that died before it could write down the end.
     pub(super) fn lost(self) -> Self {
         let error = "how it ended is not known: the process that watched over it was killed".to_owned();
-        Self { process: None, exit_code: Some(LOST), address: None, error, ..self }
+        Self { process: None, exit_code: Some(LOST), address: None, error, paused: false, ..self }
     }
 
     pub(crate) fn is_lost(&self) -> bool {

@@ -5,7 +5,6 @@ use std::time::Instant;
 use rustix::process::Signal;
 
 use super::container::Container;
-use super::record::ContainerStatus;
 use super::stop::{PATIENCE_AFTER_KILL, PAUSE, send, unless_ended};
 use crate::{Engine, Error, ErrorKind};
 
@@ -21,7 +20,7 @@ pub fn remove_container(engine: &Engine, name: &str, force: bool) -> Result<(), 
         // Held until it is gone, so that nobody starts what is being removed.
         let ownership = container.own()?;
         let state = ownership.as_ref().map_or_else(|| container.state(), |own| container.owned_state(own))?;
-        let is_running = state.status() == ContainerStatus::Running;
+        let is_running = state.is_running();
         if ownership.is_some() && !is_running {
             return container.remove(engine);
         }

@@ -110,6 +110,7 @@ pub(crate) fn running(engine: &Engine, launched: &Launched) -> ContainerState {
 pub(crate) fn finished(engine: &Engine, container: &Container, code: u8) -> Result<(), Error> {
     // The owner's own note, which is outdated by now: that is what this is about.
     let state = container.written_state()?;
+    runtime::remove_control_group(&container.record.id);
     container.write_state(&ContainerState {
         finished: engine.now().to_string(),
         process: None,

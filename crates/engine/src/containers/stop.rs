@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, PidfdFlags, Signal};
 
 use super::container::Container;
-use super::record::{ContainerState, ContainerStatus};
+use super::pause::running;
+use super::record::ContainerState;
 use crate::{Engine, Error, ErrorKind};
 
 /// Between two looks.
@@ -36,7 +37,7 @@ pub fn kill(engine: &Engine, name: &str, signal: &str) -> Result<(), Error> {
 /// When it cannot be signalled.
 pub fn stop(engine: &Engine, name: &str, grace: Duration) -> Result<(), Error> {
     let container = Container::find(engine, name)?;
-    if container.state()?.status() != ContainerStatus::Running {
+    if !container.state()?.is_running() {
         return Ok(());
     }
     let signal = parse_signal(container.record.lifetime.stop_signal.as_deref().unwrap_or("TERM"))?;
@@ -74,7 +75,7 @@ fn parse_signal(text: &str) -> Result<Signal, Error> {
 pub(crate) fn send(container: &Container, signal: Signal) -> Result<(), Error> {
     let state = container.state()?;
     let not_running = || Error::new(ErrorKind::Conflict, format!("container {} is not running", container.record.id));
-    let (ContainerStatus::Running, Some((pid, _))) = (state.status(), state.process) else { return Err(not_running()) };
+    let Some((pid, _)) = state.process else { return Err(not_running()) };
     let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or_else(not_running)?;
     let failed = |errno: rustix::io::Errno| {
         Error::new(ErrorKind::Internal, format!("cannot signal container {}", container.record.id)).because(&errno)
@@ -84,12 +85,23 @@ pub(crate) fn send(container: &Container, signal: Signal) -> Result<(), Error> {
         Err(rustix::io::Errno::SRCH) => return Err(not_running()),
         opened => opened.map_err(failed)?,
     };
-    if container.state()?.status() != ContainerStatus::Running {
+    if !container.state()?.is_running() {
         return Err(not_running());
     }
     match rustix::process::pidfd_send_signal(&process, signal) {
         Err(rustix::io::Errno::SRCH) => Err(not_running()),
         sent => sent.map_err(failed),
+    }?;
+    // What ends a container ends a paused one too; any other signal waits until it goes on.
+    let ends = signal == Signal::KILL
+        || parse_signal(container.record.lifetime.stop_signal.as_deref().unwrap_or("TERM"))? == signal;
+    match running(container, &state) {
+        Some(paused) if ends && state.paused => paused.thaw().or_else(|error| match container.state()?.is_running() {
+            true => Err(Error::new(ErrorKind::Internal, format!("cannot unpause container {}", container.record.id))
+                .because(&error)),
+            false => Ok(()),
+        }),
+        _ => Ok(()),
     }
 }
 

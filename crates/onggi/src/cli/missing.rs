@@ -14,7 +14,6 @@ const COMMANDS: &[(&str, Option<&str>)] = &[
     ("login", None),
     ("logout", None),
     ("network", None),
-    ("pause", None),
     ("port", None),
     ("prune", None),
     ("pull", Some("bring an image in with `onggi load -i FILE` or `onggi import FILE NAME`")),
@@ -25,7 +24,6 @@ const COMMANDS: &[(&str, Option<&str>)] = &[
     ("start", Some("run a new container with `onggi run`")),
     ("stats", None),
     ("top", None),
-    ("unpause", None),
     ("update", None),
     ("volume", None),
 ];

@@ -35,6 +35,7 @@ fn describe(info: &Info) -> String {
         ("Images", info.images.to_string()),
         ("Containers", info.containers.to_string()),
         (" Running", info.containers_running.to_string()),
+        (" Paused", info.containers_paused.to_string()),
         (" Stopped", info.containers_stopped.to_string()),
         ("Runtimes", info.runtimes.join(" ")),
         ("Cgroup Version", info.cgroup_version.clone()),

@@ -73,6 +73,7 @@ fn state(status: ContainerStatus) -> &'static str {
     match status {
         ContainerStatus::Created => "created",
         ContainerStatus::Running => "running",
+        ContainerStatus::Paused => "paused",
         ContainerStatus::Exited => "exited",
     }
 }
@@ -86,6 +87,7 @@ fn status(row: &ContainerSummary, now: Timestamp) -> String {
     match row.status {
         ContainerStatus::Created => "Created".to_owned(),
         ContainerStatus::Running => format!("Up {}", elapsed(&row.state.started)),
+        ContainerStatus::Paused => format!("Up {} (Paused)", elapsed(&row.state.started)),
         ContainerStatus::Exited => {
             // Without an exit code its monitor was killed, or the machine restarted.
             let code = row.state.exit_code.map_or_else(|| "?".to_owned(), |code| code.to_string());

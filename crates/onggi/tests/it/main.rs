@@ -35,6 +35,7 @@ mod named_contexts;
 mod names;
 mod noop;
 mod outputs;
+mod pause;
 mod platforms;
 mod progress;
 mod remote;
