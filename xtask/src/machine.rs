@@ -16,6 +16,11 @@ pub(crate) fn target_folder() -> PathBuf {
     variable("CARGO_TARGET_DIR").map_or_else(|| repository().join("target"), PathBuf::from)
 }
 
+/// What the tests make once and keep: base images of Debian, a newer docker.
+pub(crate) fn test_cache() -> PathBuf {
+    target_folder().join("testkit-cache")
+}
+
 /// True for root, who alone can mount, and install packages.
 pub(crate) fn is_root() -> bool {
     rustix::process::geteuid().is_root()

@@ -11,6 +11,7 @@ mod fuzz;
 mod libtest;
 mod machine;
 mod packages;
+mod peers;
 mod process;
 mod reference;
 mod release;
@@ -28,6 +29,7 @@ usage: cargo xtask COMMAND
 
   tidy     check the dependency table, names, sizes and the other rules of this repository
   test     install what the tests need (as root) and run every ring of them
+  peers    fetch a newer docker than Debian 12's for the tests that compare with it, which `test` does too
   ci       formatting, clippy, tidy, test and demo: what has to pass before a change goes in
   demo     build the release binary, make a base image, build and run examples/hello, change it, build again
   build    build the static release binary and put it at target/onggi
@@ -42,6 +44,10 @@ fn main() -> ExitCode {
     let result = match arguments.first().map(String::as_str) {
         Some("tidy") => tidy::run(),
         Some("test") => test_rings::run().and_then(|summary| summary.verdict()),
+        Some("peers") => {
+            peers::ensure(&machine::test_cache());
+            Ok(())
+        }
         Some("ci") => ci::run(),
         Some("demo") => demo::run(rest),
         Some("build") => release::build().map(|path| say::line(&path.display().to_string())),

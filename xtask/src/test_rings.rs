@@ -7,7 +7,7 @@ use std::io::{BufRead, BufReader};
 use std::time::Instant;
 
 use crate::libtest::{Reader, Shown, Summary};
-use crate::{Result, machine, packages, process, say};
+use crate::{Result, machine, packages, peers, process, say};
 
 /// Runs all rings; the summary says whether they passed.
 pub(crate) fn run() -> Result<Summary> {
@@ -19,6 +19,7 @@ pub(crate) fn run() -> Result<Summary> {
     } else if machine::is_root() {
         return Err(format!("these packages are missing and could not be installed: {}", packages::names(&missing)));
     }
+    peers::ensure(&machine::test_cache());
     let mut summary = Summary::default();
     say::step("rings 1 to 4: data, contracts, graphs, faces (no root needed)");
     cargo_test(&[], &mut summary)?;
@@ -35,10 +36,12 @@ pub(crate) fn run() -> Result<Summary> {
 
 /// One call of cargo with all of its output, compiler and tests, through one pipe, so that the order is kept.
 fn cargo_test(options: &[&str], summary: &mut Summary) -> Result<()> {
-    let cache = machine::target_folder().join("testkit-cache");
     let mut cargo = process::cargo();
     cargo.args(["test", "--workspace", "--no-fail-fast", "--", "--show-output"]).args(options);
-    cargo.current_dir(machine::repository()).env("ONGGI_TEST_CACHE", cache).env("CARGO_TERM_COLOR", "never");
+    cargo
+        .current_dir(machine::repository())
+        .env("ONGGI_TEST_CACHE", machine::test_cache())
+        .env("CARGO_TERM_COLOR", "never");
     say::line(&format!("    $ {}", process::line(&cargo)));
     let (reader, writer) = std::io::pipe().map_err(|error| format!("cannot make a pipe: {error}"))?;
     let copy = writer.try_clone().map_err(|error| format!("cannot copy a pipe: {error}"))?;

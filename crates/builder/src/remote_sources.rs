@@ -98,15 +98,15 @@ impl<'p> RemoteSources<'p> {
         }
     }
 
-    /// The name of a file where it is copied into a folder: the server's, or else the URL's. Where the destination is
-    /// not written as a folder, only the URL's: nobody should have to ask for it.
+    /// The name of a file where it is copied into a folder: the URL's (D085), or else the server's. Where the
+    /// destination is not written as a folder, only the URL's: nobody should have to ask for it.
     fn name(&self, op: &RemoteOp, identity: &Identity) -> Result<Option<String>, FetchError> {
         let Remote::Http(url) = &op.remote else { return Ok(None) };
         let given = match identity {
             Identity::File(file) if op.names_file => file.name.clone(),
             _ => None,
         };
-        match given.or_else(|| url.file_name()) {
+        match url.file_name().or(given) {
             None if op.names_file => Err(FetchError::new(
                 format!("`{url}` does not say how its file is called"),
                 Some("write the name of the file as the destination, without a slash at its end".to_owned()),

@@ -94,12 +94,13 @@ pub fn resolve(tree: &Tree, text: &str) -> Result<User, UserError> {
 }
 
 /// Resolves `--chown` of COPY and ADD: as [`resolve`], but a number alone is user and group (Dockerfile reference,
-/// "COPY --chown"), and `root` needs no row anywhere, as in BuildKit.
+/// "COPY --chown"), and `root` needs no row anywhere, as in BuildKit, nor does the user of `:group`, who is root.
 ///
 /// # Errors
 /// As [`resolve`].
 pub fn resolve_owner(tree: &Tree, text: &str) -> Result<(u32, u32), UserError> {
     let (user, group) = text.split_once(':').unwrap_or((text, ""));
+    let user = if user.is_empty() { "0" } else { user };
     let [user, group] = [user, group].map(|name| if name == "root" { "0" } else { name });
     let uid = match number(user)? {
         Some(uid) => uid,

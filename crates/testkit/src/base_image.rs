@@ -154,7 +154,7 @@ fn run(command: &mut Command) {
 }
 
 /// `testkit-cache` beside the profile's folder: target/debug/deps/test-1234 -> target/testkit-cache.
-fn cache_folder() -> PathBuf {
+pub(crate) fn cache_folder() -> PathBuf {
     #[expect(clippy::disallowed_methods, reason = "xtask shares one cache between all target folders")]
     if let Some(folder) = std::env::var_os("ONGGI_TEST_CACHE") {
         return folder.into();

@@ -9,6 +9,7 @@
 mod base_image;
 pub mod checker;
 mod command;
+mod dockerd;
 mod git_server;
 mod http_server;
 mod normalise;
@@ -21,10 +22,10 @@ mod trace;
 
 pub use base_image::{Debian, busybox_binary, busybox_root_tar, debian_root_tar, debian_root_tar_in, is_static};
 pub use command::{Command, Output};
+pub use dockerd::{Dockerd, HOST_NETWORK, NEWER_DOCKER, NewerDocker};
 pub use git_server::GitServer;
 pub use http_server::{HttpServer, Request, Response};
 pub use normalise::{Normaliser, normalise};
-pub use peers::Dockerd;
 pub use sandbox::{Sandbox, binary};
 pub use tar_writer::TarWriter;
 pub use terminal::Terminal;

@@ -148,7 +148,7 @@ impl StagePlanner<'_, '_> {
         let documents: Option<Vec<Document>> = files.heredocs.iter().map(|heredoc| self.document(heredoc)).collect();
         let destination = self.expand(files.destination);
         let excludes: Option<Vec<String>> = files.excludes.iter().map(|word| self.exclude(word)).collect();
-        let chown = files.chown.map(|word| self.chown(word));
+        let chown = files.chown.map(|word| self.expand(word));
         let chmod = files.chmod.map(|word| self.chmod(word));
         let (Some(sources), Some(documents), Some(destination)) = (sources, documents, destination) else { return };
         let Some(excludes) = excludes else { return };
@@ -236,17 +236,6 @@ impl StagePlanner<'_, '_> {
                 None
             }
         }
-    }
-
-    /// Empty for nobody in particular: what a variable leaves empty changes nothing, as in BuildKit.
-    fn chown(&mut self, word: &Word) -> Option<String> {
-        let text = self.expand(word)?;
-        if text.starts_with(':') {
-            let problem = Problem::error(word.span, format!("`{text}` names a group but no user"));
-            self.problem(problem.with_help(format!("write `--chown=0{text}` for the group alone")));
-            return None;
-        }
-        Some(text)
     }
 
     /// The outer `None` for a mistake; the inner one where a variable left nothing, which changes nothing either.

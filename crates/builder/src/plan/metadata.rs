@@ -86,8 +86,11 @@ impl StagePlanner<'_, '_> {
         pairs.iter().filter_map(expand).collect()
     }
 
+    /// The row has the ports as BuildKit has them: in the order of the words as written, once for each time.
     fn expose(&mut self, words: &[dockerfile::Word]) {
         let mut ports = Vec::new();
+        let mut words: Vec<&dockerfile::Word> = words.iter().collect();
+        words.sort_by(|one, two| one.text.cmp(&two.text));
         for word in words {
             let Some(text) = self.expand(word) else { continue };
             for port in text.split_ascii_whitespace() {
@@ -107,10 +110,8 @@ impl StagePlanner<'_, '_> {
                 }
             }
         }
+        self.row(format!("EXPOSE [{}]", ports.join(" ")));
         ports.sort();
-        ports.dedup();
-        let shown: Vec<String> = ports.iter().map(|port| format!("{port}:{{}}")).collect();
-        self.row(format!("EXPOSE map[{}]", shown.join(" ")));
         for port in ports {
             self.config.config.exposed_ports.insert(port, Value::Object(Map::new()));
         }

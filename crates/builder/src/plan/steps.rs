@@ -245,6 +245,8 @@ impl<'a, 'p> StagePlanner<'a, 'p> {
             return;
         }
         let op = WorkdirOp { path, user: self.config.config.user.clone() };
+        // The row has an absolute path as written, as in BuildKit.
+        let shown = if text.starts_with('/') { &text } else { &shown };
         self.step(instruction, Op::Workdir(op), format!("WORKDIR {shown}"));
     }
 

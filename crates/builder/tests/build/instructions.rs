@@ -135,23 +135,23 @@ fn labels_of_the_command_line_go_to_the_last_stage() {
 fn s167_s213_s214_history_has_a_row_for_each_instruction() {
     let kitchen = Kitchen::with("a=1 b=2");
     let outcome = kitchen.build(
-        "FROM base\nARG V=1.0\nARG W\nENV A=\"b c\" D=e\nWORKDIR /app\nWORKDIR sub\nRUN write x y\n\
+        "FROM base\nARG V=1.0\nARG W\nENV A=\"b c\" D=e\nWORKDIR /app/./\nWORKDIR sub/\nRUN write x y\n\
          COPY --chown=app:staff --chmod=0755 a b ./\nADD a /z\nRUN [\"exec\", \"nothing\"]\nLABEL l=\"m n\"\n\
-         EXPOSE 80 443\nVOLUME /v /w\nUSER app\nSTOPSIGNAL 9\nSHELL [\"/bin/bash\", \"-c\"]\n\
+         EXPOSE 80 443 80\nVOLUME /v /w\nUSER app\nSTOPSIGNAL 9\nSHELL [\"/bin/bash\", \"-c\"]\n\
          HEALTHCHECK --interval=90s --timeout=1m30.5s --retries=3 CMD curl \"x\"\nONBUILD RUN say hi\n\
          ENTRYPOINT [\"e\"]\nCMD [\"node\", \"./app.js\", \"it's \\\"q\\\"\"]\nMAINTAINER me",
     );
     let expected = r#"- ARG V=1.0
 - ARG W
 - ENV A=b c D=e
-WORKDIR /app
+WORKDIR /app/./
 WORKDIR /app/sub
 RUN |2 V=1.0 W= /bin/sh -c write x y # buildkit
 COPY --chown=app:staff --chmod=0755 a b ./ # buildkit
 ADD a /z # buildkit
 RUN |2 V=1.0 W= exec nothing # buildkit
 - LABEL l=m n
-- EXPOSE map[443/tcp:{} 80/tcp:{}]
+- EXPOSE [443/tcp 80/tcp 80/tcp]
 - VOLUME [/v /w]
 - USER app
 - STOPSIGNAL 9

@@ -142,6 +142,13 @@ fn d134_ports_of_every_protocol_and_from_variables() {
         "ExposedPorts={\"1/tcp\":{},\"132/sctp\":{},\"2/udp\":{},\"443/tcp\":{},\"53/udp\":{},\"80/tcp\":{},\
          \"8000/tcp\":{},\"8001/tcp\":{}}"
     );
+    assert!(
+        built
+            .history()
+            .ends_with("- EXPOSE [8000/tcp 8001/tcp 1/tcp 2/udp 132/sctp 443/tcp 53/udp 80/tcp]\n- EXPOSE [80/tcp]"),
+        "{}",
+        built.history()
+    );
     let error = kitchen.build("FROM base\nARG P=http\nEXPOSE $P").error();
     assert!(error.starts_with("line 3: ") && error.contains("`http`"), "{error}");
 }

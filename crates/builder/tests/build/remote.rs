@@ -41,16 +41,18 @@ fn d085_a_file_is_its_owners_and_as_old_as_the_server_says() {
 }
 
 #[test]
-fn d085_the_name_in_a_folder_is_the_servers_or_the_urls() {
+fn d085_the_name_in_a_folder_is_the_urls_or_the_servers() {
     let kitchen = Kitchen::new();
     kitchen.servers.file(URL, "1");
     let named = ServedFile { content_disposition: Some("attachment; filename=real".to_owned()), ..dated("2", "2") };
-    kitchen.servers.serve("https://example.com/get?id=7", named);
+    kitchen.servers.serve("https://example.com/get?id=7", named.clone());
+    kitchen.servers.serve("https://example.com/?id=7", named);
     kitchen.servers.file("https://example.com/", "3");
     for (line, expected) in [
         ("ADD https://example.com/dir/file.txt /d/", "/d/ 755\n/d/file.txt 600 \"1\""),
         ("WORKDIR /w\nADD https://example.com/dir/file.txt .", "/w/ 755\n/w/file.txt 600 \"1\""),
-        ("ADD https://example.com/get?id=7 /d/", "/d/ 755\n/d/real 600 \"2\""),
+        ("ADD https://example.com/get?id=7 /d/", "/d/ 755\n/d/get 600 \"2\""),
+        ("ADD https://example.com/?id=7 /d/", "/d/ 755\n/d/real 600 \"2\""),
         ("ADD https://example.com/get?id=7 /d", "/d 600 \"2\""),
         // A folder that is there counts as one, however it is written.
         ("ADD https://example.com/dir/file.txt /srv", "/srv/file.txt 600 \"1\""),

@@ -20,6 +20,14 @@ fn names_and_numbers() {
 }
 
 #[test]
+fn d079_a_group_alone_goes_with_root() {
+    let none = Tree::default();
+    assert_eq!(resolve_owner(&none, ":5").unwrap(), (0, 5));
+    assert_eq!(resolve_owner(&none, ":root").unwrap(), (0, 0));
+    assert!(resolve_owner(&none, ":nobody").is_err());
+}
+
+#[test]
 fn strange_numbers_are_refused() {
     for text in ["4294967296", "4294967295", "-1", "+0"] {
         assert!(user(text).unwrap_err().contains("not a valid user"), "{text}");

@@ -45,7 +45,7 @@ fn d079_owners() {
         &[
             "FROM busybox\nCOPY --chown=nobody-such app.js /\n",
             "FROM busybox\nCOPY --chown=node:nobody-such app.js /\n",
-            "FROM busybox\nCOPY --chown=:node app.js /\n",
+            "FROM busybox\nCOPY --chown=:nobody-such app.js /\n",
             "FROM busybox\nCOPY --chown=4294967295 app.js /\n",
             "FROM busybox\nCOPY --chown=-1:0 app.js /\n",
             "FROM busybox\nADD --chown node:node app.js /\n",

@@ -381,7 +381,7 @@ fn s167_every_instruction_is_one_row_of_history() {
     COPY app.js . # buildkit | 29B | buildkit.dockerfile.v0
     ADD app.js package*.json ./added/ # buildkit | 31B | buildkit.dockerfile.v0
     LABEL k=v | 0B | buildkit.dockerfile.v0
-    EXPOSE map[80/tcp:{}] | 0B | buildkit.dockerfile.v0
+    EXPOSE [80/tcp] | 0B | buildkit.dockerfile.v0
     VOLUME [/data] | 0B | buildkit.dockerfile.v0
     USER node | 0B | buildkit.dockerfile.v0
     STOPSIGNAL 9 | 0B | buildkit.dockerfile.v0

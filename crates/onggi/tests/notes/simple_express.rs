@@ -105,7 +105,7 @@ fn s165_s166_s167_s309_instructions_and_rows_requires_root() {
             "COPY package*.json ./ # buildkit",
             "RUN /bin/sh -c npm install # buildkit",
             "COPY . . # buildkit",
-            "EXPOSE map[8080/tcp:{}]",
+            "EXPOSE [8080/tcp]",
             "CMD [\"npm\" \"start\"]"
         ]
     );

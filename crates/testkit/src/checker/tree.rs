@@ -39,6 +39,8 @@ pub struct Node {
     pub gid: u64,
     /// Extended attributes.
     pub xattrs: BTreeMap<String, Vec<u8>>,
+    /// Of hard links that one layer brings: the first of their names.
+    pub link: Option<String>,
 }
 
 /// All paths, relative, without a leading slash; the root itself is left out.
@@ -71,12 +73,13 @@ pub(super) fn apply_layer(tree: &mut Tree, layer: impl Read) -> Result<(), Probl
     for (path, opaque) in removed {
         remove(tree, &path, !opaque);
     }
-    for (path, target) in links {
-        let node = added.get(&target).or_else(|| tree.get(&target)).cloned();
+    for (path, target) in &links {
+        let node = added.get(target).or_else(|| tree.get(target)).cloned();
         let node =
             node.ok_or_else(|| Problem::new(format!("layer: hard link {path} to {target}, which is not there")))?;
-        added.insert(path, node);
+        added.insert(path.clone(), node);
     }
+    name_groups(&links, &mut added);
     for (path, node) in added {
         let replaces = tree.get(&path).is_some_and(|old| old.kind == Kind::Directory) && node.kind != Kind::Directory;
         if replaces {
@@ -85,6 +88,22 @@ pub(super) fn apply_layer(tree: &mut Tree, layer: impl Read) -> Result<(), Probl
         tree.insert(path, node);
     }
     Ok(())
+}
+
+/// Which of the names is the file and which are links to it is a matter of order, and differs between tools.
+fn name_groups(links: &[(String, String)], added: &mut Tree) {
+    let mut groups: BTreeMap<&String, Vec<&String>> = BTreeMap::new();
+    for (path, target) in links {
+        groups.entry(target).or_insert_with(|| vec![target]).push(path);
+    }
+    for names in groups.into_values() {
+        let first = names.iter().min().map(|name| (*name).clone());
+        for name in names {
+            if let Some(node) = added.get_mut(name) {
+                node.link.clone_from(&first);
+            }
+        }
+    }
 }
 
 fn remove(tree: &mut Tree, path: &str, itself: bool) {
@@ -110,7 +129,7 @@ fn node(header: &Header, content: &mut dyn Read) -> Result<Node, Problem> {
         b'6' => Kind::Fifo,
         other => return Err(Problem::new(format!("layer: entry of unknown kind {:?}", char::from(other)))),
     };
-    Ok(Node { kind, mode: header.mode, uid: header.uid, gid: header.gid, xattrs: header.xattrs.clone() })
+    Ok(Node { kind, mode: header.mode, uid: header.uid, gid: header.gid, xattrs: header.xattrs.clone(), link: None })
 }
 
 /// The paths in which two trees differ, with both sides; at most `limit` of them.
