@@ -3,15 +3,14 @@
 use std::os::fd::AsFd;
 
 use dockerfile::Span;
-use image::Stack;
-use layer::{DiffOptions, EntryKind, Metadata, Timestamp};
+use image::{CaptureError, Stack};
+use layer::Timestamp;
 use oci::DiffId;
 
 use crate::build::BuildError;
 use crate::executor::{CannotRun, RunRequest};
 use crate::failed_step::Keeper;
 use crate::failure::{causes, internal};
-use crate::new_layer::NewLayer;
 use crate::plan::{Problem, RunOp};
 use crate::report::Step;
 use crate::run_mounts::{self, Caches, MountContent};
@@ -28,7 +27,7 @@ pub(crate) fn run(
 ) -> Result<DiffId, BuildError> {
     let (tools, options) = (keeper.tools, &keeper.request.run);
     run_mounts::check_given(options, op)?;
-    let root = root_metadata(stack)?;
+    let root = image::root_metadata(stack).map_err(|error| internal("read the layers below", &error))?;
     let folder = tools.store.work_folder()?;
     let upper = folder.subfolder("upper", root.mode)?;
     let work = folder.subfolder("work", 0o700)?;
@@ -64,24 +63,12 @@ pub(crate) fn run(
     if code != 0 {
         return Err(failed(op, keeper.planned.span, code, keep));
     }
-    let mut new = NewLayer::begin(tools.store, ceiling)?;
-    let tree = stack.tree();
-    let options = DiffOptions { base: Some(&tree), root: Some(&root), ..DiffOptions::default() };
-    layer::diff(upper.as_fd(), &options, &mut new.writer)
-        .map_err(|error| internal("read what the command changed", &error))?;
-    new.finish(tools.store)
-}
-
-/// Mode, owner and attributes of `/` as the layers below have it.
-fn root_metadata(stack: &Stack) -> Result<Metadata, BuildError> {
-    let tree = stack.tree();
-    let unreadable = |error: layer::TreeError| internal("read the layers below", &error);
-    let root = match tree.lookup(b"").map_err(unreadable)? {
-        Some(node) => Some(tree.entry(&node, b"").map_err(unreadable)?),
-        None => None,
-    };
-    let default = Metadata { mode: 0o755, uid: 0, gid: 0, mtime: Timestamp { secs: 0, nanos: 0 }, xattrs: Vec::new() };
-    Ok(root.filter(|root| root.kind == EntryKind::Directory).map_or(default, |root| root.metadata))
+    image::capture(tools.store, stack, upper.as_fd(), ceiling).and_then(|layer| layer.keep(tools.store)).map_err(
+        |error| match error {
+            CaptureError::Store(error) => error.into(),
+            error => internal("read what the command changed", &error),
+        },
+    )
 }
 
 /// The command ran and ended with another code than 0.

@@ -16,6 +16,10 @@ pub(crate) fn apply_changes(config: &mut ContainerConfig, changes: &[String]) ->
         let instruction = change.parse()?;
         change.apply(&instruction)?;
     }
+    // As Go writes a map.
+    for map in [&mut config.exposed_ports, &mut config.volumes, &mut config.labels] {
+        map.sort_keys();
+    }
     Ok(())
 }
 

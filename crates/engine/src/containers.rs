@@ -4,6 +4,7 @@
 //! life. Each group of settings ([`lifetime`], [`mounts`], `network`) is one struct that the command line fills, the record
 //! keeps, `launch` obeys and `inspect` shows.
 
+mod commit;
 pub(crate) mod container;
 mod create;
 mod files;
@@ -19,9 +20,11 @@ pub(crate) mod record;
 mod remove;
 mod run;
 mod stop;
+mod written;
 
 pub(crate) use create::random_id;
 
+pub use commit::{CommitOptions, commit};
 pub use create::CreateOptions;
 pub use inspect::inspect_containers;
 pub use lifetime::Lifetime;
@@ -32,3 +35,4 @@ pub use record::{ContainerRecord, ContainerState, ContainerStatus};
 pub use remove::remove_container;
 pub use run::{RunOptions, RunOutcome, run};
 pub use stop::{kill, stop, wait};
+pub use written::{Change, ChangeKind, container_changes, export_container};

@@ -45,11 +45,7 @@ pub use build::{
     SecretSource, StepOptions, Surroundings, TarOutput, TimeOptions, Ulimit, build, is_remote, parse_memory_size,
 };
 pub use build_log::{BuildRecord, BuildResult, RecordedOutcome, RecordedStep, build_log, build_logs, step_log};
-pub use containers::{
-    ContainerRecord, ContainerState, ContainerStatus, ContainerSummary, CreateOptions, Lifetime, MountSettings,
-    RunOptions, RunOutcome, containers, inspect_containers, kill, monitor, pause, remove_container, run, stop, unpause,
-    wait,
-};
+pub use containers::*;
 pub use context_list::{
     ContextEntry, ContextEntryKind, ContextOptions, ContextReason, Rule, explain_in_context, list_context,
 };

@@ -5,6 +5,7 @@
 //! HTTP.
 
 pub mod archive;
+mod capture;
 mod import;
 mod manifest;
 mod mount_points;
@@ -13,6 +14,7 @@ mod sizes;
 mod stack;
 pub mod users;
 
+pub use capture::{CaptureError, Captured, capture, root_metadata};
 pub use import::{ImportError, ImportOptions, import};
 pub use manifest::{ManifestError, StoredImage, find, manifest};
 pub use mount_points::{MountPoint, MountPointError, make_mount_points};

@@ -5,6 +5,7 @@
 //! overlayfs itself keeps in the folder (whiteout devices, `*.overlay.*` attributes) becomes whiteout and opaque
 //! entries or stays out. Nothing here looks at the layers below, except to leave out what mount points left behind.
 
+mod changes;
 mod walk;
 mod xattrs;
 
@@ -22,6 +23,7 @@ use crate::entry::{Entry, EntryKind, LONGEST_PATH, Metadata, Shown, Timestamp};
 use crate::tree::{Tree, TreeError};
 use crate::writer::{LayerWriter, WriteError};
 
+pub use self::changes::{Change, ChangeKind, changes};
 use self::walk::{Found, Walk};
 use self::xattrs::{Attributes, Source, XattrReader};
 

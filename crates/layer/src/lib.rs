@@ -26,7 +26,7 @@ mod writer;
 
 pub use compress::{EncodeError, EncodedBlob, Encoding, digest_of, encode};
 pub use compression::{Compression, CompressionError, Decoder, is_tar};
-pub use diff::{DiffError, DiffOptions, DiffStatistics, diff, folder_metadata};
+pub use diff::{Change, ChangeKind, DiffError, DiffOptions, DiffStatistics, changes, diff, folder_metadata};
 pub use directory::{Backend, LayerDirectory};
 pub use entry::{Entry, EntryKind, Metadata, PathError, Timestamp, Xattr, normalize};
 pub use erofs::xattrs::XattrError;

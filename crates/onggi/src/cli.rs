@@ -20,6 +20,7 @@ pub(crate) mod step_flags;
 pub(crate) mod switches;
 pub(crate) mod system;
 pub(crate) mod usage;
+pub(crate) mod written;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -80,6 +81,9 @@ pub(crate) enum Command {
     Unpause(pause::UnpauseArgs),
     Wait(container::WaitArgs),
     Rm(container::RmArgs),
+    Commit(written::CommitArgs),
+    Diff(written::DiffArgs),
+    Export(written::ExportArgs),
     Info(system::InfoArgs),
     Version(system::VersionArgs),
     #[command(name = engine::monitor::COMMAND, hide = true)]
@@ -119,6 +123,9 @@ pub(crate) enum ImageCommand {
 #[derive(Debug, Subcommand)]
 #[command(defer = true)]
 pub(crate) enum ContainerCommand {
+    Commit(written::CommitArgs),
+    Diff(written::DiffArgs),
+    Export(written::ExportArgs),
     Inspect(container::ContainerInspectArgs),
     Kill(container::KillArgs),
     Logs(container::LogsArgs),
@@ -163,6 +170,9 @@ impl Command {
                 ImageCommand::Tag(args) => Self::Tag(args),
             },
             Self::Container(command) => match command {
+                ContainerCommand::Commit(args) => Self::Commit(args),
+                ContainerCommand::Diff(args) => Self::Diff(args),
+                ContainerCommand::Export(args) => Self::Export(args),
                 ContainerCommand::Inspect(args) => Self::Inspect(args.into()),
                 ContainerCommand::Kill(args) => Self::Kill(args),
                 ContainerCommand::Logs(args) => Self::Logs(args),

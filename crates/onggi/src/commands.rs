@@ -15,6 +15,7 @@ mod names;
 mod pause;
 mod run;
 mod version;
+mod written;
 
 use crate::cli::Command;
 use crate::failure::Failure;
@@ -39,6 +40,9 @@ pub(crate) fn run(command: Command, session: &Session) -> Result<u8, Failure> {
         Command::Wait(args) => containers::wait(&args, session),
         Command::Rm(args) => containers::remove(&args, session),
         Command::Monitor(args) => containers::monitor(&args, session),
+        Command::Commit(args) => written::commit(&args, session),
+        Command::Diff(args) => written::diff(&args, session),
+        Command::Export(args) => archives::export(&args, session),
         Command::Info(args) => info::run(&args, session),
         Command::Version(args) => version::run(&args, session),
         Command::Import(args) => archives::import(&args, session),

@@ -89,7 +89,7 @@ pub(crate) fn create(engine: &Engine, options: &CreateOptions) -> Result<Contain
         image_name: options.image.clone(),
         entrypoint,
         cmd,
-        env: environment(&config, options, &hostname),
+        env: environment(&config, options),
         working_dir: if working_dir.is_empty() { "/".to_owned() } else { working_dir },
         user: options.user.clone().unwrap_or_else(|| config.user.clone()),
         hostname,
@@ -135,30 +135,21 @@ fn command_line(config: &ContainerConfig, options: &CreateOptions) -> Result<(Ve
     Ok((entrypoint, cmd))
 }
 
-/// The image's variables, then ours, then the user's; nothing of the host's (S047).
-fn environment(config: &ContainerConfig, options: &CreateOptions, hostname: &str) -> Vec<String> {
-    let mut env = Vec::new();
-    let set = |env: &mut Vec<String>, pair: &str| {
-        let name = pair.split('=').next().unwrap_or_default();
-        match env.iter().position(|known: &String| known.split('=').next() == Some(name)) {
-            Some(place) => pair.clone_into(&mut env[place]),
-            None => env.push(pair.to_owned()),
+/// The user's variables, then those of the image that the user did not touch, as Docker has them. A name alone says that
+/// the container does not get that variable.
+fn environment(config: &ContainerConfig, options: &CreateOptions) -> Vec<String> {
+    let name_of = |pair: &str| pair.split('=').next().unwrap_or_default().to_owned();
+    let mut env: Vec<String> = Vec::new();
+    for pair in &options.env {
+        match env.iter().position(|known| name_of(known) == name_of(pair)) {
+            Some(place) => env[place].clone_from(pair),
+            None => env.push(pair.clone()),
         }
-    };
-    set(&mut env, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
-    set(&mut env, &format!("HOSTNAME={hostname}"));
-    if options.tty {
-        set(&mut env, "TERM=xterm");
     }
     // An image's entry without `=` names no value; it must not become one of the host's (CVE-2026-57231).
     for pair in config.env.iter().filter(|pair| pair.find('=').is_some_and(|place| place > 0)) {
-        set(&mut env, pair);
-    }
-    for pair in &options.env {
-        if pair.contains('=') {
-            set(&mut env, pair);
-        } else {
-            env.retain(|known| known.split('=').next() != Some(pair));
+        if !env.iter().any(|known| name_of(known) == name_of(pair)) {
+            env.push(pair.clone());
         }
     }
     env

@@ -99,7 +99,7 @@ fn spec(engine: &Engine, container: &Container, stack: &Stack) -> Result<Contain
     let args: Vec<OsString> = record.entrypoint.iter().chain(&record.cmd).map(OsString::from).collect();
     let mut spec = ContainerSpec::docker_defaults(&record.id, rootfs, args);
     spec.hostname.clone_from(&record.hostname);
-    spec.env = environment(&record.env, user.home.as_deref());
+    spec.env = environment(&record.environment(), user.home.as_deref());
     spec.cwd = PathBuf::from(&record.working_dir);
     spec.user = runtime::User { uid: user.uid, gid: user.gid, additional_gids: user.additional_gids };
     spec.die_with_parent = true;

@@ -48,7 +48,6 @@ pub(crate) struct Stillness {
 ///
 /// # Errors
 /// When the machine cannot.
-#[expect(dead_code, reason = "for `commit` and `cp`")]
 pub(crate) fn hold_still(container: &Container) -> Result<Stillness, Error> {
     let state = container.state()?;
     if state.status() != ContainerStatus::Running {

@@ -27,7 +27,7 @@ pub struct ContainerRecord {
     pub entrypoint: Vec<String>,
     /// Words after the entrypoint.
     pub cmd: Vec<String>,
-    /// The whole environment, as the process gets it.
+    /// Variables of the command line and the image, `KEY=VALUE`; `KEY` alone takes one away.
     pub env: Vec<String>,
     /// Absolute folder.
     pub working_dir: String,
@@ -49,6 +49,30 @@ pub struct ContainerRecord {
     pub mounts: MountSettings,
     /// Its connection to the world.
     pub network: NetworkSettings,
+}
+
+impl ContainerRecord {
+    /// The environment that its processes get: ours, then its own; nothing of the host's (S047).
+    pub(crate) fn environment(&self) -> Vec<String> {
+        let mut env = vec![
+            "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned(),
+            format!("HOSTNAME={}", self.hostname),
+        ];
+        if self.tty {
+            env.push("TERM=xterm".to_owned());
+        }
+        for pair in &self.env {
+            let name = pair.split('=').next();
+            let known = env.iter().position(|known| known.split('=').next() == name);
+            match (known, pair.contains('=')) {
+                (Some(place), true) => env[place].clone_from(pair),
+                (None, true) => env.push(pair.clone()),
+                (Some(place), false) => drop(env.remove(place)),
+                (None, false) => {}
+            }
+        }
+        env
+    }
 }
 
 /// How a container is doing, as last written down.

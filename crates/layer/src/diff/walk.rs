@@ -75,10 +75,14 @@ impl Walk {
 
 /// Whether a folder holds nothing but names that are to be skipped.
 pub(super) fn holds_only(folder: BorrowedFd<'_>, path: &[u8], skip: &HashSet<Vec<u8>>) -> Result<bool, Errno> {
+    Ok(names(folder)?.iter().all(|name| skip.contains(&joined(path, name))))
+}
+
+/// Names in a folder; the walk reads it again from its beginning.
+pub(super) fn names(folder: BorrowedFd<'_>) -> Result<Vec<CString>, Errno> {
     let names = sorted_names(folder)?;
-    // The walk reads the folder again from its beginning.
     rustix::fs::seek(folder, rustix::fs::SeekFrom::Start(0))?;
-    Ok(names.iter().all(|(name, _)| skip.contains(&joined(path, name))))
+    Ok(names.into_iter().map(|(name, _)| name).collect())
 }
 
 /// Names in a folder without `.` and `..`, in descending order.

@@ -3,14 +3,11 @@
 /// Commands that are not here yet, and what to do meanwhile.
 const COMMANDS: &[(&str, Option<&str>)] = &[
     ("attach", None),
-    ("commit", None),
     ("compose", None),
     ("cp", None),
     ("create", Some("run it with `onggi run`")),
-    ("diff", None),
     ("events", None),
     ("exec", None),
-    ("export", None),
     ("login", None),
     ("logout", None),
     ("network", None),

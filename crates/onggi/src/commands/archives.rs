@@ -1,13 +1,14 @@
-//! `import`, `load` and `save`: files and streams on one side, images on the other.
+//! `import`, `load`, `save` and `export`: files and streams on one side, images on the other.
 
 use std::fs::File;
-use std::io::IsTerminal;
+use std::io::{BufWriter, IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
 use engine::ImportOptions;
 
 use crate::cli::image::{ImportArgs, LoadArgs, SaveArgs};
+use crate::cli::written::ExportArgs;
 use crate::failure::Failure;
 use crate::render::problem::Problem;
 use crate::session::Session;
@@ -59,22 +60,44 @@ pub(super) fn load(args: &LoadArgs, session: &Session) -> Result<u8, Failure> {
     Ok(0)
 }
 
-/// Never to a terminal (S250).
+/// Writes images to a file or a pipe.
 pub(super) fn save(args: &SaveArgs, session: &Session) -> Result<u8, Failure> {
     let engine = session.engine()?;
-    match &args.output {
+    write(args.output.as_deref(), "save -o FILE IMAGE", |file| engine::save(&engine, &args.images, file))
+}
+
+/// Writes a container's files to a file or a pipe.
+pub(super) fn export(args: &ExportArgs, session: &Session) -> Result<u8, Failure> {
+    let engine = session.engine()?;
+    write(args.output.as_deref(), "export -o FILE CONTAINER", |file| {
+        let mut out = BufWriter::with_capacity(1 << 20, file);
+        engine::export_container(&engine, &args.container, &mut out)?;
+        let failed = |error: std::io::Error| {
+            engine::Error::new(engine::ErrorKind::Internal, "cannot write the archive").because(&error)
+        };
+        out.flush().map_err(failed)
+    })
+}
+
+/// Hands a file, or standard output, to whoever writes the archive. Never a terminal (S250).
+fn write(
+    output: Option<&Path>,
+    usage: &str,
+    write: impl FnOnce(&File) -> Result<(), engine::Error>,
+) -> Result<u8, Failure> {
+    match output {
         Some(path) => {
             let target = Target::create(path)?;
-            engine::save(&engine, &args.images, &target.file)?;
+            write(&target.file)?;
             target.finish()?;
         }
         None if std::io::stdout().is_terminal() => {
             let problem = Problem::error("an archive is not for a terminal");
-            return Err(Failure::new(problem.with_hint("write it to a file: `onggi save -o FILE IMAGE`")));
+            return Err(Failure::new(problem.with_hint(format!("write it to a file: `onggi {usage}`"))));
         }
         None => {
             let stdout = std::io::stdout().as_fd().try_clone_to_owned().map_err(Failure::Output)?;
-            engine::save(&engine, &args.images, &File::from(stdout))?;
+            write(&File::from(stdout))?;
         }
     }
     Ok(0)

@@ -18,6 +18,7 @@ mod build_logs;
 mod cache;
 mod checks;
 mod classic;
+mod commit;
 mod containers;
 mod context;
 mod context_list;

@@ -1,0 +1,101 @@
+//! What was written to a root file system, as a layer: for RUN, `commit` and `export`.
+
+use std::io::{self, Seek, Write};
+use std::os::fd::BorrowedFd;
+
+use layer::{
+    DiffError, DiffOptions, EntryKind, FinishedLayer, LayerWriter, Metadata, Timestamp, TreeError, WriteError,
+};
+use oci::DiffId;
+use store::{LayerSink, Store, StoreError};
+
+use crate::{Stack, StackError};
+
+/// A layer that is written, and not in the store yet; it vanishes when this is dropped.
+#[derive(Debug)]
+pub struct Captured {
+    sink: LayerSink,
+    finished: FinishedLayer,
+}
+
+/// Why what was written cannot become a layer.
+#[derive(Debug, thiserror::Error)]
+pub enum CaptureError {
+    /// The folder cannot be read.
+    #[error(transparent)]
+    Changes(#[from] DiffError),
+    /// The layers below cannot be read.
+    #[error("cannot read the layers below")]
+    Below(#[from] TreeError),
+    /// The layer cannot be ended.
+    #[error("cannot write the layer")]
+    Write(#[from] WriteError),
+    /// The layer's file cannot be used.
+    #[error("cannot open the new layer")]
+    Open(#[source] io::Error),
+    /// The layer that was just written cannot be read.
+    #[error(transparent)]
+    Stack(#[from] StackError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Reads the upper folder of a root on top of `stack`. No file will be later than `ceiling`.
+///
+/// The folder should be quiet: a file that vanishes under the reader's hands is an error.
+///
+/// # Errors
+/// When something cannot be read or written; the store is as before then.
+pub fn capture(
+    store: &Store,
+    stack: &Stack,
+    upper: BorrowedFd<'_>,
+    ceiling: Option<Timestamp>,
+) -> Result<Captured, CaptureError> {
+    let tree = stack.tree();
+    let root = root_metadata(stack)?;
+    let sink = store.layer_sink()?;
+    let mut writer = LayerWriter::new(sink.file().map_err(CaptureError::Open)?).with_ceiling(ceiling);
+    let options = DiffOptions { base: Some(&tree), root: Some(&root), ..DiffOptions::default() };
+    layer::diff(upper, &options, &mut writer)?;
+    Ok(Captured { sink, finished: writer.finish()? })
+}
+
+/// Mode, owner and attributes of `/` as the layers have it; the usual ones where they do not say.
+///
+/// # Errors
+/// When the layers cannot be read.
+pub fn root_metadata(stack: &Stack) -> Result<Metadata, TreeError> {
+    let tree = stack.tree();
+    let root = tree.lookup(b"")?.map(|node| tree.entry(&node, b"")).transpose()?;
+    let default = Metadata { mode: 0o755, uid: 0, gid: 0, mtime: Timestamp { secs: 0, nanos: 0 }, xattrs: Vec::new() };
+    Ok(root.filter(|root| root.kind == EntryKind::Directory).map_or(default, |root| root.metadata))
+}
+
+impl Captured {
+    /// Its DiffID.
+    pub fn diff_id(&self) -> DiffId {
+        self.finished.diff_id
+    }
+
+    /// Puts it into the store.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn keep(self, store: &Store) -> Result<DiffId, CaptureError> {
+        store.add_layer(self.finished.diff_id, self.sink, &self.finished.index, None)?;
+        Ok(self.finished.diff_id)
+    }
+
+    /// Puts it on top of the layers that it is of, for reading, without keeping it.
+    ///
+    /// # Errors
+    /// When its files cannot be read again.
+    pub fn push_onto(self, stack: &mut Stack, store: &Store) -> Result<(), CaptureError> {
+        let tar = self.sink.file().map_err(CaptureError::Open)?;
+        let mut index = store.layer_sink()?.file().map_err(CaptureError::Open)?;
+        index.write_all(&self.finished.index).and_then(|()| index.rewind()).map_err(CaptureError::Open)?;
+        Ok(stack.push_files(store, self.finished.diff_id, tar, index)?)
+    }
+}
