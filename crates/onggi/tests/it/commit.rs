@@ -187,3 +187,30 @@ fn c228_bad_input_is_told_and_nothing_is_made_requires_root() {
     }
     assert_eq!(project.ask(&["images", "-aq"]), before);
 }
+
+/// A running container is paused while it is read, and goes on afterwards; what is mounted in it stays out.
+#[test]
+#[ignore = "requires root"]
+fn s243_a_running_container_is_read_at_one_moment_requires_root() {
+    let project = Project::new();
+    // Both files are written again and again, one after the other: at no moment is the second ahead of the first.
+    let script = "i=0; while :; do i=$((i + 1)); echo $i > /first; echo $i > /second; [ $i = 100 ] && echo ready; done";
+    let bind = format!("{}:/mounted", project.sandbox.work().display());
+    project.start(&["--name", "box", "-v", &bind, "busybox", "sh", "-c", script]);
+    project.wait_for_log("box", "ready");
+    for round in 0..5 {
+        let name = format!("box:{round}");
+        commit(&project, &["box", &name]);
+        assert_eq!(project.container("box", "{{.State.Status}}"), "running", "it goes on");
+        let number = |file: &str| {
+            project.ask(&["run", "--rm", &name, "cat", file]).trim_end().parse::<u64>().unwrap_or_default()
+        };
+        let (first, second) = (number("/first"), number("/second"));
+        assert!(first == 0 || second == 0 || first == second || first == second + 1, "{first} {second}");
+        assert_eq!(project.names(&name, "mounted"), [""; 0], "only the place is there");
+    }
+    project.start(&["--name", "quiet", "busybox", "sh", "-c", "echo x > /x; sleep 1000"]);
+    commit(&project, &["--pause=false", "quiet", "quiet"]);
+    commit(&project, &["-p=true", "quiet", "quiet"]);
+    project.ask(&["rm", "-f", "box", "quiet"]);
+}
