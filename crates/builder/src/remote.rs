@@ -63,6 +63,10 @@ impl Remote {
                 format!("`{}` is a file of this machine, not a remote source", redacted(text)),
                 "copy it into the build context and write its path",
             )),
+            Some(scheme @ ("s3" | "gs" | "az" | "azblob")) => Err(RemoteError::new(
+                format!("`{scheme}://`: object stores are not supported"),
+                "fetch the archive with the store's own tool and pass it on: `… | onggi build -`",
+            )),
             Some(scheme) => Err(RemoteError::new(
                 format!("`{scheme}://` is not a kind of source"),
                 "use `https://`, `http://`, `git://`, `ssh://` or `git@HOST:PATH`",

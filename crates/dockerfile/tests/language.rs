@@ -258,7 +258,7 @@ fn d039_reserved_names_of_stages_are_no_mistake() {
 }
 
 #[test]
-fn d130_d131_d141_forms_of_commands() {
+fn d100_d130_d131_d141_forms_of_commands() {
     for (line, expected) in [
         ("CMD a b", Command::Shell("a b".to_owned())),
         ("CMD [\"a\", \"b\"]", Command::Exec(vec!["a".to_owned(), "b".to_owned()])),

@@ -209,7 +209,7 @@ fn s090_s091_another_name_for_the_same_build() {
 }
 
 #[test]
-fn no_cache_runs_everything_again() {
+fn b005_no_cache_runs_everything_again() {
     let kitchen = Kitchen::with("a=1");
     let file = "FROM base\nRUN write /a b\nCOPY a /x";
     let first = kitchen.build(file).id();

@@ -123,7 +123,7 @@ fn d142_maintainer_is_the_author() {
 }
 
 #[test]
-fn labels_of_the_command_line_go_to_the_last_stage() {
+fn b011_labels_of_the_command_line_go_to_the_last_stage() {
     let kitchen = Kitchen::new();
     let outcome = kitchen.build_as("FROM base\nLABEL a=1 b=2", |request| {
         request.labels = vec![("b".to_owned(), "3".to_owned()), ("c".to_owned(), "4".to_owned())];

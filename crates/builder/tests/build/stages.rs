@@ -28,7 +28,7 @@ fn s143_d037_stages_that_nobody_needs_are_not_built() {
 }
 
 #[test]
-fn s087_s088_target() {
+fn s087_s088_b004_target() {
     let kitchen = Kitchen::new();
     let file = "FROM base AS Build-Stage\nRUN say 1\nFROM base\nRUN say 2";
     let target = |name: &str| kitchen.build_as(file, |request| request.target = Some(name.to_owned())).calls();

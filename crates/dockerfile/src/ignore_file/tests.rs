@@ -142,7 +142,6 @@ const CASES: &[(&str, &str)] = &[
         "node_modules\nnpm-debug.log\npackage-lock.json\n.git\nREADME.md",
         "+app.js +package.json -package-lock.json -.git/x",
     ),
-    ("\u{feff}build", "-build"),
     ("build\n\n\n  \nout", "-build -out +other"),
 ];
 
@@ -175,6 +174,20 @@ fn walked(file: &IgnoreFile, path: &[u8]) -> bool {
         folder = file.enter(&folder, &path[..at]);
     }
     file.check(&folder, path, false) != Verdict::Included
+}
+
+/// At the beginning of the file, and nowhere else.
+#[test]
+fn d166_a_byte_order_mark_is_skipped() {
+    let file = file("\u{feff}build\n\u{feff}out");
+    assert!(file.ignores(b"build"));
+    assert!(!file.ignores(b"out"));
+    assert!(file.ignores("\u{feff}out".as_bytes()));
+    assert!(file_of_comment().ignores(b"b"));
+}
+
+fn file_of_comment() -> IgnoreFile {
+    file("\u{feff}# comment\nb")
 }
 
 #[test]

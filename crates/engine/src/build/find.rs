@@ -170,7 +170,12 @@ fn read_default(context: &Path) -> Result<Found, Error> {
     }
     check_context(context)?;
     let error = Error::new(ErrorKind::NotFound, format!("there is no Dockerfile in {}", context.display()));
-    Err(match similar(context, |name| name.to_ascii_lowercase().contains("dockerfile")) {
+    // buildah's name for it is found by nobody else (D011).
+    let has_a_name_for_it = |name: &str| {
+        let name = name.to_ascii_lowercase();
+        name.contains("dockerfile") || name.contains("containerfile")
+    };
+    Err(match similar(context, has_a_name_for_it) {
         Some(path) => error.with_hint(format!("name it: `onggi build -f {} {}`", path.display(), context.display())),
         None => error.with_hint("name it with `-f FILE`, or give the folder that holds it"),
     })

@@ -63,8 +63,18 @@ fn s084_no_dockerfile_is_an_error_that_names_the_flag() {
     project.build(&["-f", "MyDockerfile", "-t", "app"]).run().success();
 }
 
+/// buildah's name is not looked for, as Docker does not; the hint says what to type.
 #[test]
-fn s085_s086_a_dockerfile_from_standard_input_with_a_local_context() {
+fn d011_a_containerfile_is_named_in_the_hint() {
+    let project = Project::new();
+    project.file("Containerfile", "FROM busybox\n");
+    let failed = project.build(&["-t", "app"]).run().exits(1);
+    assert_eq!(failed.stderr, "error: there is no Dockerfile in .\nhint: name it: `onggi build -f Containerfile .`\n");
+    project.build(&["-f", "Containerfile", "-t", "app"]).run().success();
+}
+
+#[test]
+fn s085_s086_d153_b002_a_dockerfile_from_standard_input_with_a_local_context() {
     let text = "FROM busybox\nCMD [\"cat\", \"app.txt\"]\nENV NAME=dojin\nCOPY app.txt .\n";
     let project = Project::new();
     project.file("app.txt", "hello");
@@ -88,7 +98,7 @@ fn s085_a_dockerfile_from_standard_input_without_a_context() {
 }
 
 #[test]
-fn s087_the_target_stage_is_found_in_any_case_and_nothing_behind_it_is_built() {
+fn s087_b004_the_target_stage_is_found_in_any_case_and_nothing_behind_it_is_built() {
     let project = Project::with(TWO_STAGES);
     project.file("a", "1");
     for (number, target) in ["build-stage", "BUILD-Stage", "0"].iter().enumerate() {
@@ -144,7 +154,7 @@ fn s091_a_tag_that_moves_leaves_the_old_image_without_a_name() {
 }
 
 #[test]
-fn several_tags_are_all_given_and_an_image_may_have_none() {
+fn b001_several_tags_are_all_given_and_an_image_may_have_none() {
     let project = Project::with("FROM busybox\nCMD [\"x\"]\n");
     let built = project.build(&["-t", "one", "--tag", "registry.example.com:5000/two/two:v2", "-t", "three"]).run();
     let named: Vec<String> =
@@ -164,7 +174,7 @@ fn several_tags_are_all_given_and_an_image_may_have_none() {
 }
 
 #[test]
-fn quiet_prints_the_id_alone_and_iidfile_keeps_it() {
+fn b008_b010_quiet_prints_the_id_alone_and_iidfile_keeps_it() {
     let project = Project::with("FROM busybox\nCMD [\"x\"]\n");
     for flags in [&["-q"][..], &["--quiet"], &["-q", "--progress=plain"]] {
         let built = project.build(&[flags, &["--iidfile", "id.txt", "-t", "app"]].concat()).run().success();
@@ -176,7 +186,7 @@ fn quiet_prints_the_id_alone_and_iidfile_keeps_it() {
 }
 
 #[test]
-fn without_quiet_standard_output_stays_empty() {
+fn b008_without_quiet_standard_output_stays_empty() {
     let project = Project::with("FROM busybox\nCMD [\"x\"]\n");
     for view in ["auto", "plain", "tty", "quiet", "rawjson"] {
         let built = project.build(&["--progress", view]).run().success();
@@ -186,7 +196,7 @@ fn without_quiet_standard_output_stays_empty() {
 }
 
 #[test]
-fn s146_build_arguments_come_from_the_command_line_and_the_environment() {
+fn s146_b003_build_arguments_come_from_the_command_line_and_the_environment() {
     let project = Project::with(
         "ARG BASE=none\nFROM ${BASE}\nARG GIVEN FROM_ENVIRONMENT=default\nARG UNSET=default\nLABEL all=$GIVEN,$FROM_ENVIRONMENT,$UNSET\n",
     );
@@ -197,7 +207,7 @@ fn s146_build_arguments_come_from_the_command_line_and_the_environment() {
 }
 
 #[test]
-fn labels_of_the_command_line_win() {
+fn b011_labels_of_the_command_line_win() {
     let project = Project::with("FROM busybox\nLABEL a=file b=file\n");
     project.build(&["--label", "a=flag", "--label=c", "-t", "app"]).run().success();
     assert_eq!(project.config("app")["Labels"], serde_json::json!({"a": "flag", "b": "file", "c": ""}));
@@ -205,12 +215,14 @@ fn labels_of_the_command_line_win() {
 
 /// Scripts written for Docker go on working (B023).
 #[test]
-fn flags_that_mean_nothing_here_are_taken() {
+fn b023_flags_that_mean_nothing_here_are_taken() {
     let project = Project::with("FROM busybox\nCMD [\"x\"]\n");
-    let flags = ["--rm", "--force-rm", "--compress", "--load", "--disable-content-trust"];
+    let flags = ["--rm", "--force-rm", "--compress", "--load", "--disable-content-trust", "--security-opt=x"];
     let built = project.build(&[&flags[..], &["-q", "--isolation=default", "-t", "app"]].concat()).run().success();
     assert_eq!(built.stderr, "");
-    project.build(&["--rm=true", "--force-rm=false", "-q"]).run().success();
+    let off =
+        ["--rm=true", "--force-rm=false", "--compress=false", "--disable-content-trust=false", "--isolation", "hyperv"];
+    project.build(&[&off[..], &["-q"]].concat()).run().success();
 }
 
 /// `--root` before the verb and `ONGGI_ROOT` are two names of the same thing.

@@ -134,7 +134,7 @@ fn another_context_with_the_same_files_is_cached() {
 }
 
 #[test]
-fn no_cache_runs_every_step_again() {
+fn b005_no_cache_runs_every_step_again() {
     let project = node_app();
     project.build_app();
     let again = project.build(&["--no-cache", "-t", "app"]).run().success();

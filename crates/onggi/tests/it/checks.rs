@@ -156,7 +156,7 @@ fn d180_d181_outline_and_targets() {
 
 /// Every short name that is listed is one that can be asked.
 #[test]
-fn b024_what_is_listed_can_be_called() {
+fn b024_d183_what_is_listed_can_be_called() {
     let project = without_base("FROM scratch\nLABEL a=b\n");
     let listed = project.build(&["--call=subrequests.describe"]).run().success().stdout;
     let names: Vec<&str> = listed.lines().skip(1).filter_map(|line| line.split_whitespace().next()).collect();

@@ -40,7 +40,7 @@ fn s190_links_do_not_lead_out_of_the_context() {
 }
 
 #[test]
-fn s191_the_size_of_what_was_read_is_told() {
+fn s191_d150_the_size_of_what_was_read_is_told() {
     let project = Project::with("FROM busybox\nCOPY part /part\n");
     project.file("part/a", vec![b'x'; 12_345]).file("unused/big", vec![b'x'; 3_000_000]);
     project.wait_for_the_clock();

@@ -49,5 +49,6 @@ mod run_heredocs;
 mod run_hostile;
 mod run_mounts;
 mod run_secrets;
+mod run_surroundings;
 mod run_terminal;
 mod run_traces;

@@ -20,6 +20,48 @@ fn b016_d159_folders_stages_and_images_by_name() {
     assert!(tree.contains_key("b") && tree.contains_key("bin/busybox"));
 }
 
+/// A folder with a name has an ignore file of its own, at its root, that nothing of the context's replaces.
+#[test]
+fn d164_the_ignore_file_of_a_folder_with_a_name() {
+    let project = Project::with("FROM scratch\nCOPY --from=docs . /docs/\nCOPY *.txt /\n");
+    project
+        .file("docs/a.txt", "1")
+        .file("docs/b.md", "2")
+        .file("docs/sub/c.md", "3")
+        .file("docs/sub/.dockerignore", "*\n");
+    project.file("docs/.dockerignore", "# of the folder\n**/*.md\n!b.md\n.dockerignore\n");
+    project.file("x.txt", "4").file("y.txt", "5").file(".dockerignore", "*\n!x.txt\n!a.txt\n");
+    project.file("Dockerfile.dockerignore", "y.txt\n");
+    project.build(&["-t", "app", "--build-context", "docs=docs"]).run().success();
+    assert_eq!(project.names("app", "docs"), ["a.txt", "b.md", "sub/", "sub/.dockerignore"]);
+    let tree = project.image("app").tree;
+    assert!(tree.contains_key("x.txt") && !tree.contains_key("y.txt"));
+}
+
+/// buildah's name for an ignore file is a file like any other.
+#[test]
+fn d165_a_containerignore_is_an_ordinary_file() {
+    let project = Project::with("FROM scratch\nCOPY . /all/\n");
+    project.file(".containerignore", "a\n").file("a", "1").file(".dockerignore", "Dockerfile\n").build_app();
+    assert_eq!(project.names("app", "all"), [".containerignore", ".dockerignore", "a"]);
+    let refused = project.build(&["--ignorefile", ".containerignore"]).run();
+    assert!(refused.code != 0 && refused.stderr.contains("--ignorefile"), "{}", refused.stderr);
+}
+
+#[test]
+fn d158_object_stores_are_refused_by_name() {
+    let project = Project::with("FROM busybox\nCOPY Dockerfile /x\n");
+    for url in ["s3://bucket/context.tar.gz", "gs://bucket/context.tar", "az://container/context.tar"] {
+        let failed = project.onggi(["build", url]).run().exits(1);
+        let expected = format!("`{}://`: object stores are not supported", url.split(':').next().unwrap());
+        assert!(failed.stderr.contains(&expected), "{}", failed.stderr);
+        assert!(failed.stderr.contains("hint: fetch the archive with the store's own tool"), "{}", failed.stderr);
+    }
+    // What the hint says, with tar in the place of the store's tool.
+    let typed = format!("tar -c Dockerfile | {} build -t app -", testkit::binary().display());
+    project.sandbox.command("sh").arguments(["-c", &typed]).run().success();
+}
+
 #[test]
 fn d159_an_oci_layout_that_onggi_wrote_itself() {
     let project = Project::with("FROM busybox\nENV A=b\nCOPY Dockerfile /\n");
