@@ -105,6 +105,8 @@ fn build(store: &Store, folder: &Path, no_cache: bool) -> Result<(), Box<dyn std
         outputs: Vec::new(),
         platforms: Vec::new(),
         no_cache,
+        cache_from: Vec::new(),
+        cache_to: Vec::new(),
         no_cache_filter: Vec::new(),
         squash: false,
         times: builder::TimeOptions::default(),

@@ -8,6 +8,7 @@ use dockerfile::{Dockerfile, IgnoreFile};
 use oci::{Descriptor, ImageId, Platform, Reference};
 use store::{Store, StoreError};
 
+use crate::cache_folder::{self, CacheExport, CacheImport, Caches};
 use crate::checks;
 use crate::classic::{Classic, ClassicRequest};
 use crate::context::ContextError;
@@ -52,6 +53,10 @@ pub struct BuildRequest {
     pub labels: Vec<(String, String)>,
     /// `--no-cache`.
     pub no_cache: bool,
+    /// Caches that are asked for what the store has no result of, in this order.
+    pub cache_from: Vec<CacheImport>,
+    /// Folders that the results of this build are written to.
+    pub cache_to: Vec<CacheExport>,
     /// `--squash`: one layer in the place of all that the build makes.
     pub squash: bool,
     /// `--no-cache-filter`: names or numbers of stages whose steps are run again.
@@ -246,23 +251,30 @@ pub fn build(request: &BuildRequest, tools: &BuildTools<'_>) -> Result<Built, Bu
     let classic = begin_classic(request, tools, &dockerfile, &ignore.1, target)?;
     let plans = plans(request, tools, reporter, &dockerfile, target)?;
     checks::run(request, reporter, &dockerfile, &plans, &ignore.1)?;
+    let caches = Caches::open(request, reporter)?;
     let sources = Sources::load(&plans, request, ignore, tools)?;
     let run = |holding| -> Result<Built, BuildError> {
+        caches.used.forget();
         let mut made = Vec::new();
         for (number, plan) in plans.iter().enumerate() {
             let sources = sources.of_plan(number);
-            let solved = Solver::new(request, tools, reporter, plan, sources, classic.as_ref()).solve(holding)?;
-            made.push(Made::of_stage(&solved, &plan.platform, request, plan.epoch, tools)?);
+            let solver = Solver::new(request, tools, reporter, plan, sources, classic.as_ref(), &caches);
+            let solved = solver.solve(holding)?;
+            made.push(Made::of_stage(&solved, &plan.platform, request, plan.epoch, tools, &caches)?);
         }
         let exported = export::export(&made, request, tools, reporter)?;
+        cache_folder::export(&caches, tools, reporter)?;
         let image = export::of_this_machine(&made).id;
         Ok(Built { image, descriptor: exported.descriptor, is_stored: exported.is_stored })
     };
-    let built = match run(Holding::WhenNeeded) {
-        // Another process removed what was found here; what is held from now on stays.
-        Err(error) if error.is_lost_layer() => run(Holding::FromTheStart),
-        built => built,
-    };
+    let mut built = run(Holding::WhenNeeded);
+    // Another process removed what was found here, and what is held from now on stays; or a cache had not what it said, and
+    // is not asked for it again.
+    let mut again = 0;
+    while built.as_ref().is_err_and(BuildError::is_lost_layer) && again <= caches.imports.refusals() {
+        again += 1;
+        built = run(Holding::FromTheStart);
+    }
     // What was learnt of the context holds even if a step failed. That it cannot be kept only costs time.
     sources.remember(tools.store).ok();
     built

@@ -189,8 +189,15 @@ impl StageRun<'_, '_> {
     fn publish(&mut self, config: oci::ImageConfig) -> Result<Published, BuildError> {
         let solver = self.solver;
         let parent: Option<ImageId> = self.image;
-        let published =
-            export::publish(config, self.inherited_rows, solver.request, solver.plan.epoch, solver.tools, parent)?;
+        let published = export::publish(
+            config,
+            self.inherited_rows,
+            solver.request,
+            solver.plan.epoch,
+            solver.tools,
+            parent,
+            solver.caches,
+        )?;
         self.image = Some(published.id);
         self.made = self.image;
         Ok(published)

@@ -15,6 +15,7 @@ use store::{RecordKind, Store, StoreError};
 
 use crate::StepOutcome;
 use crate::build::{BuildError, BuildRequest, BuildTools};
+use crate::cache_folder::Caches;
 use crate::epoch::Epoch;
 use crate::failure::causes;
 use crate::output::{ImageOutput, Output};
@@ -90,13 +91,14 @@ impl Made {
         request: &BuildRequest,
         epoch: Option<Epoch>,
         tools: &BuildTools<'_>,
+        caches: &Caches,
     ) -> Result<Self, BuildError> {
         if let Some(id) = stage.made {
             let bytes = tools.store.image_bytes(id)?.ok_or(StoreError::ImageMissing(id))?;
             let config = tools.store.image(id)?;
             return Ok(Self { id, config, bytes, platform: platform.clone(), parent: None });
         }
-        let (config, bytes) = complete(stage.config.clone(), stage.inherited_rows, request, epoch, tools)?;
+        let (config, bytes) = complete(stage.config.clone(), stage.inherited_rows, request, epoch, tools, caches)?;
         let id = ImageId(oci::Digest::of(&bytes));
         Ok(Self { id, config, bytes, platform: platform.clone(), parent: stage.image })
     }
@@ -118,8 +120,9 @@ pub(crate) fn publish(
     epoch: Option<Epoch>,
     tools: &BuildTools<'_>,
     parent: Option<ImageId>,
+    caches: &Caches,
 ) -> Result<Published, BuildError> {
-    let (_, bytes) = complete(config, inherited_rows, request, epoch, tools)?;
+    let (_, bytes) = complete(config, inherited_rows, request, epoch, tools, caches)?;
     put(tools.store, &bytes, parent)
 }
 
@@ -145,11 +148,12 @@ fn complete(
     request: &BuildRequest,
     epoch: Option<Epoch>,
     tools: &BuildTools<'_>,
+    caches: &Caches,
 ) -> Result<(ImageConfig, Vec<u8>), BuildError> {
     config.created = None;
     let created = match epoch {
         Some(epoch) => epoch.text(),
-        None => first_made(&config, request, tools)?,
+        None => first_made(&config, request, tools, caches)?,
     };
     let own = &mut config.history[inherited_rows..];
     for row in own.iter_mut().rev().take_while(|row| row.created.is_none()) {
@@ -160,19 +164,29 @@ fn complete(
     Ok((config, bytes))
 }
 
-/// When an image with this config was first made here; now, if it was not.
-fn first_made(config: &ImageConfig, request: &BuildRequest, tools: &BuildTools<'_>) -> Result<String, BuildError> {
+/// When an image with this config was first made, here or where a cache was written; now, if it was not.
+fn first_made(
+    config: &ImageConfig,
+    request: &BuildRequest,
+    tools: &BuildTools<'_>,
+    caches: &Caches,
+) -> Result<String, BuildError> {
     let key = oci::Digest::of(&config.to_bytes());
     let known = tools.store.record(RecordKind::Step, key)?;
     let known: Option<ImageRecord> = known.and_then(|bytes| serde_json::from_slice(&bytes).ok());
     // `--no-cache` makes the same steps anew; its image is new even if they gave the same files.
-    if let Some(known) = known.filter(|_| !request.no_cache) {
-        return Ok(known.created);
-    }
-    let record = ImageRecord { created: (tools.clock)().to_string() };
-    let content = serde_json::to_vec(&record).expect("a record has text keys only, so it is always JSON");
-    tools.store.put_record(RecordKind::Step, key, &content)?;
-    Ok(record.created)
+    let created = match known.filter(|_| !request.no_cache) {
+        Some(known) => known.created,
+        None => {
+            let imported = caches.imports.image(key).map(str::to_owned);
+            let record = ImageRecord { created: imported.unwrap_or_else(|| (tools.clock)().to_string()) };
+            let content = serde_json::to_vec(&record).expect("a record has text keys only, so it is always JSON");
+            tools.store.put_record(RecordKind::Step, key, &content)?;
+            record.created
+        }
+    };
+    caches.used.note_image(key, &created);
+    Ok(created)
 }
 
 /// The step's, as BuildKit has it.

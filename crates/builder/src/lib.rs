@@ -3,11 +3,12 @@
 //! Reading order: `build` is one build from top to bottom; `plan` turns instructions into steps with every value
 //! final; `open` and `sources` find the files of the context; `solve` runs the stages, `stage_run` the steps of one, each
 //! from the cache or made (`copy`, `run`), with `failed_step` for what is kept when that fails; `key` says what
-//! identifies a result, `miss` why there is none; `export` publishes the image. `checks` and `calls` are what is
+//! identifies a result, `miss` why there is none, `cache_folder` brings results from elsewhere; `export` publishes the image. `checks` and `calls` are what is
 //! said about a Dockerfile besides. This crate starts no process (it takes a [`StepExecutor`]) and speaks no HTTP.
 
 mod bind_tree;
 mod build;
+mod cache_folder;
 mod calls;
 mod checks;
 mod classic;
@@ -61,6 +62,7 @@ mod wanted;
 
 pub use bind_tree::{BindTree, BindTreeError, BoundTree};
 pub use build::{BuildError, BuildRequest, BuildTools, Built, Document, build, layers_of_record};
+pub use cache_folder::{CacheExport, CacheImport, CacheMode, DEFAULT_CACHE_TAG};
 pub use calls::{CheckReport, check, outline, targets};
 pub use classic::ClassicRequest;
 pub use context::ContextError;

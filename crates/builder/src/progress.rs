@@ -115,6 +115,8 @@ pub enum Event {
         step: StepId,
         /// When its result was made, RFC 3339.
         created: String,
+        /// It was made elsewhere, and came with a cache.
+        is_imported: bool,
     },
     /// A stage that the target does not need (`build --explain`): nothing of it was looked at.
     StageNotNeeded {

@@ -108,8 +108,8 @@ impl Step<'_, '_> {
         (self.reporter.sink)(Event::CacheMiss { step: self.id, reason });
     }
 
-    pub(crate) fn hit(self, created: String) {
-        (self.reporter.sink)(Event::CacheHit { step: self.id, created });
+    pub(crate) fn hit(self, created: String, is_imported: bool) {
+        (self.reporter.sink)(Event::CacheHit { step: self.id, created, is_imported });
     }
 
     pub(crate) fn finish(self, outcome: StepOutcome) {

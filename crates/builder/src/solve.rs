@@ -1,15 +1,18 @@
 //! Runs the plan: independent stages at the same time, each waiting for those that it needs.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 
-use oci::{ImageConfig, ImageId, Platform};
-use store::{Lease, RecordKind};
+use image::{Stack, StackError};
+use oci::{ChainId, DiffId, ImageConfig, ImageId, Platform};
+use store::{Lease, RecordKind, StoreError};
 
 use crate::StepOutcome;
 use crate::build::{BuildError, BuildRequest, BuildTools};
+use crate::cache_folder::Caches;
 use crate::classic::Classic;
+use crate::failure::internal;
 use crate::key::CacheKey;
 use crate::known::KnownStep;
 use crate::miss::{self, CacheMiss};
@@ -18,7 +21,7 @@ use crate::remote_sources::RemoteSources;
 use crate::report::Reporter;
 use crate::source::Selection;
 use crate::sources::PlanSources;
-use crate::stage_run::StageRun;
+use crate::stage_run::{StageRun, StepRecord};
 use crate::step_key::subjects;
 
 /// A stage whose steps all have results.
@@ -97,6 +100,9 @@ pub(crate) struct Solver<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) sources: PlanSources<'a>,
     pub(crate) classic: Option<&'a Classic<'a>>,
+    pub(crate) caches: &'a Caches,
+    /// Stages whose layers the image has.
+    of_image: HashSet<usize>,
     pub(crate) remote: RemoteSources<'a>,
     slots: Vec<Slot>,
     lease: OnceLock<Lease<'a>>,
@@ -111,6 +117,8 @@ pub(crate) struct Solver<'a> {
     first_error: Mutex<Option<BuildError>>,
     /// Images copied from whose step was shown.
     shown: Mutex<HashSet<String>>,
+    /// Results of caches whose layers are not in the store yet.
+    waiting: Mutex<HashMap<DiffId, Vec<(oci::Digest, StepRecord)>>>,
 }
 
 impl<'a> Solver<'a> {
@@ -121,6 +129,7 @@ impl<'a> Solver<'a> {
         plan: &'a Plan,
         sources: PlanSources<'a>,
         classic: Option<&'a Classic<'a>>,
+        caches: &'a Caches,
     ) -> Self {
         let slots = plan.stages.iter().map(|_| Slot::default()).collect();
         Self {
@@ -130,6 +139,8 @@ impl<'a> Solver<'a> {
             plan,
             sources,
             classic,
+            caches,
+            of_image: below(plan, plan.target).collect(),
             remote: RemoteSources::of(plan),
             slots,
             lease: OnceLock::new(),
@@ -141,6 +152,7 @@ impl<'a> Solver<'a> {
             failed: AtomicBool::new(false),
             first_error: Mutex::default(),
             shown: Mutex::default(),
+            waiting: Mutex::default(),
         }
     }
 
@@ -158,7 +170,76 @@ impl<'a> Solver<'a> {
             // They only serve to explain.
             self.keep_keys(error.is_none()).ok();
         }
-        error.map_or_else(|| self.wait_for(self.plan.target), Err)
+        let solved = error.map_or_else(|| self.wait_for(self.plan.target), Err)?;
+        self.bring_needed(&solved)?;
+        Ok(solved)
+    }
+
+    /// Layers of the result that are only in a cache by now, and those that are to be in another one.
+    fn bring_needed(&self, solved: &SolvedStage) -> Result<(), BuildError> {
+        if self.caches.imports.is_empty() {
+            return Ok(());
+        }
+        self.bring(&solved.config.rootfs.diff_ids)?;
+        for step in self.caches.used.steps() {
+            if self.caches.targets.need(step.layer, step.is_of_image) {
+                self.bring(&[&step.below[..], &[step.layer]].concat())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sees to it that the store has a stack of layers.
+    pub(crate) fn bring(&self, layers: &[DiffId]) -> Result<(), BuildError> {
+        let mut below: Option<ChainId> = None;
+        for layer in layers {
+            if !self.tools.store.has_layer(*layer, below)? {
+                return self.open_stack("bring the layers of a cache", layers).map(drop);
+            }
+            below = Some(below.map_or(ChainId(layer.0), |below| below.then(*layer)));
+        }
+        Ok(())
+    }
+
+    /// Opens layers, the bottom one first.
+    pub(crate) fn open_stack(&self, doing: &'static str, layers: &[DiffId]) -> Result<Stack, BuildError> {
+        let mut stack = Stack::default();
+        layers.iter().try_for_each(|layer| self.push_layer(&mut stack, *layer, doing))?;
+        Ok(stack)
+    }
+
+    /// Opens one more layer, which may have to be brought from a cache first.
+    pub(crate) fn push_layer(&self, stack: &mut Stack, layer: DiffId, doing: &'static str) -> Result<(), BuildError> {
+        let store = self.tools.store;
+        let mut pushed = stack.push(store, layer);
+        if !self.caches.imports.is_empty()
+            && matches!(&pushed, Err(StackError::Store(StoreError::LayerMissing(missing))) if *missing == layer)
+        {
+            if self.is_over() {
+                return Err(BuildError::Cancelled);
+            }
+            self.caches.imports.bring(layer, stack, store, self.lease()?, self.reporter)?;
+            for (key, record) in lock(&self.waiting).remove(&layer).unwrap_or_default() {
+                record.keep(store, key)?;
+            }
+            pushed = stack.push(store, layer);
+        }
+        match pushed {
+            Ok(()) => Ok(()),
+            // A layer that is gone is told apart: the plan may be run again.
+            Err(StackError::Store(error)) => Err(error.into()),
+            Err(error) => Err(internal(doing, &error)),
+        }
+    }
+
+    /// Keeps a result of a cache as soon as its layer is there.
+    pub(crate) fn keep_when_brought(&self, key: oci::Digest, record: StepRecord) {
+        lock(&self.waiting).entry(record.layer).or_default().push((key, record));
+    }
+
+    /// Whether the image has the layers of a stage.
+    pub(crate) fn is_of_image(&self, stage: usize) -> bool {
+        self.of_image.contains(&stage)
     }
 
     /// Stages that do not need each other at the same time.
@@ -335,6 +416,14 @@ impl<'a> Solver<'a> {
         let planned: Vec<&StagePlan> = self.plan.stages.iter().flatten().collect();
         miss::reasons(&self.known(seen), self.previous_steps(), &subjects(&planned))
     }
+}
+
+/// A stage and those that it stands on.
+fn below(plan: &Plan, stage: usize) -> impl Iterator<Item = usize> {
+    std::iter::successors(Some(stage), |stage| match plan.stages[*stage].as_ref().map(|stage| &stage.base) {
+        Some(Base::Stage(parent)) => Some(*parent),
+        _ => None,
+    })
 }
 
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

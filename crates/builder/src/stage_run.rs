@@ -7,14 +7,15 @@ mod squash;
 use std::sync::Arc;
 use std::time::Duration;
 
-use image::{Stack, StackError};
+use image::Stack;
 use layer::{LayerWriter, Timestamp};
-use oci::{ChainId, DiffId, History, ImageConfig, ImageId};
+use oci::{ChainId, DiffId, Digest, History, ImageConfig, ImageId};
 use serde::{Deserialize, Serialize};
-use store::{Lock, RecordKind, Store};
+use store::{Lock, RecordKind, Store, StoreError};
 
 use crate::StepOutcome;
 use crate::build::BuildError;
+use crate::cache_folder::UsedStep;
 use crate::copy::{self, CopyError};
 use crate::epoch::Epoch;
 use crate::failed_step::{Keeper, Place};
@@ -42,11 +43,35 @@ pub(crate) struct StepRecord {
     /// Printed form of its key by content, where `key` only says which layers it was copied from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) content: Option<String>,
+    /// Where it came from, if it was not made here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) imported: Option<Imported>,
+}
+
+/// Where a result came from that another store made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Imported {
+    /// The cache's manifest.
+    pub(crate) manifest: Digest,
+    /// As [`StepRecord::content`], of which only the digest is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) content: Option<Digest>,
 }
 
 impl StepRecord {
     pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
         serde_json::from_slice(bytes).ok()
+    }
+
+    pub(crate) fn keep(&self, store: &Store, key: Digest) -> Result<(), StoreError> {
+        let content = serde_json::to_vec(self).expect("a record has text keys only, so it is always JSON");
+        store.put_record(RecordKind::Step, key, &content)
+    }
+
+    /// Digest of the key by content, where this result was found by where it was copied from.
+    fn content_digest(&self) -> Option<Digest> {
+        let own = self.content.as_deref().and_then(CacheKey::parse).map(|key| key.digest());
+        own.or_else(|| self.imported.as_ref()?.content)
     }
 }
 
@@ -184,6 +209,10 @@ impl<'s, 'a> StageRun<'s, 'a> {
             Err(error) => step.finish(StepOutcome::Failed(error.to_string())),
         }
         let (record, outcome) = result?;
+        if self.solver.classic.is_some() && !self.solver.caches.imports.is_empty() {
+            // Each instruction has an image, and that its layers.
+            self.solver.bring(&[&self.config.rootfs.diff_ids[..], &[record.layer]].concat())?;
+        }
         self.chain = Some(self.chain.map_or(ChainId(record.layer.0), |below| below.then(record.layer)));
         self.config.rootfs.diff_ids.push(record.layer);
         Ok((record.created, outcome))
@@ -214,13 +243,15 @@ impl<'s, 'a> StageRun<'s, 'a> {
     ) -> Result<(StepRecord, StepOutcome), BuildError> {
         let source_key = self.source_key(planned)?;
         if let Some(record) = self.found_by_source(number, source_key.as_ref())? {
+            self.note_used(source_key.as_ref().map(CacheKey::digest), record.content_digest(), &record);
             return Ok(self.hit(record, step));
         }
         let work = self.work(number, planned)?.at(self.ceiling());
         let digest = work.key.digest();
         let seen = Seen { key: work.key.clone(), stage: self.index, step: number, selections: work.selections.clone() };
-        if let Some(record) = self.cached(digest)? {
-            self.keep_by_source(source_key.as_ref(), &record)?;
+        if let Some(record) = self.cached(&work.key)? {
+            self.keep_found_by_source(source_key.as_ref(), &record)?;
+            self.note_both(source_key.as_ref(), digest, &record);
             self.solver.remember(seen);
             return Ok(self.hit(record, step));
         }
@@ -231,7 +262,8 @@ impl<'s, 'a> StageRun<'s, 'a> {
         self.solver.remember(seen);
         let stack = self.hold_layers()?;
         let _lock = self.lock_step(digest, step)?;
-        if let Some(record) = self.cached(digest)? {
+        if let Some(record) = self.cached(&work.key)? {
+            self.note_both(source_key.as_ref(), digest, &record);
             return Ok((record, StepOutcome::Cached));
         }
         step.runs();
@@ -241,6 +273,7 @@ impl<'s, 'a> StageRun<'s, 'a> {
         if is_repeatable {
             self.keep(digest, &record)?;
             self.keep_by_source(source_key.as_ref(), &record)?;
+            self.note_both(source_key.as_ref(), digest, &record);
         } else {
             let message = "files of the build context changed while a command used them: its result is not kept";
             self.solver.warn(message, planned.span);
@@ -249,20 +282,79 @@ impl<'s, 'a> StageRun<'s, 'a> {
     }
 
     /// A result that is there, whole, and counts.
-    fn cached(&self, digest: oci::Digest) -> Result<Option<StepRecord>, BuildError> {
-        if self.solver.ignores_cache(self.index).is_some() { Ok(None) } else { self.found(digest) }
+    fn cached(&self, key: &CacheKey) -> Result<Option<StepRecord>, BuildError> {
+        if self.solver.ignores_cache(self.index).is_some() {
+            return Ok(None);
+        }
+        self.found_anywhere(key)
+    }
+
+    /// A result of the store, or else of a cache.
+    fn found_anywhere(&self, key: &CacheKey) -> Result<Option<StepRecord>, BuildError> {
+        let digest = key.digest();
+        match self.found(digest)? {
+            None if !self.solver.caches.imports.is_empty() => self.imported(key, digest),
+            found => Ok(found),
+        }
+    }
+
+    /// A result of a cache. Its layer is brought when something needs it.
+    fn imported(&self, key: &CacheKey, digest: Digest) -> Result<Option<StepRecord>, BuildError> {
+        let Solver { tools, reporter, caches, .. } = self.solver;
+        let store = tools.store;
+        let is_there = |layer: DiffId| -> Result<bool, BuildError> {
+            if let Some(lease) = self.solver.held() {
+                lease.hold(layer.0)?;
+            }
+            Ok(store.has_layer(layer, self.chain)? && (store.is_durable(layer)? || restore(store, layer)?))
+        };
+        let Some(found) = caches.imports.find(digest, is_there, reporter)? else { return Ok(None) };
+        let record = StepRecord {
+            key: key.to_string(),
+            layer: found.layer,
+            created: found.created,
+            boot: self.solver.boot()?.to_owned(),
+            content: None,
+            imported: Some(Imported { manifest: found.manifest, content: found.content }),
+        };
+        // A record never names a layer that is not there.
+        match store.has_layer(record.layer, self.chain)? {
+            true => record.keep(store, digest)?,
+            false => self.solver.keep_when_brought(digest, record.clone()),
+        }
+        Ok(Some(record))
+    }
+
+    /// For caches that are written: a result that was found or made, by its key by content and by where it is copied from.
+    fn note_both(&self, source_key: Option<&CacheKey>, content: Digest, record: &StepRecord) {
+        self.note_used(Some(content), None, record);
+        if let Some(source_key) = source_key {
+            self.note_used(Some(source_key.digest()), Some(content), record);
+        }
+    }
+
+    fn note_used(&self, key: Option<Digest>, content: Option<Digest>, record: &StepRecord) {
+        let Some(key) = key else { return };
+        self.solver.caches.used.note(|| UsedStep {
+            key,
+            content,
+            layer: record.layer,
+            below: self.config.rootfs.diff_ids.clone(),
+            created: record.created.clone(),
+            is_of_image: self.solver.is_of_image(self.index),
+        });
     }
 
     /// A result that was there.
     fn hit(&self, record: StepRecord, step: Step<'_, '_>) -> (StepRecord, StepOutcome) {
         if self.solver.request.explain {
-            step.hit(record.created.clone());
+            step.hit(record.created.clone(), record.imported.is_some());
         }
         (record, StepOutcome::Cached)
     }
 
     /// A result that is there, whole.
-    fn found(&self, digest: oci::Digest) -> Result<Option<StepRecord>, BuildError> {
+    fn found(&self, digest: Digest) -> Result<Option<StepRecord>, BuildError> {
         let store = self.solver.tools.store;
         let record = store.record(RecordKind::Step, digest)?.and_then(|bytes| StepRecord::parse(&bytes));
         let Some(mut record) = record else { return Ok(None) };
@@ -279,7 +371,7 @@ impl<'s, 'a> StageRun<'s, 'a> {
                 return Ok(None);
             }
             self.solver.boot()?.clone_into(&mut record.boot);
-            self.keep(digest, &record)?;
+            record.keep(store, digest)?;
         }
         Ok(Some(record))
     }
@@ -291,16 +383,15 @@ impl<'s, 'a> StageRun<'s, 'a> {
             None => (self.solver.tools.clock)().to_string(),
         };
         let boot = self.solver.boot()?.to_owned();
-        Ok(StepRecord { key: key.to_string(), layer, created, boot, content: None })
+        Ok(StepRecord { key: key.to_string(), layer, created, boot, content: None, imported: None })
     }
 
-    fn keep(&self, digest: oci::Digest, record: &StepRecord) -> Result<(), BuildError> {
-        let content = serde_json::to_vec(record).expect("a record has text keys only, so it is always JSON");
-        Ok(self.solver.tools.store.put_record(RecordKind::Step, digest, &content)?)
+    fn keep(&self, digest: Digest, record: &StepRecord) -> Result<(), BuildError> {
+        Ok(record.keep(self.solver.tools.store, digest)?)
     }
 
     /// The right to run a step. Another build that has it may take long, and this one may be cancelled meanwhile.
-    fn lock_step(&self, digest: oci::Digest, step: Step<'_, '_>) -> Result<Lock, BuildError> {
+    fn lock_step(&self, digest: Digest, step: Step<'_, '_>) -> Result<Lock, BuildError> {
         let mut pause = Duration::from_millis(1);
         loop {
             if let Some(lock) = self.solver.tools.store.try_lock_step(digest)? {
@@ -323,7 +414,7 @@ impl<'s, 'a> StageRun<'s, 'a> {
         let mut stack = self.stack.take().unwrap_or_default();
         for layer in &self.config.rootfs.diff_ids[stack.diff_ids().len()..] {
             lease.hold(layer.0)?;
-            stack.push(self.solver.tools.store, *layer).map_err(|error| unopened("open the layers below", error))?;
+            self.solver.push_layer(&mut stack, *layer, "open the layers below")?;
         }
         self.stack = Some(stack.clone());
         Ok(stack)
@@ -406,12 +497,4 @@ fn restore(store: &Store, layer: DiffId) -> Result<bool, BuildError> {
         store.add_layer(layer, sink, &found.index, None)?;
     }
     Ok(found.diff_id == layer)
-}
-
-/// A layer that is gone is told apart: the plan may be run again.
-fn unopened(doing: &'static str, error: StackError) -> BuildError {
-    match error {
-        StackError::Store(error) => error.into(),
-        error => internal(doing, &error),
-    }
 }

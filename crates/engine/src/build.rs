@@ -14,9 +14,9 @@ use builder::{
 };
 
 pub use builder::{
-    ArchiveDestination, ArchiveOutput, Destination, FolderOutput, HostAddress, ImageOutput, LARGEST_SECRET,
-    NamedContext, Output, RunLimits, RunResources, Secret, SecretSource, StepOptions, TarOutput, TimeOptions, Ulimit,
-    parse_memory_size,
+    ArchiveDestination, ArchiveOutput, CacheExport, CacheImport, CacheMode, DEFAULT_CACHE_TAG, Destination,
+    FolderOutput, HostAddress, ImageOutput, LARGEST_SECRET, NamedContext, Output, RunLimits, RunResources, Secret,
+    SecretSource, StepOptions, TarOutput, TimeOptions, Ulimit, parse_memory_size,
 };
 pub use fetch::Surroundings;
 use find::Found;
@@ -55,6 +55,10 @@ pub struct BuildOptions {
     pub labels: Vec<(String, String)>,
     /// Run every step again.
     pub no_cache: bool,
+    /// Caches that are asked for results that the store has not.
+    pub cache_from: Vec<CacheImport>,
+    /// Folders that results are written to.
+    pub cache_to: Vec<CacheExport>,
     /// One layer in the place of all that the build makes.
     pub squash: bool,
     /// Stages whose steps are run again.
@@ -195,6 +199,8 @@ pub(crate) fn request(options: &BuildOptions, context: Option<BuildContext>, fou
         build_args: options.build_args.clone(),
         labels: options.labels.clone(),
         no_cache: options.no_cache,
+        cache_from: options.cache_from.clone(),
+        cache_to: options.cache_to.clone(),
         squash: options.squash,
         no_cache_filter: options.no_cache_filter.clone(),
         times: options.times,

@@ -40,9 +40,10 @@ pub use oci::Platform;
 use store::Store;
 
 pub use build::{
-    ArchiveDestination, ArchiveOutput, BuildOptions, BuildOutcome, ContextSource, Destination, DockerfileSource,
-    FolderOutput, HostAddress, ImageOutput, LARGEST_SECRET, NamedContext, Output, RunLimits, RunResources, Secret,
-    SecretSource, StepOptions, Surroundings, TarOutput, TimeOptions, Ulimit, build, is_remote, parse_memory_size,
+    ArchiveDestination, ArchiveOutput, BuildOptions, BuildOutcome, CacheExport, CacheImport, CacheMode, ContextSource,
+    DEFAULT_CACHE_TAG, Destination, DockerfileSource, FolderOutput, HostAddress, ImageOutput, LARGEST_SECRET,
+    NamedContext, Output, RunLimits, RunResources, Secret, SecretSource, StepOptions, Surroundings, TarOutput,
+    TimeOptions, Ulimit, build, is_remote, parse_memory_size,
 };
 pub use build_log::{BuildRecord, BuildResult, RecordedOutcome, RecordedStep, build_log, build_logs, step_log};
 pub use containers::*;

@@ -11,6 +11,7 @@ mod annotations;
 mod catalog;
 mod documents;
 mod error;
+mod layer_blob;
 mod layout;
 mod load;
 mod member;
@@ -23,6 +24,8 @@ mod tar_out;
 
 pub use annotations::{Annotation, AnnotationTarget, Annotations};
 pub use error::{LoadError, MemberError, SaveError};
+pub use layer_blob::{AnnouncedLayer, LayerBlob, bring_layer, layer_media_type};
+pub use layout::{Layout, LayoutLock, LayoutReader};
 pub use load::{LayoutContent, LayoutError, LayoutImage, Loaded, load, load_file, load_layout};
 pub use save::save;
 pub use ship::{MediaTypes, ShipOptions, Shipped, ShippedImage, Target, ship};

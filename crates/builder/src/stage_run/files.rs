@@ -6,7 +6,7 @@ use image::Stack;
 use layer::{LayerWriter, Tree};
 use oci::ImageConfig;
 
-use super::{StageRun, StepRecord, Work, at, unopened};
+use super::{StageRun, StepRecord, Work, at};
 use crate::build::BuildError;
 use crate::copy::{self, CopyError, Placement};
 use crate::failed_step::Place;
@@ -113,12 +113,25 @@ impl StageRun<'_, '_> {
         key: Option<&CacheKey>,
     ) -> Result<Option<StepRecord>, BuildError> {
         let Some(key) = key else { return Ok(None) };
-        let Some(record) = self.cached(key.digest())? else { return Ok(None) };
+        let Some(record) = self.cached(key)? else { return Ok(None) };
         if let Some(key) = record.content.as_deref().and_then(CacheKey::parse) {
             // The files themselves were not looked at.
             self.solver.remember(Seen { key, stage: self.index, step: number, selections: Vec::new() });
         }
         Ok(Some(record))
+    }
+
+    /// The same for a result that was found. One of a cache has its layer later, and its own record by that key, if the cache
+    /// knows it.
+    pub(super) fn keep_found_by_source(&self, key: Option<&CacheKey>, record: &StepRecord) -> Result<(), BuildError> {
+        let Some(key) = key else { return Ok(()) };
+        if self.solver.tools.store.has_layer(record.layer, self.chain)? {
+            return self.keep_by_source(Some(key), record);
+        }
+        let content = Some(record.key.clone());
+        let by_source = StepRecord { key: key.to_string(), content, ..record.clone() };
+        self.solver.keep_when_brought(key.digest(), by_source);
+        Ok(())
     }
 
     /// Lets the next build find a result by that key.
@@ -133,8 +146,7 @@ impl StageRun<'_, '_> {
         let Some(owner) = op.chown.as_ref().filter(|_| op.link) else { return Ok(None) };
         let is_name = |part: &str| part != "root" && !part.bytes().all(|byte| byte.is_ascii_digit());
         let base = if owner.split(':').any(is_name) {
-            let stack = Stack::open(self.solver.tools.store, &self.config.rootfs.diff_ids);
-            stack.map_err(|error| unopened("open the layers below", error))?.tree()
+            self.solver.open_stack("open the layers below", &self.config.rootfs.diff_ids)?.tree()
         } else {
             Tree::default()
         };
@@ -150,8 +162,7 @@ impl StageRun<'_, '_> {
         op: &CopyOp,
         planned: &PlannedStep,
     ) -> Result<(Vec<Arc<Selection>>, oci::Digest), BuildError> {
-        let stack = Stack::open(self.solver.tools.store, &source.rootfs.diff_ids)
-            .map_err(|error| unopened("open the layers copied from", error))?;
+        let stack = self.solver.open_stack("open the layers copied from", &source.rootfs.diff_ids)?;
         let failed = |span, error: &CopyError| {
             let place = Place { layers: &source.rootfs.diff_ids, config: source, is_complete: true };
             self.keeper(planned).copy_failed(span, error, &place)

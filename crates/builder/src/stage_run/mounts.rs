@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use image::Stack;
-
-use super::{StageRun, Work, unopened};
+use super::{StageRun, Work};
 use crate::bind_tree::BoundFiles;
 use crate::build::BuildError;
 use crate::copy::{self, CopyError};
@@ -53,8 +51,7 @@ impl StageRun<'_, '_> {
             }
             CopyFrom::Image { image, name } => (image.config.rootfs.diff_ids.clone(), format!("image `{name}`")),
         };
-        let stack = Stack::open(self.solver.tools.store, &layers)
-            .map_err(|error| unopened("open the layers mounted from", error))?;
+        let stack = self.solver.open_stack("open the layers mounted from", &layers)?;
         let wrong = |error: CopyError| copy_problem(mount.span, &error);
         let files = stack.tree();
         let mut origin = TreeOrigin { tree: &files, name: &origin };

@@ -1,10 +1,11 @@
 //! `--squash`: the layers that the build made become one, on those of the base, which stay as they are (N012).
 
-use oci::{ChainId, History, ImageId};
+use oci::{ChainId, DiffId, Digest, History, ImageId};
 
 use super::{StageRun, StepRecord};
 use crate::StepOutcome;
 use crate::build::BuildError;
+use crate::cache_folder::UsedStep;
 use crate::epoch::Epoch;
 use crate::failure::internal;
 use crate::key::{CacheKey, Field};
@@ -43,14 +44,17 @@ impl StageRun<'_, '_> {
             .iter()
             .fold(CacheKey::new("squash", ChainId::of(base)), |key, layer| key.with(Field::Layer, layer.to_string()));
         let digest = key.digest();
+        let base = base.to_vec();
         // The layers name the result, so it is also that of a build which ignores results.
-        self.chain = ChainId::of(base);
-        if let Some(record) = self.found(digest)? {
+        self.chain = ChainId::of(&base);
+        if let Some(record) = self.found_anywhere(&key)? {
+            self.note_squashed(digest, base, &record);
             return Ok((record, StepOutcome::Cached));
         }
         let stack = self.hold_layers()?;
         let _lock = self.lock_step(digest, step)?;
         if let Some(record) = self.found(digest)? {
+            self.note_squashed(digest, base, &record);
             return Ok((record, StepOutcome::Cached));
         }
         let store = self.solver.tools.store;
@@ -60,7 +64,13 @@ impl StageRun<'_, '_> {
         let layer = layer.finish(store)?;
         let record = self.record(&key, layer)?;
         self.keep(digest, &record)?;
+        self.note_squashed(digest, base, &record);
         Ok((record, StepOutcome::Done))
+    }
+
+    fn note_squashed(&self, key: Digest, below: Vec<DiffId>, record: &StepRecord) {
+        let (layer, created) = (record.layer, record.created.clone());
+        self.solver.caches.used.note(|| UsedStep { key, content: None, layer, below, created, is_of_image: true });
     }
 
     /// As Docker's classic builder has it: the rows stay, their layers are gone, and a last row has the one there is.

@@ -204,6 +204,32 @@ impl Kitchen {
         }
     }
 
+    /// Makes the store one in which nothing was ever built: what is left are images that have names.
+    pub(crate) fn forget_results(&self) {
+        let path = |name: &str| self.store.path().join(name);
+        let named: Vec<ImageId> = self.store.references().unwrap().into_iter().map(|(_, id)| id).collect();
+        let layers: Vec<String> = named
+            .iter()
+            .flat_map(|id| self.store.image(*id).unwrap().rootfs.diff_ids)
+            .map(|layer| layer.0.hex())
+            .collect();
+        let images: Vec<String> = named.iter().map(|id| id.0.hex()).collect();
+        for (folder, kept) in [
+            ("steps", &Vec::new()),
+            ("builds", &Vec::new()),
+            ("contexts", &Vec::new()),
+            ("images", &images),
+            ("layers", &layers),
+        ] {
+            for entry in fs::read_dir(path(folder)).unwrap() {
+                let name = entry.unwrap().file_name().into_string().unwrap();
+                if !kept.iter().any(|kept| name.starts_with(kept.as_str())) {
+                    fs::remove_file(path(folder).join(name)).unwrap();
+                }
+            }
+        }
+    }
+
     /// The clock goes on.
     pub(crate) fn later(&self, seconds: i64) {
         self.clock.fetch_add(seconds, Ordering::Relaxed);
@@ -223,6 +249,8 @@ impl Kitchen {
             build_args: Vec::new(),
             labels: Vec::new(),
             no_cache: false,
+            cache_from: Vec::new(),
+            cache_to: Vec::new(),
             no_cache_filter: Vec::new(),
             squash: false,
             times: TimeOptions::default(),

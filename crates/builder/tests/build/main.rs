@@ -5,6 +5,8 @@
 
 mod archives;
 mod cache;
+mod cache_damage;
+mod cache_folder;
 mod calls;
 mod checks;
 mod classic;

@@ -9,8 +9,10 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 
+use builder::CacheMode;
 use rustix::fs::{AtFlags, CWD, Timespec, Timestamps};
 
+use crate::cache_folder::{from, to};
 use crate::kitchen::Kitchen;
 
 /// Edits of a run that nobody asked to be longer.
@@ -57,23 +59,48 @@ impl Random {
 }
 
 #[test]
-#[expect(clippy::disallowed_methods, reason = "a test has no command line of its own")]
 fn no_stale_hit_in_random_edits() {
-    let edits = std::env::var("ONGGI_RANDOM_EDITS").ok().map_or(EDITS, |count| count.parse().unwrap());
+    edit_and_build(None);
+}
+
+/// Every few edits the store forgets what was built, and finds it in the folder or not at all.
+#[test]
+fn no_stale_hit_in_random_edits_with_a_cache_folder() {
+    edit_and_build(Some(3));
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test has no command line of its own")]
+fn edit_and_build(forgets_after: Option<usize>) {
+    // Those with a folder write more, and a bit of it is enough.
+    let usual = if forgets_after.is_some() { EDITS / 4 } else { EDITS };
+    let edits = std::env::var("ONGGI_RANDOM_EDITS").ok().map_or(usual, |count| count.parse().unwrap());
     let kitchen = Kitchen::with("d/a=1 d/e/f/ d/e/a=1");
     let start = File::Regular { text: 0, mode: 0 };
     let mut model = Model { files: [("a", start.clone()), ("e/a", start)].into(), ..Model::default() };
     let mut random = Random(0x9E37_79B9_7F4A_7C15);
+    let folder = kitchen.folder().join("cache");
+    let mut imported = 0;
     for number in 0..edits {
+        if forgets_after.is_some_and(|count| number % count == 0) {
+            kitchen.forget_results();
+        }
         let what = edit(&kitchen, &mut model, &mut random);
         let outcome = kitchen.build_as(&model.dockerfile(), |request| {
             request.build_args = vec![("ARG".to_owned(), TEXTS[model.argument].to_owned())];
             request.explain = false;
+            if forgets_after.is_some() {
+                request.cache_from = vec![from(&folder)];
+                request.cache_to = vec![to(&folder, CacheMode::Max)];
+            }
         });
         let mut found: Vec<String> = outcome.changes().lines().map(str::to_owned).collect();
         found.sort();
         assert_eq!(found.join("\n"), model.expected(), "after edit {number}: {what}\n{}", outcome.steps());
+        if forgets_after.is_some_and(|count| number % count == 0) {
+            imported += outcome.steps().matches("CACHED").count();
+        }
     }
+    assert_eq!(imported > 0, forgets_after.is_some());
 }
 
 fn edit(kitchen: &Kitchen, model: &mut Model, random: &mut Random) -> String {

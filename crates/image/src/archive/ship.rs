@@ -5,7 +5,6 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, Seek, Write};
 use std::path::Path;
 
 use layer::Encoding;
@@ -13,16 +12,16 @@ use oci::{
     Descriptor, DiffId, Digest, ImageConfig, ImageId, ImageIndex, ImageManifest, Platform, Reference, media_type,
 };
 use serde_json::{Map, Value, json};
-use store::{LayerSink, Store, StoreError};
+use store::Store;
 
 use super::annotations::{AnnotationTarget, Annotations};
 use super::documents::{DockerImage, IMAGE_NAME, OciLayout, REF_NAME};
 use super::error::SaveError;
+use super::layer_blob::LayerBlob;
 use super::layout::Layout;
 use super::save::bytes;
 use super::tar_out::{Tar, blob};
 use super::{documents, names};
-use crate::ManifestError;
 
 /// An image to write: its layers are in the store.
 #[derive(Debug, Clone, PartialEq)]
@@ -181,7 +180,8 @@ fn named(plain: &Descriptor, references: &[Reference]) -> Vec<Descriptor> {
 
 fn docker_manifest(images: &[ShippedImage], layers: &Layers<'_>, options: &ShipOptions) -> Vec<DockerImage> {
     let list = |image: &ShippedImage| {
-        let own = image.config.rootfs.diff_ids.iter().filter_map(|layer| Some((layer, &layers.known.get(layer)?.0)));
+        let own =
+            image.config.rootfs.diff_ids.iter().filter_map(|layer| Some((layer, &layers.known.get(layer)?.descriptor)));
         let sources = own.clone().map(|(layer, descriptor)| (layer.to_string(), json!(descriptor)));
         DockerImage {
             config: blob(ImageId(Digest::of(&image.config_bytes)).0),
@@ -198,44 +198,19 @@ fn docker_manifest(images: &[ShippedImage], layers: &Layers<'_>, options: &ShipO
 struct Layers<'a> {
     store: &'a Store,
     options: &'a ShipOptions,
-    /// With the compressed blob, where there is one.
-    known: HashMap<DiffId, (Descriptor, Option<LayerSink>)>,
+    known: HashMap<DiffId, LayerBlob>,
 }
 
 impl Layers<'_> {
     fn descriptor(&mut self, layer: DiffId) -> Result<Descriptor, SaveError> {
-        if let Some((descriptor, _)) = self.known.get(&layer) {
-            return Ok(descriptor.clone());
+        if let Some(blob) = self.known.get(&layer) {
+            return Ok(blob.descriptor.clone());
         }
-        let tar = self.store.layer_tar(layer)?.ok_or(StoreError::LayerMissing(layer))?;
-        let unreadable = |source| ManifestError::Layer { layer, source };
-        let size = tar.metadata().map_err(unreadable)?.len();
-        let media_type = self.media_type();
-        let (descriptor, sink) = if self.options.encoding == Encoding::Uncompressed {
-            (Descriptor::new(media_type, layer.0, size), None)
-        } else {
-            let failed = |source| SaveError::Encode { layer: layer.0, source };
-            let sink = self.store.layer_sink()?;
-            let file = sink.file().map_err(|source| failed(layer::EncodeError::Write(source)))?;
-            let mut out = io::BufWriter::with_capacity(1 << 20, file);
-            let blob = layer::encode(&tar, size, self.options.encoding, self.options.threads, &mut out);
-            let blob = blob.map_err(failed)?;
-            out.flush().map_err(|source| failed(layer::EncodeError::Write(source)))?;
-            (Descriptor::new(media_type, blob.digest, blob.size), Some(sink))
-        };
-        self.known.insert(layer, (descriptor.clone(), sink));
+        let options = self.options;
+        let blob = LayerBlob::make(self.store, layer, options.encoding, options.media_types, options.threads)?;
+        let descriptor = blob.descriptor.clone();
+        self.known.insert(layer, blob);
         Ok(descriptor)
-    }
-
-    fn media_type(&self) -> &'static str {
-        match (self.options.media_types, self.options.encoding) {
-            (MediaTypes::Oci, Encoding::Uncompressed) => media_type::OCI_LAYER,
-            (MediaTypes::Oci, Encoding::Gzip { .. }) => media_type::OCI_LAYER_GZIP,
-            (MediaTypes::Oci, Encoding::Zstd { .. }) => media_type::OCI_LAYER_ZSTD,
-            (MediaTypes::Docker, Encoding::Uncompressed) => media_type::DOCKER_LAYER,
-            (MediaTypes::Docker, Encoding::Gzip { .. }) => media_type::DOCKER_LAYER_GZIP,
-            (MediaTypes::Docker, Encoding::Zstd { .. }) => media_type::DOCKER_LAYER_ZSTD,
-        }
     }
 
     /// Hands each blob of some images on once, bottom first.
@@ -246,18 +221,10 @@ impl Layers<'_> {
     ) -> Result<(), SaveError> {
         let mut written = std::collections::HashSet::new();
         for layer in images.iter().flat_map(|image| &image.config.rootfs.diff_ids) {
-            let Some((descriptor, sink)) = self.known.get(layer) else { continue };
-            if !written.insert(descriptor.digest) {
-                continue;
+            let Some(blob) = self.known.get(layer) else { continue };
+            if written.insert(blob.descriptor.digest) {
+                write(blob.open(self.store, *layer)?, &blob.descriptor)?;
             }
-            let file = match sink {
-                None => self.store.layer_tar(*layer)?.ok_or(StoreError::LayerMissing(*layer))?,
-                Some(sink) => {
-                    let rewound = sink.file().and_then(|mut file| file.rewind().map(|()| file));
-                    rewound.map_err(|source| ManifestError::Layer { layer: *layer, source })?
-                }
-            };
-            write(file, descriptor)?;
         }
         Ok(())
     }
@@ -284,6 +251,7 @@ fn write_tar(mut out: &File, written: &Written, images: &[ShippedImage], layers:
 
 fn write_folder(path: &Path, written: &Written, images: &[ShippedImage], layers: &Layers<'_>) -> Result<(), SaveError> {
     let layout = Layout::open(path)?;
+    let _alone = layout.lock()?;
     layers.each(images, |mut file, descriptor| layout.add_blob(descriptor.digest, descriptor.size, &mut file))?;
     for (digest, content) in &written.documents {
         layout.add_blob(*digest, content.len() as u64, &mut content.as_slice())?;

@@ -5,6 +5,12 @@ use clap::Args;
 /// Which results of steps count.
 #[derive(Debug, Args)]
 pub(crate) struct CacheArgs {
+    /// Look for results in this cache as well; may be repeated
+    #[arg(long, value_name = "type=local,src=DIR")]
+    pub(crate) cache_from: Vec<String>,
+    /// Write the results of steps to a folder; may be repeated
+    #[arg(long, value_name = "type=local,dest=DIR")]
+    pub(crate) cache_to: Vec<String>,
     /// Run every step again
     #[arg(long)]
     pub(crate) no_cache: bool,

@@ -111,7 +111,7 @@ const FLAGS: &[(&[&str], &[&str])] = &[
             "--volumes-from",
         ],
     ),
-    (&["build"], &["--attest", "--builder", "--cache-from", "--cache-to", "--provenance", "--sbom"]),
+    (&["build"], &["--attest", "--builder", "--provenance", "--sbom"]),
     (&["images", "image ls", "image list"], &["--tree"]),
     (
         &["ps", "container ls", "container list", "container ps"],

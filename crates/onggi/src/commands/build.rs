@@ -1,6 +1,7 @@
 //! `build`.
 
 mod annotations;
+mod caches;
 mod context;
 mod metadata;
 mod outputs;
@@ -155,6 +156,7 @@ fn options(
     }
     let labels = args.labels.iter().map(|text| env_list::variable(text, &|_| Some(String::new())));
     let labels = labels.collect::<Result<Vec<_>, _>>().map_err(|error| wrong("--label", &error))?;
+    let (cache_from, cache_to) = caches::caches(&args.cache)?;
     let options = BuildOptions {
         dockerfile,
         context,
@@ -167,6 +169,8 @@ fn options(
         build_args,
         labels: labels.into_iter().flatten().collect(),
         no_cache: args.cache.no_cache,
+        cache_from,
+        cache_to,
         squash: args.output.squash,
         no_cache_filter: args.cache.no_cache_filter.clone(),
         times: TimeOptions {

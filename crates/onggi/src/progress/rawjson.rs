@@ -43,7 +43,12 @@ struct SolveStatus {
 #[serde(untagged)]
 enum Explained {
     #[serde(rename_all = "camelCase")]
-    Hit { vertex: Digest, cached: String },
+    Hit {
+        vertex: Digest,
+        cached: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        imported: Option<bool>,
+    },
     #[serde(rename_all = "camelCase")]
     Miss { vertex: Digest, not_cached: String },
     #[serde(rename_all = "camelCase")]
@@ -173,8 +178,9 @@ impl RawJson {
                 let explain = vec![Explained::Miss { vertex: self.vertex(step).digest, not_cached: reason.clone() }];
                 SolveStatus { explain, ..self.status(step, format!("not cached: {reason}"), true, at) }
             }
-            Event::CacheHit { step, created } => {
-                let explain = vec![Explained::Hit { vertex: self.vertex(step).digest, cached: created }];
+            Event::CacheHit { step, created, is_imported } => {
+                let imported = is_imported.then_some(true);
+                let explain = vec![Explained::Hit { vertex: self.vertex(step).digest, cached: created, imported }];
                 SolveStatus { explain, ..SolveStatus::default() }
             }
             Event::StageNotNeeded { stage, instructions } => {

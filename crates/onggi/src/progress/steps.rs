@@ -122,7 +122,10 @@ impl Steps {
                 Change::Ended(place, rest)
             }
             Event::CacheMiss { step, reason } => self.explain(step, format!("not cached: {}", printable(&reason))),
-            Event::CacheHit { step, created } => self.explain(step, format!("made {}", printable(&created))),
+            Event::CacheHit { step, created, is_imported } => {
+                let origin = if is_imported { ", from an imported cache" } else { "" };
+                self.explain(step, format!("made {}{origin}", printable(&created)))
+            }
             Event::StageNotNeeded { stage, instructions } => {
                 let count = if instructions == 1 { "instruction" } else { "instructions" };
                 self.not_needed.push(format!("[{}] {instructions} {count}", printable(&stage)));

@@ -78,7 +78,7 @@ impl Recording {
     }
 
     pub(super) fn hit(mut self, step: u32, created: &str) -> Self {
-        self.events.push(Event::CacheHit { step: StepId(step + 1), created: created.to_owned() });
+        self.events.push(Event::CacheHit { step: StepId(step + 1), created: created.to_owned(), is_imported: false });
         self
     }
 

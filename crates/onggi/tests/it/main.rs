@@ -16,6 +16,7 @@ mod build_debug;
 mod build_debug_mounts;
 mod build_logs;
 mod cache;
+mod cache_folders;
 mod checks;
 mod classic;
 mod commit;

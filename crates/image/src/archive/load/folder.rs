@@ -2,17 +2,15 @@
 //!
 //! The documents that lead to the image are read and verified each time; its layers only if the store has not got them.
 
-use std::io::Read;
-use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use oci::{ChainId, Descriptor, Digest, ImageConfig, ImageId, ImageIndex, ImageManifest, media_type};
-use rustix::fs::{FileType, Mode, OFlags};
 use store::Store;
 
 use super::super::catalog::{Catalog, Content, named_digest, parse};
 use super::super::documents::{IMAGE_NAME, REF_NAME, Unknown, annotation};
 use super::super::error::LoadError;
+use super::super::layout::LayoutReader;
 use super::super::plan::{blob, choose, is_attestation, plan};
 use super::super::take::take;
 use super::super::{limits, names};
@@ -80,9 +78,9 @@ impl From<store::StoreError> for LayoutError {
 pub fn load_layout(store: &Store, path: &Path, wanted: &LayoutImage) -> Result<LayoutContent, LayoutError> {
     let folder = Folder::open(path)?;
     let mut catalog = Catalog::default();
-    let layout = folder.document(names::OCI_LAYOUT).map_err(|source| folder.none(source))?;
+    let layout = folder.reader.document(names::OCI_LAYOUT).map_err(|source| folder.none(source))?;
     catalog.add(names::OCI_LAYOUT.to_owned(), Content::Document(layout))?;
-    let index = folder.document(names::OCI_INDEX).map_err(|source| folder.none(source))?;
+    let index = folder.reader.document(names::OCI_INDEX).map_err(|source| folder.none(source))?;
     let index: ImageIndex = parse(names::OCI_INDEX, &index)?;
     let mut chosen = find(&index, wanted).ok_or_else(|| folder.no_image(&index, wanted))?.clone();
     // Its names there are nobody's business here.
@@ -115,47 +113,24 @@ fn has_all(store: &Store, config: &ImageConfig) -> Result<bool, LayoutError> {
 /// An opened layout.
 struct Folder<'p> {
     path: &'p Path,
-    root: OwnedFd,
+    reader: LayoutReader,
 }
 
 impl<'p> Folder<'p> {
     fn open(path: &'p Path) -> Result<Self, LayoutError> {
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let root = rustix::fs::open(path, flags, Mode::empty());
-        let none = |errno: rustix::io::Errno| LayoutError::NotALayout { path: path.to_owned(), source: errno.into() };
-        Ok(Self { path, root: root.map_err(none)? })
+        let none = |source| LayoutError::NotALayout { path: path.to_owned(), source };
+        Ok(Self { path, reader: LayoutReader::open(path).map_err(none)? })
     }
 
     fn none(&self, source: std::io::Error) -> LayoutError {
         LayoutError::NotALayout { path: self.path.to_owned(), source }
     }
 
-    /// Opens a regular file of it, with its length.
-    fn file(&self, name: &str) -> std::io::Result<(std::fs::File, u64)> {
-        // What took a file's place must neither lead elsewhere nor block.
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let file = rustix::fs::openat(&self.root, name, flags, Mode::empty())?;
-        let stat = rustix::fs::fstat(&file)?;
-        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-            return Err(std::io::Error::other(format!("{name} is not a regular file")));
-        }
-        Ok((file.into(), stat.st_size.cast_unsigned()))
-    }
-
-    fn document(&self, name: &str) -> std::io::Result<Vec<u8>> {
-        let (file, size) = self.file(name)?;
-        if size > limits::DOCUMENT {
-            return Err(std::io::Error::other(format!("{name} is longer than {} bytes", limits::DOCUMENT)));
-        }
-        let mut bytes = Vec::new();
-        file.take(limits::DOCUMENT).read_to_end(&mut bytes)?;
-        Ok(bytes)
-    }
-
     /// A document by its descriptor, verified.
     fn blob(&self, catalog: &mut Catalog, descriptor: &Descriptor) -> Result<Vec<u8>, LayoutError> {
         let name = blob(descriptor.digest);
-        let bytes = self.document(&name).map_err(|source| LoadError::Content { member: name.clone(), source })?;
+        let bytes =
+            self.reader.document(&name).map_err(|source| LoadError::Content { member: name.clone(), source })?;
         if !catalog.has(&name) {
             catalog.add(name, Content::Document(bytes.clone()))?;
         }
@@ -190,7 +165,7 @@ impl<'p> Folder<'p> {
                 continue;
             }
             let (file, size) =
-                self.file(&name).map_err(|source| LoadError::Content { member: name.clone(), source })?;
+                self.reader.file(&name).map_err(|source| LoadError::Content { member: name.clone(), source })?;
             let content = take(store, &lease, &name, size, named_digest(&name), file)?;
             catalog.add(name, content)?;
         }

@@ -251,7 +251,7 @@ fn name(text: &str) -> Result<Reference, Failure> {
 }
 
 /// How layers are compressed, and whose media types are wanted, if that was said.
-fn compression(options: &mut Options) -> Result<(Encoding, Option<bool>), Failure> {
+pub(super) fn compression(options: &mut Options) -> Result<(Encoding, Option<bool>), Failure> {
     const KINDS: [&str; 3] = ["uncompressed", "gzip", "zstd"];
     options.take_switch("force-compression")?;
     let media_types = options.take_switch("oci-mediatypes")?;
