@@ -28,7 +28,7 @@ pub use commit::{CommitOptions, commit};
 pub use create::CreateOptions;
 pub use inspect::inspect_containers;
 pub use lifetime::Lifetime;
-pub use list::{ContainerSummary, containers};
+pub use list::{ContainerFilter, ContainerSize, ContainerSummary, ContainersOptions, containers};
 pub use mounts::MountSettings;
 pub use pause::{pause, unpause};
 pub use record::{ContainerRecord, ContainerState, ContainerStatus};

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::container::Container;
-use super::record::{ContainerRecord, ContainerStatus};
+use super::record::ContainerRecord;
 use crate::{Engine, Error};
 
 /// Containers in Docker's shape.
@@ -18,12 +18,7 @@ fn inspect(engine: &Engine, name: &str) -> Result<Value, Error> {
     let container = Container::find(engine, name)?;
     let state = container.state()?;
     let record = &container.record;
-    let status = match state.status() {
-        ContainerStatus::Created => "created",
-        ContainerStatus::Running => "running",
-        ContainerStatus::Paused => "paused",
-        ContainerStatus::Exited => "exited",
-    };
+    let status = state.status().word();
     let never = "0001-01-01T00:00:00Z";
     let or_never = |time: &str| if time.is_empty() { never.to_owned() } else { time.to_owned() };
     let mut words = record.entrypoint.iter().chain(&record.cmd).cloned();

@@ -1,8 +1,32 @@
 //! `ps`: which containers there are.
 
+mod filter;
+
+use std::os::fd::AsFd;
+
+use image::{Sizes, Stack};
+use store::ContainerFolder;
+
+use super::commit::unread;
 use super::container::Container;
 use super::record::{ContainerRecord, ContainerState, ContainerStatus};
 use crate::{Engine, Error};
+
+pub use filter::ContainerFilter;
+use filter::Selection;
+
+/// What `ps` was asked for.
+#[derive(Debug, Clone, Default)]
+pub struct ContainersOptions {
+    /// Those that do not run, too.
+    pub all: bool,
+    /// Only so many, the newest; of all.
+    pub last: Option<usize>,
+    /// Only what fits all of these.
+    pub filters: Vec<ContainerFilter>,
+    /// Measure what each has written.
+    pub with_size: bool,
+}
 
 /// One container for a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,20 +37,55 @@ pub struct ContainerSummary {
     pub state: ContainerState,
     /// What it does now.
     pub status: ContainerStatus,
+    /// How large it is, where that was asked for.
+    pub size: Option<ContainerSize>,
 }
 
-/// Containers, newest first; only running ones unless `all`.
+/// How large a container is, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ContainerSize {
+    /// Files that it has written.
+    pub written: u64,
+    /// The same, and all layers of its image.
+    pub whole: u64,
+}
+
+/// Containers, newest first; only running ones unless asked for others.
 ///
 /// # Errors
-/// When the store cannot be read.
-pub fn containers(engine: &Engine, all: bool) -> Result<Vec<ContainerSummary>, Error> {
+/// When a filter names a container that is not there, or the store cannot be read.
+pub fn containers(engine: &Engine, options: &ContainersOptions) -> Result<Vec<ContainerSummary>, Error> {
+    let selection = Selection::new(engine, &options.filters)?;
+    let all = options.all || options.last.is_some() || selection.wants_all();
     let mut rows = Vec::new();
     for container in Container::all(engine)? {
+        if options.last.is_some_and(|last| rows.len() >= last) {
+            break;
+        }
         let state = container.state()?;
+        if !all && !state.is_running() {
+            continue;
+        }
         let status = state.status();
-        if all || state.is_running() {
-            rows.push(ContainerSummary { record: container.record, state, status });
+        let mut row = ContainerSummary { record: container.record, state, status, size: None };
+        if selection.takes(&row) {
+            row.size = options.with_size.then(|| container_size(engine, &row.record, &container.folder)).transpose()?;
+            rows.push(row);
         }
     }
     Ok(rows)
+}
+
+/// What a container has written, and what it is with its image.
+pub(super) fn container_size(
+    engine: &Engine,
+    record: &ContainerRecord,
+    folder: &ContainerFolder,
+) -> Result<ContainerSize, Error> {
+    let image = engine.store().image(record.image)?;
+    let stack = Stack::open(engine.store(), &image.rootfs.diff_ids)?;
+    let upper = folder.subfolder("upper")?;
+    let changes = layer::changes(upper.as_fd(), &stack.tree()).map_err(|error| unread(record, error.into()))?;
+    let written = changes.iter().map(|change| change.size).sum();
+    Ok(ContainerSize { written, whole: written + Sizes::new(engine.store()).image(&image)? })
 }

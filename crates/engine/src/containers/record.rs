@@ -108,6 +108,18 @@ pub enum ContainerStatus {
     Exited,
 }
 
+impl ContainerStatus {
+    /// Docker's word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Running => "running",
+            Self::Paused => "paused",
+            Self::Exited => "exited",
+        }
+    }
+}
+
 impl ContainerState {
     /// What it does now.
     pub fn status(&self) -> ContainerStatus {

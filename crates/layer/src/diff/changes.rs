@@ -30,6 +30,8 @@ pub struct Change {
     pub path: Vec<u8>,
     /// What happened.
     pub kind: ChangeKind,
+    /// Bytes of a regular file; 0 for all else, and for further names of a file.
+    pub size: u64,
 }
 
 /// Everything in `upper` that is not so in the layers below, ordered by path.
@@ -39,7 +41,7 @@ pub struct Change {
 pub fn changes(upper: BorrowedFd<'_>, base: &Tree) -> Result<Vec<Change>, DiffError> {
     let root = rustix::fs::openat(upper, c".", FOLDER, Mode::empty()).map_err(reading(&[], "opening the folder"))?;
     let mut walk = Walk::new(root)?;
-    let mut lister = Lister { base, xattrs: XattrReader::new(false), changes: Vec::new() };
+    let mut lister = Lister { base, xattrs: XattrReader::new(false), seen: HashSet::new(), changes: Vec::new() };
     while let Some(found) = walk.next_name()? {
         if let Some(folder) = lister.name(walk.folder(), &found)? {
             walk.descend(folder, &found)?;
@@ -52,6 +54,8 @@ pub fn changes(upper: BorrowedFd<'_>, base: &Tree) -> Result<Vec<Change>, DiffEr
 struct Lister<'a> {
     base: &'a Tree,
     xattrs: XattrReader,
+    /// Files with several names, by device and inode.
+    seen: HashSet<(u32, u32, u64)>,
     changes: Vec<Change>,
 }
 
@@ -63,11 +67,14 @@ impl Lister<'_> {
         let kind = type_of(&status);
         let is_device = kind == FileType::CharacterDevice && (status.stx_rdev_major, status.stx_rdev_minor) == (0, 0);
         if is_device || kind == FileType::RegularFile && status.stx_size == 0 && self.is_whiteout(parent, found)? {
-            self.push(path.clone(), ChangeKind::Removed);
+            self.push(path.clone(), ChangeKind::Removed, 0);
             return Ok(None);
         }
         let was_there = self.lookup(path)?.is_some();
-        self.push(path.clone(), if was_there { ChangeKind::Modified } else { ChangeKind::Added });
+        let file = (status.stx_dev_major, status.stx_dev_minor, status.stx_ino);
+        let is_first = status.stx_nlink < 2 || self.seen.insert(file);
+        let size = if kind == FileType::RegularFile && is_first { status.stx_size } else { 0 };
+        self.push(path.clone(), if was_there { ChangeKind::Modified } else { ChangeKind::Added }, size);
         if kind != FileType::Directory {
             return Ok(None);
         }
@@ -92,7 +99,7 @@ impl Lister<'_> {
         let now: HashSet<&[u8]> = names.iter().map(|name| name.to_bytes()).collect();
         for (name, _) in self.base.read_dir(&before).map_err(failed)? {
             if !now.contains(name.as_slice()) {
-                self.push([path, b"/", name.as_slice()].concat(), ChangeKind::Removed);
+                self.push([path, b"/", name.as_slice()].concat(), ChangeKind::Removed, 0);
             }
         }
         Ok(())
@@ -106,7 +113,7 @@ impl Lister<'_> {
         Ok(self.xattrs.read(source).map_err(reading(path, "reading extended attributes"))?.marks)
     }
 
-    fn push(&mut self, path: Vec<u8>, kind: ChangeKind) {
-        self.changes.push(Change { path, kind });
+    fn push(&mut self, path: Vec<u8>, kind: ChangeKind, size: u64) {
+        self.changes.push(Change { path, kind, size });
     }
 }

@@ -10,15 +10,27 @@ pub(crate) struct PsArgs {
     /// Show stopped containers too
     #[arg(short, long)]
     pub(crate) all: bool,
+    /// Show only what fits (`status=exited`, `name=web`, …)
+    #[arg(short, long = "filter", value_name = "KEY=VALUE")]
+    pub(crate) filters: Vec<String>,
     /// Choose the output: `table`, `json`, or a Go template
     #[arg(long, value_name = "FORMAT")]
     pub(crate) format: Option<String>,
+    /// Show only so many, the newest; all for -1
+    #[arg(short = 'n', long, value_name = "NUMBER", allow_negative_numbers = true)]
+    pub(crate) last: Option<i64>,
+    /// Show only the newest
+    #[arg(short, long)]
+    pub(crate) latest: bool,
     /// Do not shorten anything
     #[arg(long)]
     pub(crate) no_trunc: bool,
     /// Print nothing but IDs
     #[arg(short, long)]
     pub(crate) quiet: bool,
+    /// Show how large they are
+    #[arg(short, long)]
+    pub(crate) size: bool,
 }
 
 /// Show all there is to know of containers

@@ -113,10 +113,6 @@ const FLAGS: &[(&[&str], &[&str])] = &[
     ),
     (&["build"], &["--attest", "--builder", "--provenance", "--sbom"]),
     (&["images", "image ls", "image list"], &["--tree"]),
-    (
-        &["ps", "container ls", "container list", "container ps"],
-        &["--filter", "-f", "--last", "-n", "--latest", "-l", "--size", "-s"],
-    ),
     (&["logs"], &["--details", "--follow", "-f", "--since", "--tail", "-n", "--timestamps", "-t", "--until"]),
     (&["inspect"], &["--size", "-s"]),
     (&["stop"], &["--signal", "-s"]),

@@ -3,6 +3,8 @@
 use std::io::Write;
 use std::time::Duration;
 
+use engine::ContainersOptions;
+
 use crate::cli::container::{KillArgs, LogsArgs, MonitorArgs, PsArgs, RmArgs, StopArgs, WaitArgs};
 use crate::failure::Failure;
 use crate::render::containers::{self, ContainersView};
@@ -14,18 +16,29 @@ const GRACE: Duration = Duration::from_secs(10);
 const FOR_EVER: Duration = Duration::from_secs(u32::MAX as u64);
 
 pub(super) fn list(args: &PsArgs, session: &Session) -> Result<u8, Failure> {
-    let rows = engine::containers(&session.engine()?, args.all)?;
+    let rows = engine::containers(&session.engine()?, &list_options(args)?)?;
     let zone = session.zone();
     let view = ContainersView {
         format: args.format.as_deref(),
         only_ids: args.quiet,
         in_full: args.no_trunc,
+        with_size: args.size,
         now: session.now,
         zone: &zone,
     };
     let text = containers::render(&rows, &view).map_err(|error| Failure::in_format(error, view.format))?;
     session.print(&text)?;
     Ok(0)
+}
+
+fn list_options(args: &PsArgs) -> Result<ContainersOptions, Failure> {
+    let filters = args.filters.iter().map(|filter| filter.parse()).collect::<Result<_, _>>()?;
+    // Docker takes 0 and less for no limit.
+    let last = args.last.and_then(|last| usize::try_from(last).ok()).filter(|last| *last > 0);
+    let last = if args.latest { Some(1) } else { last };
+    // Only a template can show what nobody asked for by `--size`.
+    let with_size = args.size && !args.quiet || args.format.as_deref().is_some_and(|format| format.contains(".Size"));
+    Ok(ContainersOptions { all: args.all, last, filters, with_size })
 }
 
 /// What the container wrote to standard output goes there, the rest to standard error (S072).

@@ -1,6 +1,6 @@
 //! `ps`: one row for each container.
 
-use engine::{ContainerStatus, ContainerSummary};
+use engine::{ContainerSize, ContainerStatus, ContainerSummary};
 use jiff::{Timestamp, tz::TimeZone};
 use serde_json::{Value, json};
 
@@ -8,6 +8,7 @@ use super::images::shown_id;
 use super::list::{self, Columns};
 use crate::template::TemplateError;
 use crate::ui::duration::human_duration;
+use crate::ui::size::human_size;
 use crate::ui::time::{ago, go_time};
 use crate::ui::width::ellipsis;
 
@@ -20,6 +21,8 @@ pub(crate) struct ContainersView<'a> {
     pub(crate) format: Option<&'a str>,
     pub(crate) only_ids: bool,
     pub(crate) in_full: bool,
+    /// Add a column for the size.
+    pub(crate) with_size: bool,
     pub(crate) now: Timestamp,
     pub(crate) zone: &'a TimeZone,
 }
@@ -37,7 +40,18 @@ const COLUMNS: Columns = Columns {
         ("Ports", "PORTS"),
         ("Names", "NAMES"),
         ("Networks", "NETWORKS"),
+        ("Label", ""),
+        ("Labels", "LABELS"),
+        ("Mounts", "MOUNTS"),
+        ("LocalVolumes", "LOCAL VOLUMES"),
+        ("Size", "SIZE"),
     ],
+};
+
+/// The same with `--size`.
+const COLUMNS_WITH_SIZE: Columns = Columns {
+    table: &["ID", "Image", "Command", "RunningFor", "Status", "Ports", "Names", "Size"],
+    titles: COLUMNS.titles,
 };
 
 /// The list.
@@ -46,7 +60,7 @@ pub(crate) fn render(rows: &[ContainerSummary], view: &ContainersView<'_>) -> Re
         return Ok(rows.iter().map(|row| shown_id(&row.record.id, view.in_full) + "\n").collect());
     }
     let rows: Vec<Value> = rows.iter().map(|row| fields(row, view)).collect();
-    list::render(view.format, &COLUMNS, &rows)
+    list::render(view.format, if view.with_size { &COLUMNS_WITH_SIZE } else { &COLUMNS }, &rows)
 }
 
 fn fields(row: &ContainerSummary, view: &ContainersView<'_>) -> Value {
@@ -55,6 +69,9 @@ fn fields(row: &ContainerSummary, view: &ContainersView<'_>) -> Value {
     let command = command.join(" ");
     let command = if view.in_full { command } else { ellipsis(&command, COMMAND_WIDTH) };
     let created = record.created.parse().ok();
+    let mut labels: Vec<String> =
+        record.labels.iter().map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or_default())).collect();
+    labels.sort();
     json!({
         "Command": format!("\"{command}\""),
         "CreatedAt": go_time(created, view.zone),
@@ -64,18 +81,19 @@ fn fields(row: &ContainerSummary, view: &ContainersView<'_>) -> Value {
         "Networks": record.network.mode.name(),
         "Ports": "",
         "RunningFor": ago(created, view.now),
-        "State": state(row.status),
+        "State": row.status.word(),
         "Status": status(row, view.now),
+        "Label": record.labels,
+        "Labels": labels.join(","),
+        "Mounts": "",
+        "LocalVolumes": "0",
+        "Size": row.size.map_or_else(|| "0B".to_owned(), size),
     })
 }
 
-fn state(status: ContainerStatus) -> &'static str {
-    match status {
-        ContainerStatus::Created => "created",
-        ContainerStatus::Running => "running",
-        ContainerStatus::Paused => "paused",
-        ContainerStatus::Exited => "exited",
-    }
+/// `2B (virtual 1.2MB)`.
+fn size(size: ContainerSize) -> String {
+    format!("{} (virtual {})", human_size(size.written, 3), human_size(size.whole, 3))
 }
 
 /// `Up 5 minutes`, `Exited (0) 3 seconds ago`.

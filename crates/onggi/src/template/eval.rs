@@ -112,6 +112,12 @@ impl Evaluator {
     fn command(&mut self, command: &[Operand], piped: Option<Value>, dot: &Value) -> Result<Value, TemplateError> {
         let Some((first, rest)) = command.split_first() else { return Ok(Value::Null) };
         let Base::Function(name) = &first.base else {
+            if let [key] = rest
+                && first.fields.last().is_some_and(|(name, _)| name == "Label")
+            {
+                let (labels, key) = (self.operand(first, dot)?, self.operand(key, dot)?);
+                return Ok(label(&labels, &key, self.mode));
+            }
             if let Some(extra) = rest.first() {
                 let message = "only a function can have arguments";
                 return Err(TemplateError::new(message, extra.span.clone()));
@@ -166,6 +172,15 @@ impl Evaluator {
         };
         operand.fields.iter().try_fold(base, |value, (name, span)| field(&value, name, span, self.mode))
     }
+}
+
+/// Docker's `.Label "KEY"`: one label's value; as a title the last word of the key.
+fn label(labels: &Value, key: &Value, mode: Mode) -> Value {
+    let key = key.as_str().unwrap_or_default();
+    if mode == Mode::Header {
+        return Value::String(key.rsplit('.').next().unwrap_or_default().replace(['-', '_'], " "));
+    }
+    labels.get(key).cloned().unwrap_or_else(|| Value::String(String::new()))
 }
 
 /// A field by its name; Docker's own names differ from those of its JSON in case only (`.ID`, `"Id"`).

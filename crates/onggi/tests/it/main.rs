@@ -40,6 +40,7 @@ mod outputs;
 mod pause;
 mod platforms;
 mod progress;
+mod ps;
 mod remote;
 mod reproducible;
 mod run;

@@ -31,7 +31,6 @@ const MISTAKES: &[&str] = &[
     "run -Z img",
     "run -p 8080:80 img",
     "--root /x build --provenance x .",
-    "container ls --last 3",
     "image rm --platform x img",
     "images --bogus",
     "build --progress=fancy .",
@@ -86,10 +85,6 @@ fn mistakes_say_what_to_type() {
     $ onggi --root /x build --provenance x .
     error: flag `--provenance` of `onggi build` is not there yet
     [125] Usage: onggi build [OPTIONS] [PATH]
-
-    $ onggi container ls --last 3
-    error: flag `--last` of `onggi container ls` is not there yet
-    [125] Usage: onggi container ls [OPTIONS]
 
     $ onggi image rm --platform x img
     error: flag `--platform` of `onggi image rm` is not there yet

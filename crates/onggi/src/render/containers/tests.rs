@@ -31,7 +31,7 @@ fn row(name: &str, command: &[&str], status: ContainerStatus) -> ContainerSummar
         exit_code: Some(137),
         ..ContainerState::default()
     };
-    ContainerSummary { record, state, status }
+    ContainerSummary { record, state, status, size: None }
 }
 
 /// C222.
@@ -47,7 +47,8 @@ fn table_is_dockers() {
         lost,
     ];
     let now = "2026-11-21T04:30:17Z".parse().unwrap();
-    let view = ContainersView { format: None, only_ids: false, in_full: false, now, zone: &TimeZone::UTC };
+    let view =
+        ContainersView { format: None, only_ids: false, in_full: false, with_size: false, now, zone: &TimeZone::UTC };
     insta::assert_snapshot!(render(&rows, &view).unwrap(), @r#"
     CONTAINER ID   IMAGE                  COMMAND                  CREATED          STATUS                       PORTS     NAMES
     0f1e2d3c4b5a   diamol/ch03-web-ping   "docker-entrypoint.s…"   10 minutes ago   Up 9 minutes                           web-ping
