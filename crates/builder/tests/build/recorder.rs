@@ -2,7 +2,7 @@
 //!
 //! A command is a chain of words joined by `&&`: `write PATH TEXT`, `mkdir PATH`, `remove PATH`, `say TEXT`,
 //! `variables PATH` (write the values of `ARG` and `VARIABLE`),
-//! `show PATH` (say what a mounted file holds), `keep PATH TEXT` (write into a mounted cache), `secret NAME` (say a
+//! `take MOUNTED PATH` (write what a mounted file holds), `show PATH` (say what a mounted file holds), `keep PATH TEXT` (write into a mounted cache), `secret NAME` (say a
 //! variable that is a secret; secrets are said in capitals), `betray PATH` (say all secrets as they are), `exit CODE`, `refuse REASON`, `meet COUNT` (wait until so many commands run at the same time), `until-cancelled`,
 //! `hold` (wait until the test lets go). Anything else is not found.
 
@@ -112,6 +112,11 @@ impl Recorder {
                     content.make_ascii_uppercase();
                 }
                 log(Stream::Stdout, &[&content, "\n".as_bytes()].concat());
+            }
+            "take" => {
+                let (from, to) = rest.split_once(' ').unwrap_or((rest, ""));
+                let content = show(request.mounts, from)?.unwrap_or_else(|| b"nothing".to_vec());
+                write(&place(to), &String::from_utf8_lossy(&content))?;
             }
             "keep" => {
                 let (path, text) = rest.split_once(' ').unwrap_or((rest, ""));

@@ -16,7 +16,7 @@ use crate::cache_folder::{from, to};
 use crate::kitchen::Kitchen;
 
 /// Edits of a run that nobody asked to be longer.
-const EDITS: usize = 400;
+const EDITS: usize = 250;
 
 /// Small on purpose: names, contents and values come back, so that old results could be taken for new ones.
 const NAMES: [&str; 6] = ["a", "b", "c.log", "e/a", "e/b", "e/f/c.log"];
@@ -43,7 +43,23 @@ struct Model {
     stage: usize,
     /// Which of the steps come first.
     is_reversed: bool,
+    is_linked: bool,
+    keeps_parents: bool,
+    /// What `--exclude` says, of [`EXCLUDES`].
+    excluded: usize,
+    /// The file that a RUN takes from the mounted context, and how it is mounted.
+    taken: usize,
+    mount: usize,
+    /// The text of here-documents.
+    document: usize,
+    /// What a cache is told and what a secret is, neither of which reaches the image.
+    kept: usize,
+    secret: usize,
 }
+
+/// Nothing, files by their names, a folder.
+const EXCLUDES: [&str; 3] = ["", "--exclude=**/*.log ", "--exclude=e "];
+const MOUNTS: [&str; 3] = ["target=/m,source=d", "type=bind,target=/m,source=/d,rw", "target=/m,source=d,ro"];
 
 /// Numbers that look random and are the same each time (xorshift64*).
 struct Random(u64);
@@ -85,6 +101,7 @@ fn edit_and_build(forgets_after: Option<usize>) {
             kitchen.forget_results();
         }
         let what = edit(&kitchen, &mut model, &mut random);
+        kitchen.secret("s", &format!("hidden-{}", model.secret));
         let outcome = kitchen.build_as(&model.dockerfile(), |request| {
             request.build_args = vec![("ARG".to_owned(), TEXTS[model.argument].to_owned())];
             request.explain = false;
@@ -106,7 +123,7 @@ fn edit_and_build(forgets_after: Option<usize>) {
 fn edit(kitchen: &Kitchen, model: &mut Model, random: &mut Random) -> String {
     let name = NAMES[random.below(NAMES.len())];
     let path = kitchen.context().join("d").join(name);
-    match random.below(12) {
+    match random.below(18) {
         0..=4 => {
             let file = File::Regular { text: random.below(TEXTS.len()), mode: random.below(MODES.len()) };
             put(&path, &file, model.files.get(name));
@@ -141,6 +158,25 @@ fn edit(kitchen: &Kitchen, model: &mut Model, random: &mut Random) -> String {
         8 => choose("ARG", &mut model.argument, random),
         9 => choose("ENV", &mut model.variable, random),
         10 => choose("the stage", &mut model.stage, random),
+        11 => choose("the document", &mut model.document, random),
+        12 => choose("the cache", &mut model.kept, random),
+        13 => choose("the secret", &mut model.secret, random),
+        14 => {
+            model.excluded = random.below(EXCLUDES.len());
+            format!("excluded is `{}`", EXCLUDES[model.excluded])
+        }
+        15 => {
+            (model.taken, model.mount) = (random.below(NAMES.len()), random.below(MOUNTS.len()));
+            format!("taken is {}", NAMES[model.taken])
+        }
+        16 => {
+            if random.below(2) == 0 {
+                model.is_linked ^= true;
+            } else {
+                model.keeps_parents ^= true;
+            }
+            format!("linked {}, parents {}", model.is_linked, model.keeps_parents)
+        }
         _ => {
             if random.below(2) == 0 {
                 model.is_reversed ^= true;
@@ -189,33 +225,78 @@ impl Model {
     fn dockerfile(&self) -> String {
         let stage = format!("FROM base AS one\nRUN write /s {}\n", TEXTS[self.stage]);
         let chmod = self.chmod.map_or_else(String::new, |mode| format!("--chmod={:o} ", MODES[mode]));
-        let copy = format!("COPY {chmod}d /x\n");
-        let run = format!("ARG ARG\nENV VARIABLE={}\nRUN variables /v\n", TEXTS[self.variable]);
+        let link = if self.is_linked { "--link " } else { "" };
+        let parents = if self.keeps_parents { "--parents " } else { "" };
+        let copy = format!("COPY {link}{parents}{}{chmod}d /x/\n", self.exclude());
+        let document = TEXTS[self.document];
+        let documents = format!("COPY {link}<<END /h\n{document}\nEND\nRUN <<END\nwrite /r {document}\nEND\n");
+        let name = NAMES[self.taken];
+        let mounts = format!(
+            "RUN --mount={} --mount=from=one,source=/s,target=/o take /m/{name} /t && take /o /q\n\
+             RUN --mount=type=cache,target=/c --mount=type=secret,id=s keep /c/x {} && show /c/x && write /k kept\n",
+            MOUNTS[self.mount], TEXTS[self.kept]
+        );
+        let run = format!("ARG ARG\nENV VARIABLE={}\nRUN variables /v\n{documents}", TEXTS[self.variable]);
+        let copy = format!("{copy}{mounts}");
         let (first, second) = if self.is_reversed { (run, copy) } else { (copy, run) };
-        format!("{stage}FROM base\n{first}{second}COPY --from=one /s /s\n")
+        format!("{stage}FROM base\n{first}{second}COPY {link}--from=one /s /s\n")
     }
 
     /// What the image has that the base has not, as the kitchen shows it.
     fn expected(&self) -> String {
+        let document = format!("{}\n", TEXTS[self.document]);
         let mut lines = vec![
             format!("/s 644 {:?}", TEXTS[self.stage]),
+            format!("/q 644 {:?}", TEXTS[self.stage]),
             format!("/v 644 {:?}", format!("{} {}", TEXTS[self.argument], TEXTS[self.variable])),
+            format!("/h 644 {document:?}"),
+            format!("/r 644 {:?}", TEXTS[self.document]),
+            format!("/t 644 {:?}", self.taken()),
+            "/k 644 \"kept\"".to_owned(),
             "/x/ 755".to_owned(),
         ];
         let folder_mode = self.chmod.map_or(0o755, |mode| MODES[mode]);
-        if !self.ignores_e {
-            lines.extend([format!("/x/e/ {folder_mode:o}"), format!("/x/e/f/ {folder_mode:o}")]);
+        let place = if self.keeps_parents { "/x/d" } else { "/x" };
+        if self.keeps_parents {
+            lines.push(format!("/x/d/ {folder_mode:o}"));
         }
-        for (name, file) in self.files.iter().filter(|(name, _)| !self.is_ignored(name)) {
+        if !self.ignores_e && self.excluded != 2 {
+            lines.extend([format!("{place}/e/ {folder_mode:o}"), format!("{place}/e/f/ {folder_mode:o}")]);
+        }
+        let copied = self.files.iter().filter(|(name, _)| !self.is_ignored(name) && !self.is_excluded(name));
+        for (name, file) in copied {
             lines.push(match file {
                 File::Regular { text, mode } => {
-                    format!("/x/{name} {:o} {:?}", MODES[self.chmod.unwrap_or(*mode)], TEXTS[*text])
+                    format!("{place}/{name} {:o} {:?}", MODES[self.chmod.unwrap_or(*mode)], TEXTS[*text])
                 }
-                File::Link { target } => format!("/x/{name} -> {}", TEXTS[*target]),
+                File::Link { target } => format!("{place}/{name} -> {}", TEXTS[*target]),
             });
         }
         lines.sort();
         lines.join("\n")
+    }
+
+    /// What the file that a RUN takes from the mounted context holds; links lead nowhere.
+    fn taken(&self) -> &'static str {
+        let name = NAMES[self.taken];
+        match self.files.get(name) {
+            Some(File::Regular { text, .. }) if !self.is_ignored(name) => TEXTS[*text],
+            _ => "nothing",
+        }
+    }
+
+    /// Patterns begin where the copied path does: with `--parents` at the context.
+    fn exclude(&self) -> String {
+        let exclude = EXCLUDES[self.excluded];
+        if self.keeps_parents { exclude.replace("=e ", "=d/e ") } else { exclude.to_owned() }
+    }
+
+    fn is_excluded(&self, name: &str) -> bool {
+        match self.excluded {
+            1 => name.ends_with(".log"),
+            2 => name.starts_with("e/"),
+            _ => false,
+        }
     }
 
     fn is_ignored(&self, name: &str) -> bool {
