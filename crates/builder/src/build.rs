@@ -283,6 +283,9 @@ pub fn build(request: &BuildRequest, tools: &BuildTools<'_>) -> Result<Built, Bu
 /// The build argument that counts instead of `# syntax=`.
 const FRONT_END: &str = "BUILDKIT_SYNTAX";
 
+/// Asks for a cache in the image itself.
+const INLINE_CACHE: &str = "BUILDKIT_INLINE_CACHE";
+
 fn read_dockerfile(request: &BuildRequest, reporter: &Reporter<'_>) -> Result<Dockerfile, BuildError> {
     let step = reporter.start(format!("[internal] load build definition from {}", request.dockerfile_name));
     step.status(format!("transferring dockerfile: {}", bytes(request.dockerfile.len() as u64)));
@@ -294,6 +297,13 @@ fn read_dockerfile(request: &BuildRequest, reporter: &Reporter<'_>) -> Result<Do
     let front_end = request.build_args.iter().rev().find(|(name, _)| name == FRONT_END).map(|(_, value)| value);
     if let Some(name) = front_end.filter(|name| !dockerfile::is_dockerfile_frontend(name)) {
         reporter.warning(format!("the front end `{name}` is not run; the file is read as a Dockerfile"), None);
+    }
+    let inline_cache = request.build_args.iter().rev().find(|(name, _)| name == INLINE_CACHE);
+    if inline_cache.is_some_and(|(_, value)| !matches!(value.as_str(), "" | "0" | "false")) {
+        reporter.warning(
+            format!("{INLINE_CACHE} is ignored: images carry no cache; the store keeps the results of all steps"),
+            None,
+        );
     }
     for warning in parsed.diagnostics {
         let line = dockerfile::SourceMap::new(&request.dockerfile).line_column(warning.span.start).line;

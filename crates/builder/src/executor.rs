@@ -64,6 +64,8 @@ pub struct RunRequest<'a> {
     pub platform: Option<&'a Platform>,
     /// What is mounted for the time of the command, parents before what is below them.
     pub mounts: &'a [RunMount<'a>],
+    /// What the machine is called, if not as usual.
+    pub hostname: Option<&'a str>,
     /// Further names for `/etc/hosts`.
     pub hosts: &'a [(String, HostAddress)],
     /// What it may use.

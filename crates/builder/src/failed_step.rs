@@ -50,6 +50,9 @@ pub struct FailedStep {
     pub working_dir: String,
     /// Its network.
     pub network: RunNetwork,
+    /// What the machine was called, if not as usual.
+    #[serde(default)]
+    pub hostname: Option<String>,
     /// Further names for `/etc/hosts`.
     pub hosts: Vec<(String, HostAddress)>,
     /// What it may use.
@@ -163,6 +166,7 @@ impl Keeper<'_> {
             user: String::new(),
             working_dir: String::new(),
             network: self.request.network,
+            hostname: self.request.run.hostname.clone(),
             hosts: self.request.run.hosts.clone(),
             limits: self.request.run.limits.clone(),
             mounts: Vec::new(),

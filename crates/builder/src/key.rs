@@ -35,6 +35,8 @@ pub enum Field {
     Mount,
     /// Names added to `/etc/hosts`; where they lead does not count.
     Hosts,
+    /// What the machine is called, if not as usual.
+    Hostname,
     /// A limit that the command can see.
     Limit,
     /// One of the layers that are squashed.
@@ -68,6 +70,7 @@ impl Field {
         Self::Script,
         Self::Mount,
         Self::Hosts,
+        Self::Hostname,
         Self::Limit,
         Self::Layer,
         Self::Destination,
@@ -92,6 +95,7 @@ impl Field {
             Self::Script => "script",
             Self::Mount => "mount",
             Self::Hosts => "added host",
+            Self::Hostname => "hostname",
             Self::Limit => "limit",
             Self::Layer => "layer",
             Self::Destination => "destination",

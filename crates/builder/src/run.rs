@@ -47,6 +47,7 @@ pub(crate) fn run(
         network: op.network,
         platform: Some(&op.platform),
         mounts: &prepared.mounts,
+        hostname: options.hostname.as_deref(),
         hosts: &options.hosts,
         limits: &options.limits,
         cancelled: tools.cancelled,

@@ -57,6 +57,9 @@ pub(crate) fn run_key(
     for (name, _) in &options.hosts {
         key = key.with(Field::Hosts, name);
     }
+    if let Some(name) = &options.hostname {
+        key = key.with(Field::Hostname, name);
+    }
     visible_limits(&options.limits).into_iter().fold(key, |key, limit| key.with(Field::Limit, limit))
 }
 

@@ -15,6 +15,8 @@ pub struct StepOptions {
     pub secrets: BTreeMap<String, SecretSource>,
     /// `--ssh`: sockets of agents, by ID.
     pub agents: BTreeMap<String, PathBuf>,
+    /// What the machine is called in RUN, if not as usual (`BUILDKIT_SANDBOX_HOSTNAME`).
+    pub hostname: Option<String>,
     /// `--add-host`, in order.
     pub hosts: Vec<(String, HostAddress)>,
     /// `--shm-size`, `--ulimit`, `--cgroup-parent`, `--resource`.

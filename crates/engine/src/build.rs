@@ -1,5 +1,6 @@
 //! `build`: a Dockerfile and a context become an image.
 
+mod built_in;
 pub(crate) mod find;
 mod outcome;
 
@@ -154,8 +155,11 @@ pub fn build(
     let (context, found) = open(options, &tools)?;
     let dockerfile_path = options.is_classic.then(|| find::path_in_context(options, &found.dockerfile.name)).flatten();
     let classic = options.is_classic.then_some(ClassicRequest { dockerfile_path });
-    let build_args = with_time_of_context(&options.build_args, context.as_ref())?;
-    let request = BuildRequest { tags, classic, build_args, ..request(options, context, found) };
+    let build_args = built_in::with_time_of_context(&options.build_args, context.as_ref())?;
+    let hostname = built_in::hostname(&build_args)?;
+    let plain = request(options, context, found);
+    let run = StepOptions { hostname, ..plain.run };
+    let request = BuildRequest { tags, classic, build_args, run, ..plain };
     recorder.name_dockerfile(&request.dockerfile_name);
     let built = builder::build(&request, &tools).map_err(|error| {
         let code = exit_code(&error).filter(|_| options.is_classic);
@@ -244,7 +248,7 @@ pub(crate) fn open_context(
         ContextSource::Stdin(input) => builder::open_stdin(input, tools),
         ContextSource::Remote(text) => {
             let remote = Remote::parse_context(text).map_err(wrong_remote)?;
-            builder::open_remote(&remote, keeps_git_dir(&remote, build_args), tools)
+            builder::open_remote(&remote, built_in::keeps_git_dir(&remote, build_args), tools)
         }
     };
     Ok(Some(match opened.map_err(|error| Error::from_build(error, "", b""))? {
@@ -260,34 +264,4 @@ pub fn is_remote(context: &str) -> bool {
 
 fn wrong_remote(error: RemoteError) -> Error {
     Error::new(ErrorKind::InvalidInput, error.message).with_hint(error.hint)
-}
-
-/// Whether a repository's `.git` is wanted as well, by its URL or by the build argument (D036, D091).
-fn keeps_git_dir(remote: &Remote, build_args: &[(String, String)]) -> bool {
-    let asked = build_args.iter().rev().find(|(name, _)| name == "BUILDKIT_CONTEXT_KEEP_GIT_DIR");
-    let by_argument =
-        asked.is_some_and(|(_, value)| matches!(value.as_str(), "1" | "t" | "T" | "true" | "TRUE" | "True"));
-    match remote {
-        Remote::Git(source) => source.keep_git_dir.unwrap_or(by_argument),
-        Remote::Http(_) => false,
-    }
-}
-
-/// `SOURCE_DATE_EPOCH=context` is the time of the commit, or the one that the server gave (D035, B095).
-fn with_time_of_context(
-    build_args: &[(String, String)],
-    context: Option<&BuildContext>,
-) -> Result<Vec<(String, String)>, Error> {
-    const NAME: &str = "SOURCE_DATE_EPOCH";
-    let time = match context {
-        Some(BuildContext::Tree(tree)) => tree.time(),
-        _ => None,
-    };
-    let replaced = build_args.iter().map(|(name, value)| match (name == NAME && value == "context", time) {
-        (false, _) => Ok((name.clone(), value.clone())),
-        (true, Some(time)) => Ok((name.clone(), time.to_string())),
-        (true, None) => Err(Error::new(ErrorKind::InvalidInput, "the build context has no time of its own")
-            .with_hint("give seconds since 1970, as in `--build-arg SOURCE_DATE_EPOCH=$(git log -1 --pretty=%ct)`")),
-    });
-    replaced.collect()
 }

@@ -204,6 +204,7 @@ impl Session<'_> {
             network: self.step.network,
             secret_env: found.variables(),
             mounts: &found.mounts(),
+            hostname: self.step.hostname.as_deref(),
             hosts: &self.step.hosts,
             limits: &self.step.limits,
             cancelled: &AtomicBool::new(false),

@@ -81,7 +81,7 @@ impl<'a> BuildExecutor<'a> {
         let id = format!("build-{}-{number}", std::process::id());
         let mut spec = ContainerSpec::docker_defaults(&id, rootfs, args);
         let user = image::users::resolve(&request.stack.tree(), request.user)?;
-        HOSTNAME.clone_into(&mut spec.hostname);
+        request.hostname.unwrap_or(HOSTNAME).clone_into(&mut spec.hostname);
         spec.env = environment(request.env, user.home.as_deref());
         add_secrets(&mut spec.env, request);
         spec.user = runtime::User { uid: user.uid, gid: user.gid, additional_gids: user.additional_gids };
@@ -127,7 +127,7 @@ impl<'a> BuildExecutor<'a> {
         };
         let added: Vec<(String, IpAddr)> = request.hosts.iter().filter_map(host).collect();
         let files = [
-            ("hosts", self.host().hosts(mode, HOSTNAME, address, &added)),
+            ("hosts", self.host().hosts(mode, request.hostname.unwrap_or(HOSTNAME), address, &added)),
             ("resolv.conf", self.host().resolv_conf(mode)),
         ];
         for (name, text) in files {

@@ -220,6 +220,7 @@ fn describe(request: &RunRequest<'_>) -> String {
     for (name, _) in request.secret_env {
         text += &format!(" {name}=****");
     }
+    text.extend(request.hostname.map(|name| format!(" on={name}")));
     for (name, address) in request.hosts {
         match address {
             HostAddress::Address(address) => text += &format!(" host={name}:{address}"),

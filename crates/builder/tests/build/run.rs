@@ -166,6 +166,34 @@ fn b018_names_of_hosts_count_and_not_where_they_lead() {
 }
 
 #[test]
+fn d036_the_name_of_the_machine_is_part_of_the_key() {
+    let kitchen = Kitchen::new();
+    let build = |name: Option<&str>| {
+        let change = |request: &mut builder::BuildRequest| request.run.hostname = name.map(str::to_owned);
+        kitchen.build_as("FROM base\nRUN nothing", change).calls()
+    };
+    assert_eq!(build(None), "/bin/sh -c nothing");
+    assert_eq!(build(Some("box")), "/bin/sh -c nothing on=box");
+    assert_eq!(build(Some("other")), "/bin/sh -c nothing on=other");
+    assert_eq!([build(None), build(Some("box"))], ["", ""]);
+}
+
+#[test]
+fn d036_a_cache_in_the_image_is_asked_for_in_vain() {
+    let kitchen = Kitchen::new();
+    for (value, is_told) in [("1", true), ("true", true), ("0", false), ("", false)] {
+        let built = kitchen.build_as("FROM base\nLABEL a=b", |request| {
+            request.build_args = vec![("BUILDKIT_INLINE_CACHE".to_owned(), value.to_owned())];
+        });
+        assert_eq!(
+            built.text().contains("BUILDKIT_INLINE_CACHE is ignored: images carry no cache"),
+            is_told,
+            "{value}"
+        );
+    }
+}
+
+#[test]
 fn b019_b020_limits_that_a_command_can_see_count_and_resources_do_not() {
     let kitchen = Kitchen::new();
     let build =

@@ -154,6 +154,19 @@ fn d035_b095_the_time_of_the_context() {
     project.dockerfile("FROM busybox\n");
     let failed = project.onggi(epoch.iter().copied().chain(["."])).run().exits(1);
     assert!(failed.stderr.contains("the build context has no time of its own"), "{}", failed.stderr);
+    // The same by the environment.
+    let by_environment =
+        |context: &str| project.onggi(["build", "-t", "app", context]).env("SOURCE_DATE_EPOCH", "context");
+    by_environment(&server.url("/app.git")).run().success();
+    assert_eq!(project.inspect("app")["Created"], "2023-11-14T22:13:20Z");
+    assert!(by_environment(".").run().exits(1).stderr.contains("has no time of its own"));
+    // What the hint says works in a working copy.
+    let typed = failed.stderr.split('`').find(|text| text.starts_with("--build-arg")).unwrap().to_owned();
+    let typed =
+        format!("git config --global safe.directory '*'; {} build -t app {typed} .", testkit::binary().display());
+    let copied = project.sandbox.command("sh").cwd(git.path("app")).arguments(["-c", &typed]);
+    copied.run().success();
+    assert_eq!(project.inspect("app")["Created"], "2023-11-14T22:13:20Z");
 }
 
 #[test]

@@ -87,6 +87,23 @@ fn b018_d112_names_of_hosts_are_there_and_not_committed_requires_root() {
     }
 }
 
+#[test]
+#[ignore = "requires root"]
+fn d036_the_sandbox_has_another_name_requires_root() {
+    let project = Project::new();
+    let command = "hostname; grep -c -w box /etc/hosts; env | grep -c BUILDKIT || true";
+    for runtime in runtimes("d036_the_sandbox_has_another_name") {
+        let flags = ["--build-arg", "BUILDKIT_SANDBOX_HOSTNAME=box"];
+        assert_eq!(seen(&project, &[runtime, &flags[..]].concat(), "", command), ["box", "1", "0"]);
+        let flags = ["--build-arg", "BUILDKIT_SANDBOX_HOSTNAME="];
+        assert_eq!(seen(&project, &[runtime, &flags[..]].concat(), "", "hostname"), ["buildkitsandbox"]);
+    }
+    let refused = project.build(&["--build-arg", "BUILDKIT_SANDBOX_HOSTNAME=a b"]).run().exits(1).stderr;
+    assert!(refused.contains("error: invalid hostname `a b`"), "{refused}");
+    assert!(refused.contains("hint: write for example `--build-arg BUILDKIT_SANDBOX_HOSTNAME=builder`"), "{refused}");
+    project.build(&["--build-arg", "BUILDKIT_SANDBOX_HOSTNAME=builder"]).run().success();
+}
+
 /// What a step writes to its own `/etc/hostname` is of the image, as with BuildKit; what an image has under the other names stays as it is.
 #[test]
 #[ignore = "requires root"]

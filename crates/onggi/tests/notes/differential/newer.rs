@@ -29,7 +29,10 @@ const KNOWN: &[(&str, &str)] = &[
     ("buildkit link: real/", "the same, which also follows links"),
     ("buildkit link: linked", "the same"),
     ("buildkit env and arg: ", "S147: ENV always wins, as Docker's reference says; an ARG below it does in BuildKit"),
-    ("buildkit unclean workdir: a/b: ", "BuildKit makes the folders that `..` leaves again"),
+    (
+        "buildkit unclean workdir: ",
+        "BuildKit keeps `..` and slashes at the end in the config, and makes what `..` leaves again",
+    ),
 ];
 
 struct Newer {

@@ -197,6 +197,11 @@ pub(super) const LANGUAGE: &[Case] = &[
          ARG B C=3\nENV BC=$B$C\nENV D=env\nARG C=4\nRUN echo $C $D $B $G > /seen\nARG HTTP_PROXY\nRUN echo \"$HTTP_PROXY\" > /proxy\nARG UNSET\nRUN env | grep -c UNSET > /unset || true\n",
     )
     .flags(&["--build-arg", "B=given", "--build-arg", "BASE=busy", "--build-arg", "NOT_USED=1", "--build-arg", "HTTP_PROXY=http://p:1"]),
+    case(
+        "sandbox name",
+        "FROM busybox\nRUN hostname > /one; grep -c -w box /etc/hosts >> /one\nARG BUILDKIT_SANDBOX_HOSTNAME\nRUN echo $BUILDKIT_SANDBOX_HOSTNAME > /two\n",
+    )
+    .flags(&["--build-arg", "BUILDKIT_SANDBOX_HOSTNAME=box"]),
     case("env and arg", "FROM busybox\nENV C=env\nARG C=arg\nENV D=$C\nRUN echo $C > /seen\nENV C=again\nRUN echo $C $D >> /seen\n"),
     case("unclean workdir", "FROM busybox\nWORKDIR /a/b/../c\nRUN pwd > /seen\n"),
     case(
