@@ -100,11 +100,7 @@ impl Recorder {
             }
             "mkdir" => make_folders(&place(rest))?,
             "remove" => {
-                let path = place(rest);
-                make_folders(path.parent().unwrap())?;
-                // Overlayfs' whiteout; needs no privilege since Linux 5.8.
-                let kind = rustix::fs::FileType::CharacterDevice;
-                rustix::fs::mknodat(rustix::fs::CWD, &path, kind, rustix::fs::Mode::empty(), 0)?;
+                white_out(&place(rest))?;
             }
             "show" => {
                 let mut content = show(request.mounts, rest)?.unwrap_or_else(|| b"nothing".to_vec());
@@ -120,10 +116,7 @@ impl Recorder {
             }
             "keep" => {
                 let (path, text) = rest.split_once(' ').unwrap_or((rest, ""));
-                let Some((mount, inner)) = mounted(request.mounts, path) else { return Ok(1) };
-                let RunMountSource::Cache(folder) = &mount.source else { return Ok(1) };
-                let folder = PathBuf::from(format!("/proc/self/fd/{}", folder.as_raw_fd()));
-                write(&folder.join(inner), text)?;
+                return keep(request.mounts, path, text);
             }
             "secret" => {
                 let value = request.secret_env.iter().find(|(name, _)| name == rest);
@@ -269,6 +262,22 @@ fn show(mounts: &[RunMount<'_>], path: &str) -> Result<Option<Vec<u8>>, Executor
         RunMountSource::File { content, .. } => Some(content.expose().to_vec()),
         RunMountSource::Tmpfs { .. } | RunMountSource::Agent { .. } => None,
     })
+}
+
+/// Overlayfs' whiteout; needs no privilege since Linux 5.8.
+fn white_out(path: &Path) -> std::io::Result<()> {
+    make_folders(path.parent().unwrap())?;
+    let kind = rustix::fs::FileType::CharacterDevice;
+    Ok(rustix::fs::mknodat(rustix::fs::CWD, path, kind, rustix::fs::Mode::empty(), 0)?)
+}
+
+/// Writes into a mounted cache.
+fn keep(mounts: &[RunMount<'_>], path: &str, text: &str) -> Result<u8, ExecutorError> {
+    let Some((mount, inner)) = mounted(mounts, path) else { return Ok(1) };
+    let RunMountSource::Cache(folder) = &mount.source else { return Ok(1) };
+    let folder = PathBuf::from(format!("/proc/self/fd/{}", folder.as_raw_fd()));
+    write(&folder.join(inner), text)?;
+    Ok(0)
 }
 
 /// Gives all that was written the same time, so that a command that runs twice writes the same layer twice,
