@@ -127,8 +127,8 @@ impl<'a> BuildExecutor<'a> {
         };
         let added: Vec<(String, IpAddr)> = request.hosts.iter().filter_map(host).collect();
         let files = [
-            ("hosts", self.host().hosts(mode, request.hostname.unwrap_or(HOSTNAME), address, &added)),
-            ("resolv.conf", self.host().resolv_conf(mode)),
+            ("hosts", self.host().hosts(&mode, request.hostname.unwrap_or(HOSTNAME), address, &added)),
+            ("resolv.conf", self.host().resolv_conf(&mode)),
         ];
         for (name, text) in files {
             let path = request.scratch.join(name);

@@ -50,6 +50,8 @@ pub struct Info {
     pub runtimes: Vec<String>,
     /// Whether this process is root.
     pub is_root: bool,
+    /// Where ports are published that name no address of the host.
+    pub publish_address: String,
     /// Number of images.
     pub images: usize,
     /// Number of containers.
@@ -113,6 +115,7 @@ pub fn info(engine: &Engine) -> Result<Info, Error> {
         cgroup_version: cgroup_version().to_owned(),
         runtimes: ["onggi", "crun", "runc"].map(str::to_owned).to_vec(),
         is_root: rustix::process::geteuid().is_root(),
+        publish_address: engine.host_config()?.ip.map_or_else(|| "0.0.0.0".to_owned(), |address| address.to_string()),
         images: store.image_ids()?.len(),
         containers: containers.len(),
         containers_running: running,

@@ -16,6 +16,7 @@ mod executor;
 mod fetcher;
 mod front;
 mod history;
+mod host_config;
 mod images;
 mod import;
 mod info;
@@ -58,7 +59,10 @@ pub use import::{ImportOptions, import};
 pub use info::{Backend, Info, Version, info, version};
 pub use inspect::{Inspected, inspect_image, inspect_images};
 pub use load::{Loaded, load};
-pub use network::{NetworkMode, NetworkSettings};
+pub use network::{
+    ContainerPort, EndpointState, ExposeSpec, NetworkMode, NetworkSettings, NetworkState, PortBinding, PortSpec,
+    PublishedPort, ports_column, published_ports,
+};
 pub use remove::{Removal, RemoveOptions, RemovedImages, remove_images};
 pub use runtimes::Runtime;
 pub use save::save;
@@ -69,6 +73,7 @@ pub use tag::tag;
 pub struct Engine {
     store: Store,
     clock: fn() -> Timestamp,
+    config: std::path::PathBuf,
 }
 
 impl Engine {
@@ -77,7 +82,7 @@ impl Engine {
     /// # Errors
     /// When the store cannot be opened.
     pub fn open(root: &Path, clock: fn() -> Timestamp) -> Result<Self, Error> {
-        Ok(Self { store: Store::open(root)?, clock })
+        Ok(Self { store: Store::open(root)?, clock, config: host_config::DEFAULT_PATH.into() })
     }
 
     /// The store.

@@ -1,19 +1,28 @@
-//! The host's part in a container's network: the bridge's state folder, and the texts of `/etc/hosts` and
-//! `/etc/resolv.conf`.
+//! The network of containers: what can be asked for, what is there, and how one leads to the other.
+//!
+//! [`NetworkSettings`] is what the command line fills and the container's record keeps; [`NetworkState`] what came of it
+//! when the container was started; [`connection`] the way from one to the other, and what lives as long as the container.
 
-use std::net::{IpAddr, Ipv4Addr};
+mod connection;
+mod files;
+mod ports;
+mod published;
+mod state;
 
+use oci::ContainerConfig;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::{Error, ErrorKind};
-use runtime::network::{BridgeConfig, HostResolver, NameServerReach, ResolverOptions, hosts_file, resolv_conf};
 
-/// One for each host and not one for each store: the bridge is the host's.
-const STATE: &str = "/run/onggi/network/onggi0";
+pub(crate) use connection::{Connection, connect};
+pub(crate) use files::HostFiles;
+pub use ports::{ContainerPort, ExposeSpec, PortBinding, PortSpec};
+pub use published::{PublishedPort, ports_column, published_ports};
+pub use state::{EndpointState, NetworkState};
 
 /// How a container's network is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum NetworkMode {
     /// An address of its own behind the bridge.
@@ -33,12 +42,47 @@ pub struct NetworkSettings {
     pub mode: NetworkMode,
     /// Host name as asked for; the short ID otherwise.
     pub hostname: Option<String>,
+    /// Ports that are wanted on the host.
+    pub ports: Vec<PortBinding>,
+    /// Ports that it says it has: those of the image, of the command line, and the published ones.
+    pub exposed: Vec<ContainerPort>,
+    /// All exposed ports are wanted on the host.
+    pub publish_all: bool,
 }
 
 impl NetworkSettings {
+    /// With what the image says.
+    pub(crate) fn or_image(mut self, config: &ContainerConfig) -> Self {
+        self.exposed.extend(ports::of_image(config.exposed_ports.keys()));
+        self.exposed.extend(self.ports.iter().map(|binding| binding.container));
+        self.exposed.sort_unstable();
+        self.exposed.dedup();
+        self
+    }
+
+    /// What is wanted on the host, with `-P`.
+    pub(crate) fn bindings(&self) -> Vec<PortBinding> {
+        let mut all = self.ports.clone();
+        if self.publish_all {
+            let is_bound = |port: &ContainerPort| self.ports.iter().any(|binding| binding.container == *port);
+            let unbound = self.exposed.iter().filter(|port| !is_bound(port));
+            all.extend(unbound.map(|port| PortBinding { container: *port, host_address: None, host_ports: None }));
+        }
+        all
+    }
+
     /// Their part of `HostConfig`.
     pub(crate) fn describe(&self, host_config: &mut Map<String, Value>) {
         host_config.insert("NetworkMode".to_owned(), json!(self.mode.name()));
+        host_config.insert("PortBindings".to_owned(), published::bindings(&self.ports));
+        host_config.insert("PublishAllPorts".to_owned(), json!(self.publish_all));
+    }
+
+    /// `Config.ExposedPorts`.
+    pub(crate) fn describe_exposed(&self) -> Value {
+        let mut ports: Map<String, Value> = self.exposed.iter().map(|port| (port.to_string(), json!({}))).collect();
+        ports.sort_keys();
+        Value::Object(ports)
     }
 }
 
@@ -58,66 +102,11 @@ impl std::str::FromStr for NetworkMode {
 
 impl NetworkMode {
     /// The word for it.
-    pub fn name(self) -> &'static str {
+    pub fn name(&self) -> &'static str {
         match self {
             Self::Bridge => "bridge",
             Self::None => "none",
             Self::Host => "host",
-        }
-    }
-}
-
-/// What the host's own files say.
-#[derive(Debug)]
-pub(crate) struct HostFiles {
-    resolv_conf: String,
-    systemd_resolved: Option<String>,
-    hosts: String,
-}
-
-impl HostFiles {
-    /// Reads them; one that is missing is as good as empty.
-    pub(crate) fn read() -> Self {
-        let text = |path| std::fs::read_to_string(path).ok();
-        Self {
-            resolv_conf: text("/etc/resolv.conf").unwrap_or_default(),
-            systemd_resolved: text("/run/systemd/resolve/resolv.conf"),
-            hosts: text("/etc/hosts").unwrap_or_default(),
-        }
-    }
-
-    /// The bridge network; its subnet must not hide the host's name servers.
-    pub(crate) fn bridge_config(&self) -> BridgeConfig {
-        let servers = self.resolv_conf.lines().filter_map(|line| line.strip_prefix("nameserver"));
-        let avoid: Vec<Ipv4Addr> = servers.filter_map(|server| server.trim().parse().ok()).collect();
-        BridgeConfig { avoid, ..BridgeConfig::new(STATE) }
-    }
-
-    /// The container's `/etc/resolv.conf`.
-    pub(crate) fn resolv_conf(&self, mode: NetworkMode) -> String {
-        let host = HostResolver { resolv_conf: &self.resolv_conf, systemd_resolved: self.systemd_resolved.as_deref() };
-        let reach = if mode == NetworkMode::Host { NameServerReach::Host } else { NameServerReach::Bridge };
-        resolv_conf(&host, reach, &ResolverOptions::default())
-    }
-
-    /// The container's `/etc/hosts`, with added names.
-    pub(crate) fn hosts(
-        &self,
-        mode: NetworkMode,
-        hostname: &str,
-        address: Option<Ipv4Addr>,
-        added: &[(String, IpAddr)],
-    ) -> String {
-        match mode {
-            NetworkMode::Host => {
-                let mut text = self.hosts.clone();
-                if !text.is_empty() && !text.ends_with('\n') {
-                    text.push('\n');
-                }
-                text.extend(added.iter().map(|(name, address)| format!("{address}\t{name}\n")));
-                text
-            }
-            _ => hosts_file(hostname, address.map(IpAddr::V4), added),
         }
     }
 }

@@ -79,6 +79,7 @@ pub(crate) enum Command {
     Kill(container::KillArgs),
     Pause(pause::PauseArgs),
     Unpause(pause::UnpauseArgs),
+    Port(container::PortArgs),
     Wait(container::WaitArgs),
     Rm(container::RmArgs),
     Commit(written::CommitArgs),
@@ -132,6 +133,7 @@ pub(crate) enum ContainerCommand {
     #[command(visible_aliases = ["list", "ps"])]
     Ls(container::PsArgs),
     Pause(pause::PauseArgs),
+    Port(container::PortArgs),
     #[command(visible_alias = "remove")]
     Rm(container::RmArgs),
     Run(Box<run::RunArgs>),
@@ -178,6 +180,7 @@ impl Command {
                 ContainerCommand::Logs(args) => Self::Logs(args),
                 ContainerCommand::Ls(args) => Self::Ps(args),
                 ContainerCommand::Pause(args) => Self::Pause(args),
+                ContainerCommand::Port(args) => Self::Port(args),
                 ContainerCommand::Rm(args) => Self::Rm(args),
                 ContainerCommand::Run(args) => Self::Run(args),
                 ContainerCommand::Stop(args) => Self::Stop(args),

@@ -37,6 +37,7 @@ pub(crate) fn run(command: Command, session: &Session) -> Result<u8, Failure> {
         Command::Kill(args) => containers::kill(&args, session),
         Command::Pause(args) => pause::pause(&args, session),
         Command::Unpause(args) => pause::unpause(&args, session),
+        Command::Port(args) => containers::port(&args, session),
         Command::Wait(args) => containers::wait(&args, session),
         Command::Rm(args) => containers::remove(&args, session),
         Command::Monitor(args) => containers::monitor(&args, session),

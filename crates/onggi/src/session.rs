@@ -47,7 +47,8 @@ impl Session {
     /// Opens the store.
     pub(crate) fn engine(&self) -> Result<Engine, Failure> {
         self.trace(&format!("store {}", self.root.display()));
-        Ok(Engine::open(&self.root, Timestamp::now)?)
+        let config = variable("ONGGI_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from);
+        Ok(Engine::open(&self.root, Timestamp::now)?.with_config(config))
     }
 
     /// The zone that dates are shown in.

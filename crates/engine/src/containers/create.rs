@@ -99,7 +99,7 @@ pub(crate) fn create(engine: &Engine, options: &CreateOptions) -> Result<Contain
         labels: config.labels.clone(),
         lifetime: options.lifetime.clone().or_image(&config),
         mounts: options.mounts.clone().absolute()?,
-        network: options.network.clone(),
+        network: options.network.clone().or_image(&config),
         id,
     };
     Container::create(engine, record)

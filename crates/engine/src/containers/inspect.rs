@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::container::Container;
 use super::record::ContainerRecord;
+use crate::network::NetworkState;
 use crate::{Engine, Error};
 
 /// Containers in Docker's shape.
@@ -47,6 +48,7 @@ fn inspect(engine: &Engine, name: &str) -> Result<Value, Error> {
         "HostConfig": host_config(record),
         "Config": {
             "Hostname": record.hostname,
+            "ExposedPorts": record.network.describe_exposed(),
             "User": record.user,
             "Tty": record.tty,
             "OpenStdin": record.interactive,
@@ -57,10 +59,7 @@ fn inspect(engine: &Engine, name: &str) -> Result<Value, Error> {
             "Entrypoint": record.entrypoint,
             "Labels": record.labels,
         },
-        "NetworkSettings": {
-            "IPAddress": state.address.clone().unwrap_or_default(),
-            "Networks": { record.network.mode.name(): { "IPAddress": state.address.unwrap_or_default() } },
-        },
+        "NetworkSettings": NetworkState::inspect(&container)?,
     }))
 }
 

@@ -6,22 +6,21 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use image::{Stack, Writable};
-use runtime::network::{AttachOptions, Attachment, Bridge, NetworkNamespace as Namespace, Owner, attach};
 use runtime::{ContainerSpec, NetworkNamespace, Process, Stdio, WindowSize};
 
 use super::container::Container;
 use super::mounts::bind;
 use super::record::ContainerRecord;
 use crate::executor::environment;
-use crate::network::{HostFiles, NetworkMode};
+use crate::network::{Connection, HostFiles, NetworkMode, connect};
 use crate::{Engine, Error, ErrorKind, Runtime};
 
 /// A started container.
 #[derive(Debug)]
 pub(crate) struct Launched {
     pub(crate) process: Process,
-    /// Its connection to the bridge; the address is given back when this is dropped.
-    pub(crate) attachment: Option<Attachment>,
+    /// Its connection to the world, which ends when this is dropped.
+    pub(crate) network: Connection,
 }
 
 /// Mounts, connects and starts.
@@ -36,26 +35,16 @@ pub(crate) fn launch(
     let stack = Stack::open(engine.store(), &config.rootfs.diff_ids)?;
     let mut spec = spec(engine, container, &stack)?;
     spec.terminal = terminal;
-    let mode = record.network.mode;
+    let mode = &record.network.mode;
     let host = HostFiles::read();
-    let attachment = match mode {
-        NetworkMode::Bridge => {
-            let (namespace, attachment) = connect(&host, &record.id).map_err(|error| {
-                failed(record, "cannot connect the container to the network", &error)
-                    .with_hint("`--network none` or `--network host` needs no bridge")
-            })?;
-            spec.network = NetworkNamespace::Join(namespace);
-            Some(attachment)
-        }
-        NetworkMode::None => None,
-        NetworkMode::Host => {
-            spec.use_host_network();
-            None
-        }
-    };
-    let address = attachment.as_ref().map(|attachment| attachment.address);
+    let (namespace, network) = connect(engine, container, &host)?;
+    match namespace {
+        Some(namespace) => spec.network = NetworkNamespace::Join(namespace),
+        None if *mode == NetworkMode::Host => spec.use_host_network(),
+        None => {}
+    }
     let files = [
-        ("hosts", host.hosts(mode, &record.hostname, address, &[])),
+        ("hosts", host.hosts(mode, &record.hostname, network.address(), &[])),
         ("resolv.conf", host.resolv_conf(mode)),
         ("hostname", format!("{}\n", record.hostname)),
     ];
@@ -81,7 +70,7 @@ pub(crate) fn launch(
             _ => error,
         }
     })?;
-    Ok(Launched { process, attachment })
+    Ok(Launched { process, network })
 }
 
 fn spec(engine: &Engine, container: &Container, stack: &Stack) -> Result<ContainerSpec, Error> {
@@ -104,13 +93,6 @@ fn spec(engine: &Engine, container: &Container, stack: &Stack) -> Result<Contain
     spec.user = runtime::User { uid: user.uid, gid: user.gid, additional_gids: user.additional_gids };
     spec.die_with_parent = true;
     Ok(spec)
-}
-
-fn connect(host: &HostFiles, id: &str) -> Result<(rustix::fd::OwnedFd, Attachment), runtime::network::NetworkError> {
-    let bridge = Bridge::ensure(&host.bridge_config())?;
-    let mut namespace = Namespace::create()?;
-    let attachment = attach(&bridge, &mut namespace, &Owner::this_process(id)?, &AttachOptions::default())?;
-    Ok((namespace.into_descriptor(), attachment))
 }
 
 fn failed(record: &ContainerRecord, message: &str, error: &(dyn std::error::Error + 'static)) -> Error {

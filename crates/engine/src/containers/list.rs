@@ -10,6 +10,7 @@ use store::ContainerFolder;
 use super::commit::unread;
 use super::container::Container;
 use super::record::{ContainerRecord, ContainerState, ContainerStatus};
+use crate::network::NetworkState;
 use crate::{Engine, Error};
 
 pub use filter::ContainerFilter;
@@ -39,6 +40,8 @@ pub struct ContainerSummary {
     pub status: ContainerStatus,
     /// How large it is, where that was asked for.
     pub size: Option<ContainerSize>,
+    /// Where it is connected, and which ports are published, while it runs.
+    pub network: NetworkState,
 }
 
 /// How large a container is, in bytes.
@@ -67,7 +70,8 @@ pub fn containers(engine: &Engine, options: &ContainersOptions) -> Result<Vec<Co
             continue;
         }
         let status = state.status();
-        let mut row = ContainerSummary { record: container.record, state, status, size: None };
+        let network = NetworkState::of_running(&container)?;
+        let mut row = ContainerSummary { record: container.record, state, status, network, size: None };
         if selection.takes(&row) {
             row.size = options.with_size.then(|| container_size(engine, &row.record, &container.folder)).transpose()?;
             rows.push(row);

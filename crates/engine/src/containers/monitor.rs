@@ -136,6 +136,8 @@ fn watch(engine: &Engine, container: &Container, answer: &mut impl Write) -> Res
     }
     let status = launched.process.wait().map_err(broken)?;
     drop(input);
+    // Its ports are free before anybody learns that it has ended.
+    drop(launched.network);
     finished(engine, container, status.docker_code())
 }
 

@@ -88,8 +88,6 @@ pub struct ContainerState {
     pub exit_code: Option<u8>,
     /// Why it could not start.
     pub error: String,
-    /// Its address on the bridge.
-    pub address: Option<String>,
     /// Its processes are frozen: asked of the kernel, written down nowhere.
     #[serde(skip)]
     pub paused: bool,
@@ -144,7 +142,7 @@ impl ContainerState {
     /// The container of an owner that died before it could write down the end.
     pub(super) fn lost(self) -> Self {
         let error = "how it ended is not known: the process that watched over it was killed".to_owned();
-        Self { process: None, exit_code: Some(LOST), address: None, error, paused: false, ..self }
+        Self { process: None, exit_code: Some(LOST), error, paused: false, ..self }
     }
 
     pub(crate) fn is_lost(&self) -> bool {

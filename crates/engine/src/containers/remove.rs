@@ -6,6 +6,7 @@ use rustix::process::Signal;
 
 use super::container::Container;
 use super::stop::{PATIENCE_AFTER_KILL, PAUSE, send, unless_ended};
+use crate::network::NetworkState;
 use crate::{Engine, Error, ErrorKind};
 
 /// Removes a container; a running one only by force. Gives its name as typed.
@@ -22,6 +23,7 @@ pub fn remove_container(engine: &Engine, name: &str, force: bool) -> Result<(), 
         let state = ownership.as_ref().map_or_else(|| container.state(), |own| container.owned_state(own))?;
         let is_running = state.is_running();
         if ownership.is_some() && !is_running {
+            NetworkState::forget(&container)?;
             return container.remove(engine);
         }
         drop(ownership);

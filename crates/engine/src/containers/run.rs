@@ -91,6 +91,8 @@ fn foreground(engine: &Engine, container: &Container) -> Result<u8, Error> {
     };
     container.write_state(&running(engine, &launched))?;
     let code = front.attend(&launched.process).map_err(broken)?.docker_code();
+    // Its ports are free before anybody learns that it has ended.
+    drop(launched.network);
     finished(engine, container, code)?;
     Ok(code)
 }
@@ -101,7 +103,6 @@ pub(crate) fn running(engine: &Engine, launched: &Launched) -> ContainerState {
     ContainerState {
         started: engine.now().to_string(),
         process: store::ProcessIdentity::of(pid).map(|process| (process.pid, process.start)),
-        address: launched.attachment.as_ref().map(|attachment| attachment.address.to_string()),
         ..ContainerState::default()
     }
 }
@@ -115,7 +116,6 @@ pub(crate) fn finished(engine: &Engine, container: &Container, code: u8) -> Resu
         finished: engine.now().to_string(),
         process: None,
         exit_code: Some(code),
-        address: None,
         ..state
     })
 }

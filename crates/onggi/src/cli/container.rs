@@ -102,6 +102,17 @@ pub(crate) struct RmArgs {
     pub(crate) volumes: bool,
 }
 
+/// Show where a container's ports are published
+#[derive(Debug, Args)]
+pub(crate) struct PortArgs {
+    /// Name or ID
+    #[arg(value_name = "CONTAINER")]
+    pub(crate) container: String,
+    /// Only this one
+    #[arg(value_name = "PORT[/PROTOCOL]")]
+    pub(crate) port: Option<String>,
+}
+
 /// Watch over a container in the background
 // Started by `run --detach` itself, never by people.
 #[derive(Debug, Args)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use engine::ContainersOptions;
 
-use crate::cli::container::{KillArgs, LogsArgs, MonitorArgs, PsArgs, RmArgs, StopArgs, WaitArgs};
+use crate::cli::container::{KillArgs, LogsArgs, MonitorArgs, PortArgs, PsArgs, RmArgs, StopArgs, WaitArgs};
 use crate::failure::Failure;
 use crate::render::containers::{self, ContainersView};
 use crate::session::Session;
@@ -78,6 +78,17 @@ pub(super) fn remove(args: &RmArgs, session: &Session) -> Result<u8, Failure> {
     super::for_each(&args.containers, session, |name| {
         engine::remove_container(&engine, name, args.force).map(|()| name.to_owned())
     })
+}
+
+pub(super) fn port(args: &PortArgs, session: &Session) -> Result<u8, Failure> {
+    let ports = engine::published_ports(&session.engine()?, &args.container, args.port.as_deref())?;
+    for port in ports {
+        match args.port {
+            Some(_) => session.print(&format!("{}\n", port.host))?,
+            None => session.print(&format!("{} -> {}\n", port.container, port.host))?,
+        }
+    }
+    Ok(0)
 }
 
 /// The process behind a container in the background; its standard output is read by the `run` that started it.

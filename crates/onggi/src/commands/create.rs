@@ -1,6 +1,6 @@
 //! What `run` and `create` share: from flags to the engine's options.
 
-use engine::{CreateOptions, Lifetime, MountSettings, NetworkSettings};
+use engine::{CreateOptions, ExposeSpec, Lifetime, MountSettings, NetworkSettings, PortSpec};
 
 use crate::cli::create::{CreateFlags, MountFlags, NetworkFlags};
 use crate::cli::env_list;
@@ -32,8 +32,19 @@ fn mounts(flags: &MountFlags) -> MountSettings {
 }
 
 fn network(flags: &NetworkFlags) -> Result<NetworkSettings, Failure> {
-    let mode = flags.network.as_deref().unwrap_or_default().parse()?;
-    Ok(NetworkSettings { mode, hostname: flags.hostname.clone() })
+    let mut settings = NetworkSettings {
+        mode: flags.network.as_deref().unwrap_or_default().parse()?,
+        hostname: flags.hostname.clone(),
+        publish_all: flags.publish_all,
+        ..NetworkSettings::default()
+    };
+    for text in &flags.publish {
+        settings.ports.extend(text.parse::<PortSpec>()?.0);
+    }
+    for text in &flags.expose {
+        settings.exposed.extend(text.parse::<ExposeSpec>()?.0);
+    }
+    Ok(settings)
 }
 
 /// Files first, so that `--env` wins over them.

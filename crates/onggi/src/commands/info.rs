@@ -38,6 +38,7 @@ fn describe(info: &Info) -> String {
         (" Paused", info.containers_paused.to_string()),
         (" Stopped", info.containers_stopped.to_string()),
         ("Runtimes", info.runtimes.join(" ")),
+        ("Published Ports", format!("on {}", info.publish_address)),
         ("Cgroup Version", info.cgroup_version.clone()),
         ("Kernel Version", info.kernel.clone()),
         ("OS/Arch", format!("{}/{}", info.operating_system, info.architecture)),

@@ -79,7 +79,7 @@ fn fields(row: &ContainerSummary, view: &ContainersView<'_>) -> Value {
         "Image": record.image_name,
         "Names": record.name,
         "Networks": record.network.mode.name(),
-        "Ports": "",
+        "Ports": ports(row),
         "RunningFor": ago(created, view.now),
         "State": row.status.word(),
         "Status": status(row, view.now),
@@ -94,6 +94,14 @@ fn fields(row: &ContainerSummary, view: &ContainersView<'_>) -> Value {
 /// `2B (virtual 1.2MB)`.
 fn size(size: ContainerSize) -> String {
     format!("{} (virtual {})", human_size(size.written, 3), human_size(size.whole, 3))
+}
+
+/// Nothing of a container that does not run.
+fn ports(row: &ContainerSummary) -> String {
+    match row.status {
+        ContainerStatus::Running => engine::ports_column(&row.network.ports, &row.record.network.exposed),
+        _ => String::new(),
+    }
 }
 
 /// `Up 5 minutes`, `Exited (0) 3 seconds ago`.

@@ -35,6 +35,7 @@ mod instructions_files;
 mod layers;
 mod named_contexts;
 mod names;
+mod network_ports;
 mod noop;
 mod outputs;
 mod pause;

@@ -51,6 +51,18 @@ impl Owner {
         format!("{boot_id} {} {} {}\n", self.pid, self.start_time, self.id)
     }
 
+    /// For what the kernel keeps, which no reboot survives.
+    pub(super) fn to_comment(&self) -> String {
+        format!("onggi: {} {} {}", self.pid, self.start_time, self.id)
+    }
+
+    /// Reads a comment back; `None` for somebody else's.
+    pub(super) fn from_comment(comment: &str) -> Option<Self> {
+        let mut fields = comment.strip_prefix("onggi: ")?.splitn(3, ' ');
+        let (pid, start_time) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+        Some(Self { id: fields.next()?.to_owned(), pid, start_time })
+    }
+
     /// Reads a line back; `None` for one of an earlier boot or a half written one.
     fn from_line(line: &str, boot_id: &str) -> Option<Self> {
         let mut fields = line.strip_suffix('\n')?.splitn(4, ' ');
@@ -63,7 +75,7 @@ impl Owner {
 
     /// Whether the process still runs. The quick look asks only for the number, which may
     /// by now be another process's; the thorough one compares the start time (10 µs more).
-    fn is_alive(&self, thorough: bool) -> bool {
+    pub(super) fn is_alive(&self, thorough: bool) -> bool {
         let Some(pid) = i32::try_from(self.pid).ok().and_then(Pid::from_raw) else { return false };
         if test_kill_process(pid) == Err(rustix::io::Errno::SRCH) {
             return false;

@@ -10,11 +10,11 @@
 use rustix::io::Errno;
 
 use super::NetworkError;
-use super::iptables;
 use super::nftables::{
     Expression, FORWARD, FilterSocket, POSTROUTING, Rule, STATE_ESTABLISHED_RELATED, STATUS_DESTINATION_NAT, Table,
 };
 use super::subnet::Subnet;
+use super::{iptables, ports};
 
 /// The table and the chains in which iptables keeps the filter that others may have closed.
 const IPTABLES_TABLE: &str = "filter";
@@ -49,6 +49,9 @@ pub(super) fn remove(bridge: &str) -> Result<(), NetworkError> {
 fn remove_nftables(bridge: &str) -> Result<(), NetworkError> {
     let mut socket = open()?;
     socket.delete_table(bridge)?;
+    if socket.ports(&ports::table_name(bridge))?.is_some() {
+        socket.delete_table(&ports::table_name(bridge))?;
+    }
     let comment = pass_comment(bridge);
     let mut ours = socket.rules(IPTABLES_TABLE, None)?;
     ours.retain(|rule| rule.comment == comment);
@@ -142,7 +145,7 @@ fn pass_comment(bridge: &str) -> String {
     format!("onggi: {bridge}")
 }
 
-fn open() -> Result<FilterSocket, NetworkError> {
+pub(super) fn open() -> Result<FilterSocket, NetworkError> {
     FilterSocket::open().map_err(|source| NetworkError::Socket { protocol: "netfilter", source })
 }
 

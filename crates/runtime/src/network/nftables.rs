@@ -4,8 +4,12 @@
 //! No `nft` program is needed. This file knows the encoding; which rules a network wants is
 //! `firewall`'s business.
 
+mod port_maps;
+
 use rustix::io::Errno;
 use rustix::net::netlink;
+
+pub(super) use port_maps::{ListedPort, PortChange, PortMap, PortRule};
 
 use super::netlink::{Attributes, FLAG_ACK, FLAG_APPEND, FLAG_CREATE, FLAG_DUMP, NetlinkError, Request, Socket, text};
 
@@ -55,6 +59,9 @@ const CONNTRACK_STATE: u32 = 0;
 const CONNTRACK_STATUS: u32 = 2;
 const PAYLOAD_NETWORK_HEADER: u32 = 1;
 const IPV4_SOURCE_OFFSET: u32 = 12;
+const IPV4_DESTINATION_OFFSET: u32 = 16;
+/// The kind of a local address, linux/rtnetlink.h.
+const ROUTE_LOCAL: u32 = 2;
 
 /// Connection states, as bits of the `ct state` register.
 pub(super) const STATE_ESTABLISHED_RELATED: u32 = 2 | 4;
@@ -71,6 +78,12 @@ pub(super) struct Hook {
 
 /// Forwarded packets, at the usual place of filters.
 pub(super) const FORWARD: Hook = Hook { kind: "filter", number: 2, priority: 0 };
+/// Packets that arrive, before anything has looked at them.
+pub(super) const RAW: Hook = Hook { kind: "filter", number: 0, priority: -300 };
+/// Packets that arrive, at the usual place of destination rewriting.
+pub(super) const PREROUTING: Hook = Hook { kind: "nat", number: 0, priority: -100 };
+/// The host's own packets, at the usual place of destination rewriting.
+pub(super) const OUTPUT: Hook = Hook { kind: "nat", number: 3, priority: -100 };
 /// Packets about to leave, at the usual place of source rewriting.
 pub(super) const POSTROUTING: Hook = Hook { kind: "nat", number: 4, priority: 100 };
 
@@ -82,6 +95,12 @@ pub(super) enum Expression {
     OutputIs(String),
     OutputIsNot(String),
     SourceIn(super::subnet::Subnet),
+    DestinationIn(super::subnet::Subnet),
+    DestinationNotIn(super::subnet::Subnet),
+    /// To an address of this host.
+    DestinationIsLocal,
+    /// Rewrites the destination as the map says; a packet that is not in it goes on.
+    DestinationFrom(PortMap),
     ConnectionState(u32),
     ConnectionStatus(u32),
     Counter,
@@ -279,14 +298,17 @@ fn encode(list: &mut Request, expression: &Expression) {
         Expression::InputIsNot(name) => interface(list, META_INPUT_NAME, Comparison::NotEqual, name),
         Expression::OutputIs(name) => interface(list, META_OUTPUT_NAME, Comparison::Equal, name),
         Expression::OutputIsNot(name) => interface(list, META_OUTPUT_NAME, Comparison::NotEqual, name),
-        Expression::SourceIn(subnet) => {
-            element(list, "payload", |data| {
-                data.u32_be(1, REGISTER_1).u32_be(2, PAYLOAD_NETWORK_HEADER);
-                data.u32_be(3, IPV4_SOURCE_OFFSET).u32_be(4, 4);
+        Expression::SourceIn(subnet) => address(list, IPV4_SOURCE_OFFSET, Comparison::Equal, *subnet),
+        Expression::DestinationIn(subnet) => address(list, IPV4_DESTINATION_OFFSET, Comparison::Equal, *subnet),
+        Expression::DestinationNotIn(subnet) => address(list, IPV4_DESTINATION_OFFSET, Comparison::NotEqual, *subnet),
+        Expression::DestinationIsLocal => {
+            // Register, result (kind of address), flags (of the destination).
+            element(list, "fib", |data| {
+                data.u32_be(1, REGISTER_1).u32_be(2, 3).u32_be(3, 2);
             });
-            mask(list, subnet.mask().octets());
-            compare(list, Comparison::Equal, &subnet.network().octets());
+            compare(list, Comparison::Equal, &ROUTE_LOCAL.to_ne_bytes());
         }
+        Expression::DestinationFrom(map) => port_maps::rewrite_destination(list, *map),
         Expression::ConnectionState(bits) => conntrack_bits(list, CONNTRACK_STATE, *bits),
         Expression::ConnectionStatus(bits) => conntrack_bits(list, CONNTRACK_STATUS, *bits),
         Expression::Counter => element(list, "counter", |data| {
@@ -318,6 +340,14 @@ fn interface(list: &mut Request, key: u32, comparison: Comparison, name: &str) {
     let mut bytes = name.as_bytes().to_vec();
     bytes.push(0);
     compare(list, comparison, &bytes);
+}
+
+fn address(list: &mut Request, offset: u32, comparison: Comparison, subnet: super::subnet::Subnet) {
+    element(list, "payload", |data| {
+        data.u32_be(1, REGISTER_1).u32_be(2, PAYLOAD_NETWORK_HEADER).u32_be(3, offset).u32_be(4, 4);
+    });
+    mask(list, subnet.mask().octets());
+    compare(list, comparison, &subnet.network().octets());
 }
 
 /// Any of the bits: register AND bits, not equal to zero.

@@ -29,6 +29,10 @@ const LINK_MASTER: u16 = 10;
 const LINK_INFO: u16 = 18;
 const LINK_NAMESPACE: u16 = 28;
 const LINK_EXTENT: u16 = 29;
+const LINK_PROTOCOL_INFO: u16 = 12;
+const NESTED: u16 = 0x8000;
+/// IFLA_BRPORT_MODE.
+const BRIDGE_PORT_MODE: u16 = 4;
 const INFO_KIND: u16 = 1;
 const INFO_DATA: u16 = 2;
 const VETH_PEER: u16 = 1;
@@ -49,6 +53,7 @@ const PROTOCOL_BOOT: u8 = 3;
 const TYPE_UNICAST: u8 = 1;
 
 const FAMILY_INET: u8 = 2;
+const FAMILY_BRIDGE: u8 = 7;
 const UP: u32 = 1;
 
 /// A hardware address.
@@ -160,6 +165,22 @@ impl RouteSocket {
     pub fn set_mtu(&mut self, name: &str, mtu: u32) -> Result<(), NetlinkError> {
         let mut request = Request::new(SET_LINK, FLAG_ACK, "set the MTU of", name);
         request.raw(&link_header(0, 0, 0)).string(LINK_NAME, name).u32(LINK_MTU, mtu);
+        self.0.execute(&mut [request])
+    }
+
+    /// Lets a bridge send packets back to the member that they came from: a container that reaches itself by the
+    /// host's address.
+    ///
+    /// # Errors
+    /// With the kernel's refusal; `NODEV` when there is no such member.
+    pub fn set_hairpin(&mut self, name: &str) -> Result<(), NetlinkError> {
+        let link = self.link(name)?;
+        let mut header = link_header(link.index, 0, 0);
+        header[0] = FAMILY_BRIDGE;
+        let mut request = Request::new(SET_LINK, FLAG_ACK, "set the hairpin mode of", name);
+        request.raw(&header).nested(LINK_PROTOCOL_INFO | NESTED, |info| {
+            info.attribute(BRIDGE_PORT_MODE, &[1]);
+        });
         self.0.execute(&mut [request])
     }
 
