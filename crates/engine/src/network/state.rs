@@ -12,7 +12,6 @@ use serde_json::{Value, json};
 use super::HostFiles;
 use super::published::{self, PublishedPort};
 use crate::containers::container::Container;
-use crate::containers::record::ContainerStatus;
 use crate::{Error, ErrorKind};
 
 const FILE: &str = "network.json";
@@ -51,10 +50,7 @@ impl NetworkState {
 
     /// As it is; a container that does not run has none.
     pub(crate) fn of_running(container: &Container) -> Result<Self, Error> {
-        match container.state()?.status() {
-            ContainerStatus::Created | ContainerStatus::Exited => Ok(Self::default()),
-            _ => Self::read(container),
-        }
+        if container.state()?.is_running() { Self::read(container) } else { Ok(Self::default()) }
     }
 
     pub(crate) fn write(&self, container: &Container) -> Result<(), Error> {

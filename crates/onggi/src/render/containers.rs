@@ -99,8 +99,10 @@ fn size(size: ContainerSize) -> String {
 /// Nothing of a container that does not run.
 fn ports(row: &ContainerSummary) -> String {
     match row.status {
-        ContainerStatus::Running => engine::ports_column(&row.network.ports, &row.record.network.exposed),
-        _ => String::new(),
+        ContainerStatus::Running | ContainerStatus::Paused => {
+            engine::ports_column(&row.network.ports, &row.record.network.exposed)
+        }
+        ContainerStatus::Created | ContainerStatus::Exited => String::new(),
     }
 }
 

@@ -29,7 +29,7 @@ const MISTAKES: &[&str] = &[
     "run",
     "run --env",
     "run -Z img",
-    "run -p 8080:80 img",
+    "run --gpus all img",
     "--root /x build --provenance x .",
     "image rm --platform x img",
     "images --bogus",
@@ -78,8 +78,8 @@ fn mistakes_say_what_to_type() {
     error: unknown flag `-Z`
     [125] Usage: onggi run [OPTIONS] IMAGE [COMMAND] [ARG...]
 
-    $ onggi run -p 8080:80 img
-    error: flag `-p` of `onggi run` is not there yet
+    $ onggi run --gpus all img
+    error: flag `--gpus` of `onggi run` is not there yet
     [125] Usage: onggi run [OPTIONS] IMAGE [COMMAND] [ARG...]
 
     $ onggi --root /x build --provenance x .

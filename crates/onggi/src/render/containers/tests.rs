@@ -31,7 +31,7 @@ fn row(name: &str, command: &[&str], status: ContainerStatus) -> ContainerSummar
         exit_code: Some(137),
         ..ContainerState::default()
     };
-    ContainerSummary { record, state, status, size: None }
+    ContainerSummary { record, state, status, size: None, network: engine::NetworkState::default() }
 }
 
 /// C222.
