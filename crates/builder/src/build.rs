@@ -21,6 +21,7 @@ use crate::ignore_file;
 use crate::named::{self, NamedContext};
 use crate::output::Output;
 use crate::plan::{BaseImage, FindImage, Plan, Planner, Problem};
+use crate::probe;
 use crate::report::Reporter;
 use crate::solve::{Holding, Solver};
 use crate::sources::Sources;
@@ -267,12 +268,19 @@ pub fn build(request: &BuildRequest, tools: &BuildTools<'_>) -> Result<Built, Bu
         let image = export::of_this_machine(&made).id;
         Ok(Built { image, descriptor: exported.descriptor, is_stored: exported.is_stored })
     };
+    if caches.imports.have_keys_alone() && classic.is_none() {
+        let is_found = |(number, plan)| probe::is_found(request, tools, plan, sources.of_plan(number), &caches);
+        caches.imports.count_keys(true);
+        let are_found = plans.iter().enumerate().all(is_found);
+        caches.imports.count_keys(are_found);
+    }
     let mut built = run(Holding::WhenNeeded);
     // Another process removed what was found here, and what is held from now on stays; or a cache had not what it said, and
     // is not asked for it again.
     let mut again = 0;
     while built.as_ref().is_err_and(BuildError::is_lost_layer) && again <= caches.imports.refusals() {
         again += 1;
+        caches.imports.count_keys(false);
         built = run(Holding::FromTheStart);
     }
     // What was learnt of the context holds even if a step failed. That it cannot be kept only costs time.

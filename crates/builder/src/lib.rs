@@ -39,6 +39,7 @@ mod output;
 mod path;
 mod pattern;
 mod plan;
+mod probe;
 mod progress;
 mod remote;
 mod remote_sources;

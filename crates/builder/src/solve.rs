@@ -101,6 +101,8 @@ pub(crate) struct Solver<'a> {
     pub(crate) sources: PlanSources<'a>,
     pub(crate) classic: Option<&'a Classic<'a>>,
     pub(crate) caches: &'a Caches,
+    /// Nothing may run: the first step that is not found ends it.
+    is_probe: bool,
     /// Stages whose layers the image has.
     of_image: HashSet<usize>,
     pub(crate) remote: RemoteSources<'a>,
@@ -140,6 +142,7 @@ impl<'a> Solver<'a> {
             sources,
             classic,
             caches,
+            is_probe: false,
             of_image: below(plan, plan.target).collect(),
             remote: RemoteSources::of(plan),
             slots,
@@ -173,6 +176,16 @@ impl<'a> Solver<'a> {
         let solved = error.map_or_else(|| self.wait_for(self.plan.target), Err)?;
         self.bring_needed(&solved)?;
         Ok(solved)
+    }
+
+    /// Whether all steps have results.
+    pub(crate) fn probe(mut self) -> bool {
+        if self.remote.to_ask().next().is_some() {
+            return false;
+        }
+        self.is_probe = true;
+        self.solve_together();
+        lock(&self.first_error).is_none()
     }
 
     /// Layers of the result that are only in a cache by now, and those that are to be in another one.
@@ -366,8 +379,13 @@ impl<'a> Solver<'a> {
         }
     }
 
-    pub(crate) fn note_miss(&self) {
+    /// A step that is not found. A probe is over then.
+    pub(crate) fn note_miss(&self) -> Result<(), BuildError> {
+        if self.is_probe {
+            return Err(BuildError::Cancelled);
+        }
         self.missed.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
     fn history_key(&self) -> oci::Digest {

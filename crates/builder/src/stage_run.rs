@@ -206,6 +206,8 @@ impl<'s, 'a> StageRun<'s, 'a> {
         match &result {
             Ok((_, outcome)) => step.finish(outcome.clone()),
             Err(BuildError::Cancelled) => step.finish(StepOutcome::Canceled),
+            // The plan is run again.
+            Err(error) if error.is_lost_layer() => step.finish(StepOutcome::Canceled),
             Err(error) => step.finish(StepOutcome::Failed(error.to_string())),
         }
         let (record, outcome) = result?;
@@ -255,7 +257,7 @@ impl<'s, 'a> StageRun<'s, 'a> {
             self.solver.remember(seen);
             return Ok(self.hit(record, step));
         }
-        self.solver.note_miss();
+        self.solver.note_miss()?;
         if self.solver.request.explain {
             self.solver.reasons(&seen).iter().for_each(|reason| step.miss(reason.to_string()));
         }

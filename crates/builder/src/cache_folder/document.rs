@@ -1,6 +1,6 @@
 //! The document of a cache, as it is written and read.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::io;
 
 use image::archive::LayoutReader;
@@ -50,7 +50,7 @@ pub(super) struct CachedLayer {
 pub(super) struct CachedStep {
     /// Digest of its key.
     pub(super) key: Digest,
-    /// What it gave.
+    /// What it gave; not among the layers where only the keys of what follows depend on it.
     pub(super) layer: DiffId,
     /// When, RFC 3339.
     pub(super) created: String,
@@ -95,7 +95,7 @@ impl CacheDocument {
         Ok((document, of_manifest.to_owned()))
     }
 
-    /// Times go into images, and each step must have its layer.
+    /// Times go into images, and a name must not stand for two things.
     fn check(&self) -> Result<(), String> {
         let times = self.steps.iter().map(|step| &step.created).chain(self.images.iter().map(|image| &image.created));
         for time in times {
@@ -103,20 +103,15 @@ impl CacheDocument {
                 return Err(format!("{:?} is not a time", time.chars().take(LONGEST_TIME).collect::<String>()));
             }
         }
-        let layers: HashMap<DiffId, u64> = self.layers.iter().map(|layer| (layer.diff_id, layer.size)).collect();
+        let layers: HashSet<DiffId> = self.layers.iter().map(|layer| layer.diff_id).collect();
         if layers.len() != self.layers.len() {
             return Err("a layer is in it twice".to_owned());
         }
-        let mut steps = HashMap::new();
-        for step in &self.steps {
-            if !layers.contains_key(&step.layer) {
-                return Err(format!("the layer {} is not in it", step.layer));
-            }
-            if steps.insert(step.key, step.layer).is_some() {
-                return Err(format!("the step {} is in it twice", step.key));
-            }
+        let mut steps = HashSet::new();
+        match self.steps.iter().find(|step| !steps.insert(step.key)) {
+            Some(step) => Err(format!("the step {} is in it twice", step.key)),
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 

@@ -72,10 +72,9 @@ impl Writer<'_> {
         let _alone = self.wait_for_others()?;
         layout.sweep()?;
         let used: Vec<UsedStep> = self.caches.used.steps();
-        let wanted: Vec<&UsedStep> = used.iter().filter(|step| self.target.takes(step.is_of_image)).collect();
         let damaged = self.caches.imports.refused_blobs();
         let mut layers = BTreeMap::new();
-        for step in &wanted {
+        for step in used.iter().filter(|step| self.target.takes(step.is_of_image)) {
             if self.tools.is_cancelled() {
                 return Err(Failed::Cancelled);
             }
@@ -83,7 +82,7 @@ impl Writer<'_> {
                 place.insert(self.layer(step.layer, &damaged)?);
             }
         }
-        let document = document(&wanted, layers, self.caches.used.images());
+        let document = document(&used, layers, self.caches.used.images());
         let manifest = self.documents(&document)?;
         layout.list(&[manifest])?;
         if self.target.request.resets {
@@ -167,9 +166,9 @@ impl Writer<'_> {
     }
 }
 
-/// In an order that does not depend on which stage was faster.
+/// All steps, also those whose layers are left out: a build that is found whole needs no more than their keys. In an order that does not depend on which stage was faster.
 fn document(
-    used: &[&UsedStep],
+    used: &[UsedStep],
     layers: BTreeMap<DiffId, CachedLayer>,
     images: BTreeMap<Digest, String>,
 ) -> CacheDocument {

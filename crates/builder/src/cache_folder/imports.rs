@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use image::Stack;
 use image::archive::{AnnouncedLayer, LayoutReader, bring_layer};
@@ -24,6 +24,10 @@ pub(crate) struct Imports {
     /// Layers that a folder, by its number, has not got as it says.
     refused: Mutex<HashSet<(usize, DiffId)>>,
     refusals: AtomicUsize,
+    /// Layers that steps were found with.
+    found: Mutex<HashSet<(usize, DiffId)>>,
+    /// Steps count also where a cache has not got their layers.
+    counts_keys: AtomicBool,
     /// Two stages may need the same layer.
     bringing: Mutex<()>,
 }
@@ -71,18 +75,35 @@ impl Imports {
         is_there: impl Fn(DiffId) -> Result<bool, E>,
         reporter: &Reporter<'_>,
     ) -> Result<Option<FoundStep>, E> {
+        let counts_keys = self.counts_keys.load(Ordering::Relaxed);
+        let mut known = None;
         for (number, folder) in self.folders.iter().enumerate() {
             let Some(step) = folder.steps.get(&key) else { continue };
+            let found = || FoundStep {
+                manifest: folder.manifest,
+                layer: step.layer,
+                created: step.created.clone(),
+                content: step.content,
+            };
             if is_there(step.layer)? || self.can_give(number, step.layer, reporter) {
-                return Ok(Some(FoundStep {
-                    manifest: folder.manifest,
-                    layer: step.layer,
-                    created: step.created.clone(),
-                    content: step.content,
-                }));
+                return Ok(Some(found()));
+            }
+            if counts_keys && !folder.layers.contains_key(&step.layer) {
+                known = known.or_else(|| Some(found()));
             }
         }
-        Ok(None)
+        Ok(known)
+    }
+
+    /// Whether some steps are known without their layers, as those of other stages are with `mode=min`.
+    pub(crate) fn have_keys_alone(&self) -> bool {
+        let alone = |folder: &Folder| folder.steps.values().any(|step| !folder.layers.contains_key(&step.layer));
+        self.folders.iter().any(alone)
+    }
+
+    /// Lets such steps count, or not. A build may only do so that needs none of those layers.
+    pub(crate) fn count_keys(&self, counts: bool) {
+        self.counts_keys.store(counts, Ordering::Relaxed);
     }
 
     /// When an image was first made, as a cache says.
@@ -98,7 +119,10 @@ impl Imports {
         let folder = &self.folders[number];
         let Some(cached) = folder.layers.get(&layer) else { return false };
         match folder.reader.blob(cached.blob.digest, cached.blob.size) {
-            Ok(_) => true,
+            Ok(_) => {
+                lock(&self.found).insert((number, layer));
+                true
+            }
             Err(error) => {
                 self.refuse(number, layer, &error.to_string(), reporter);
                 false
@@ -137,10 +161,28 @@ impl Imports {
             };
             match brought {
                 Ok(()) => return Ok(()),
-                Err(reason) => self.refuse(number, layer, &reason, reporter),
+                Err(reason) => {
+                    self.refuse(number, layer, &reason, reporter);
+                    self.look_at_others(number, reporter);
+                }
             }
         }
         Err(StoreError::LayerMissing(layer))
+    }
+
+    /// Where one layer is damaged others may be: what was found is looked at all at once, or else the plan would be run
+    /// again for each.
+    fn look_at_others(&self, number: usize, reporter: &Reporter<'_>) {
+        let folder = &self.folders[number];
+        let found: Vec<DiffId> =
+            lock(&self.found).iter().filter(|(of, _)| *of == number).map(|(_, layer)| *layer).collect();
+        for layer in found {
+            let is_refused = lock(&self.refused).contains(&(number, layer));
+            let Some(cached) = folder.layers.get(&layer).filter(|_| !is_refused) else { continue };
+            if let Err(error) = folder.reader.verify_blob(cached.blob.digest, cached.blob.size) {
+                self.refuse(number, layer, &error.to_string(), reporter);
+            }
+        }
     }
 
     fn refuse(&self, number: usize, layer: DiffId, reason: &str, reporter: &Reporter<'_>) {

@@ -51,6 +51,7 @@ impl StageRun<'_, '_> {
             self.note_squashed(digest, base, &record);
             return Ok((record, StepOutcome::Cached));
         }
+        self.solver.note_miss()?;
         let stack = self.hold_layers()?;
         let _lock = self.lock_step(digest, step)?;
         if let Some(record) = self.found(digest)? {

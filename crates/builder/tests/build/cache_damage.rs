@@ -201,12 +201,6 @@ fn to_the_documents() -> Vec<Damage> {
             "miss miss miss",
         ),
         (
-            "step without a layer",
-            |f| edit(f, |d| d.document["steps"][0]["layer"] = json!(format!("sha256:{}", "a".repeat(64)))),
-            "is not in it",
-            "miss miss miss",
-        ),
-        (
             "step twice",
             |f| {
                 edit(f, |d| {
@@ -350,6 +344,21 @@ fn is_second(both: &str, found: &str) -> bool {
     let words: Vec<&str> = both.split(' ').collect();
     let second: Vec<&str> = words.iter().skip(1).step_by(2).copied().collect();
     words.len() == 6 && second.join(" ") == found
+}
+
+#[test]
+fn b073_all_that_is_damaged_is_seen_at_once() {
+    let kitchen = Kitchen::with("a=1");
+    let (folder, id) = export(&kitchen, DOCKERFILE, CacheMode::Max);
+    for layer in Documents::read(&folder).document["layers"].as_array().unwrap() {
+        flip(&blob(&folder, &layer["blob"]["digest"]));
+    }
+    let other = elsewhere(&kitchen);
+    let built = other.build_from(DOCKERFILE, &folder);
+    assert_eq!(built.layers(), kitchen.store.image(id).unwrap().rootfs.diff_ids);
+    assert_eq!(built.text().matches("cannot give a layer").count(), 3, "{}", built.text());
+    // Found, then found out, then made: two runs of the plan.
+    assert_eq!(outcomes(&built), "hit miss hit miss hit miss", "{}", built.text());
 }
 
 #[test]

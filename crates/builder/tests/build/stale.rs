@@ -107,7 +107,8 @@ fn edit_and_build(forgets_after: Option<usize>) {
             request.explain = false;
             if forgets_after.is_some() {
                 request.cache_from = vec![from(&folder)];
-                request.cache_to = vec![to(&folder, CacheMode::Max)];
+                let mode = if number % 2 == 0 { CacheMode::Max } else { CacheMode::Min };
+                request.cache_to = vec![to(&folder, mode)];
             }
         });
         let mut found: Vec<String> = outcome.changes().lines().map(str::to_owned).collect();

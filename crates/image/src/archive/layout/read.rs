@@ -6,12 +6,13 @@ use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use oci::{Descriptor, Digest, ImageIndex, ImageManifest, media_type};
+use oci::{Descriptor, Digest, Hasher, ImageIndex, ImageManifest, media_type};
 use rustix::fs::{FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
 use super::super::documents::{REF_NAME, Unknown, annotation};
 use super::super::plan::blob;
+use super::super::take::Hashing;
 use super::super::{limits, names};
 
 /// An opened layout.
@@ -78,6 +79,19 @@ impl LayoutReader {
         let name = blob(digest);
         let (file, found) = self.file(&name)?;
         if found == size { Ok(file) } else { Err(io::Error::other(format!("{name} has {found} bytes, not {size}"))) }
+    }
+
+    /// Reads a whole blob, for its digest.
+    ///
+    /// # Errors
+    /// As [`Self::blob`], and when its content has another digest.
+    pub fn verify_blob(&self, digest: Digest, size: u64) -> io::Result<()> {
+        let mut hashing = Hashing { inner: self.blob(digest, size)?.take(size), hasher: Hasher::new() };
+        io::copy(&mut hashing, &mut io::sink())?;
+        match hashing.hasher.finish() == digest {
+            true => Ok(()),
+            false => Err(io::Error::other(format!("{} is damaged: its content has another digest", blob(digest)))),
+        }
     }
 
     /// All bytes of a small file.
