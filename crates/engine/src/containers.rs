@@ -7,6 +7,7 @@
 mod commit;
 pub(crate) mod container;
 mod create;
+pub(crate) mod exec;
 mod files;
 mod inspect;
 mod launch;
@@ -26,6 +27,7 @@ pub(crate) use create::random_id;
 
 pub use commit::{CommitOptions, commit};
 pub use create::CreateOptions;
+pub use exec::{ExecOptions, exec};
 pub use inspect::inspect_containers;
 pub use lifetime::Lifetime;
 pub use list::{ContainerFilter, ContainerSize, ContainerSummary, ContainersOptions, containers};

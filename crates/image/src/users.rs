@@ -66,24 +66,33 @@ pub enum UserError {
 
 const PASSWD: &str = "/etc/passwd";
 const GROUP: &str = "/etc/group";
-const LIMIT: u64 = 8 << 20;
+/// Bytes of a file of users, at most.
+pub const LIMIT: u64 = 8 << 20;
 
 /// Resolves `USER` of an image or `--user`: `name`, `uid`, `name:group`, `uid:gid`; empty means root.
 ///
 /// # Errors
 /// When a name is unknown, a number is out of range, or a file of the image cannot be read.
 pub fn resolve(tree: &Tree, text: &str) -> Result<User, UserError> {
+    resolve_in(|file| read(tree, file), text)
+}
+
+/// As [`resolve`], in files that `read` gives: those of a running container.
+///
+/// # Errors
+/// As [`resolve`].
+pub fn resolve_in(read: impl Fn(&'static str) -> Result<String, UserError>, text: &str) -> Result<User, UserError> {
     let (user, group) = match text.split_once(':') {
         Some((user, group)) => (user, Some(group).filter(|group| !group.is_empty())),
         None => (text, None),
     };
-    let passwd = read(tree, PASSWD)?;
+    let passwd = read(PASSWD)?;
     let row = find_user(&passwd, if user.is_empty() { "0" } else { user })?;
     let mut resolved = match row {
         Ok(user) => user,
         Err(uid) => User { uid, ..User::default() },
     };
-    let groups = read(tree, GROUP)?;
+    let groups = read(GROUP)?;
     match group {
         Some(group) => resolved.gid = find_group(&groups, group)?,
         None => resolved.additional_gids = memberships(&passwd, &groups, &resolved),
@@ -177,6 +186,17 @@ fn memberships(passwd: &str, groups: &str, user: &User) -> Vec<u32> {
     gids
 }
 
+/// A text file as [`resolve_in`] wants it, from at most one byte more than [`LIMIT`].
+///
+/// # Errors
+/// When there are more bytes than a file of users may have.
+pub fn text(file: &'static str, content: &[u8]) -> Result<String, UserError> {
+    if content.len() as u64 > LIMIT {
+        return Err(UserError::TooLarge { file, limit: LIMIT });
+    }
+    Ok(String::from_utf8_lossy(content).into_owned())
+}
+
 /// A text file of the image; empty where there is none.
 fn read(tree: &Tree, file: &'static str) -> Result<String, UserError> {
     let broken = |source| UserError::Tree { file, source };
@@ -189,10 +209,7 @@ fn read(tree: &Tree, file: &'static str) -> Result<String, UserError> {
     let mut content = Vec::new();
     let reader = tree.open(&node).map_err(broken)?;
     reader.take(LIMIT + 1).read_to_end(&mut content).map_err(|source| UserError::Read { file, source })?;
-    if content.len() as u64 > LIMIT {
-        return Err(UserError::TooLarge { file, limit: LIMIT });
-    }
-    Ok(String::from_utf8_lossy(&content).into_owned())
+    text(file, &content)
 }
 
 #[cfg(test)]

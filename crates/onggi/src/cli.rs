@@ -10,6 +10,7 @@ pub(crate) mod call;
 pub(crate) mod container;
 pub(crate) mod create;
 pub(crate) mod env_list;
+pub(crate) mod exec;
 pub(crate) mod fields;
 pub(crate) mod image;
 mod missing;
@@ -65,6 +66,7 @@ pub(crate) struct GlobalArgs {
 pub(crate) enum Command {
     Build(Box<build::BuildArgs>),
     Run(Box<run::RunArgs>),
+    Exec(exec::ExecArgs),
     Images(image::ImagesArgs),
     History(image::HistoryArgs),
     Inspect(image::InspectArgs),
@@ -127,6 +129,7 @@ pub(crate) enum ContainerCommand {
     Commit(written::CommitArgs),
     Diff(written::DiffArgs),
     Export(written::ExportArgs),
+    Exec(exec::ExecArgs),
     Inspect(container::ContainerInspectArgs),
     Kill(container::KillArgs),
     Logs(container::LogsArgs),
@@ -175,6 +178,7 @@ impl Command {
                 ContainerCommand::Commit(args) => Self::Commit(args),
                 ContainerCommand::Diff(args) => Self::Diff(args),
                 ContainerCommand::Export(args) => Self::Export(args),
+                ContainerCommand::Exec(args) => Self::Exec(args),
                 ContainerCommand::Inspect(args) => Self::Inspect(args.into()),
                 ContainerCommand::Kill(args) => Self::Kill(args),
                 ContainerCommand::Logs(args) => Self::Logs(args),

@@ -7,6 +7,7 @@ mod build_debug;
 mod build_logs;
 mod containers;
 mod create;
+mod exec;
 mod history;
 mod images;
 mod info;
@@ -26,6 +27,7 @@ pub(crate) fn run(command: Command, session: &Session) -> Result<u8, Failure> {
     match command {
         Command::Build(args) => build::run(&args, session),
         Command::Run(args) => run::run(&args, session),
+        Command::Exec(args) => exec::run(&args, session),
         Command::Images(args) => images::run(&args, session),
         Command::History(args) => history::run(&args, session),
         Command::Inspect(args) => inspect::run(&args, session),

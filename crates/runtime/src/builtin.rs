@@ -12,15 +12,18 @@
 //! one looks at the fact. No copy of our binary is needed for it.
 
 mod child;
+mod exec;
 mod failure;
 mod mount_plan;
 mod plan;
+mod process_plan;
 mod root_path;
 mod root_view;
 mod terminal;
 
+pub use exec::exec;
 pub(crate) use mount_plan::{HostDevice, add_init, bind_tree, path_within, type_of_tree};
-pub(crate) use plan::lowered_limit;
+pub(crate) use process_plan::lowered_limit;
 pub use root_path::make_mount_point;
 pub(crate) use root_path::{RootPath, Symlinks};
 pub use root_view::{RootView, root_of_process};
@@ -93,7 +96,7 @@ impl Executor for BuiltIn {
         };
         let mut plan = Plan::new(spec, stdio, surroundings, |capabilities| self.filter(capabilities))?;
         let (pid, pidfd) = launch(&mut plan, prepared.into.as_ref())?;
-        let terminal = plan.terminal.as_mut().and_then(|terminal| terminal.master.take());
+        let terminal = plan.process.terminal.as_mut().and_then(|terminal| terminal.master.take());
         let process = Process::new(pid, pidfd, terminal).with_warnings(prepared.warnings);
         Ok(process.with_cleanup(CgroupCleanup::new(prepared.folders)))
     }
@@ -322,6 +325,7 @@ fn action(step: Step) -> &'static str {
         Step::NoNewPrivileges => "set no_new_privs",
         Step::Seccomp => "install the seccomp filter",
         Step::Descriptors => "close descriptors",
+        Step::Namespaces => "enter the container's namespaces",
         _ => "prepare the container",
     }
 }

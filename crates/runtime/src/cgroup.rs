@@ -20,6 +20,7 @@ use crate::process::Cleanup;
 use crate::spec::Cgroup;
 
 pub(crate) use device_program::{DeviceRule, device_rules};
+pub(crate) use running::groups_to_join;
 pub use running::{CgroupError, RunningContainer, remove_control_group};
 
 /// Where the hierarchies are mounted, everywhere.

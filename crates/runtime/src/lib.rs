@@ -17,14 +17,14 @@ mod seccomp;
 mod spec;
 mod sys;
 
-pub use builtin::{BuiltIn, RootView, make_mount_point, root_of_process};
+pub use builtin::{BuiltIn, RootView, exec, make_mount_point, root_of_process};
 pub use cgroup::{CgroupError, RunningContainer, remove_control_group};
 pub use error::StartError;
 pub use external::External;
 pub use process::{ExitStatus, Process, Stdio, StdioStream, WindowSize};
 pub use spec::{
     BindMount, BindSource, Capabilities, Cgroup, ContainerSpec, CpuQuota, Device, FileMount, Mount, NetworkNamespace,
-    Rlimit, Seccomp, TmpfsMount, UnknownCapability, User,
+    ProcessSpec, Rlimit, Seccomp, TmpfsMount, UnknownCapability, User,
 };
 pub use sys::close_on_exec_from;
 

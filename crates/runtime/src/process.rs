@@ -158,6 +158,11 @@ impl Process {
         &self.warnings
     }
 
+    /// Lets it go on without us: it is not killed when this is dropped, and how it ends is not asked.
+    pub fn leave(self) {
+        *self.status.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(ExitStatus::Exited(0));
+    }
+
     /// Waits until the container has ended; all its processes are gone then. Repeated calls return the same.
     ///
     /// # Errors

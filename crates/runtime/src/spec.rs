@@ -62,10 +62,53 @@ pub struct ContainerSpec {
     pub all_devices: bool,
     /// Adjustment of the out-of-memory score, if not the caller's own.
     pub oom_score_adj: Option<i32>,
-    /// A static init program of the host (tini, catatonit) that becomes PID 1 and starts `args`.
-    pub init: Option<PathBuf>,
+    /// A small init becomes process 1: it starts `args`, hands signals on, and waits for every orphan.
+    pub init: bool,
     /// Kill the container when the thread that started it ends.
     pub die_with_parent: bool,
+}
+
+/// A process of a container: its first one, or one that joins it.
+#[derive(Debug, Clone)]
+pub struct ProcessSpec {
+    /// Program and arguments; the first is searched in the `PATH` of `env` if it has no slash.
+    pub args: Vec<OsString>,
+    /// The whole environment, `KEY=VALUE` each, handed on exactly as it is.
+    pub env: Vec<OsString>,
+    /// Absolute working directory.
+    pub cwd: PathBuf,
+    /// Numeric user and groups.
+    pub user: User,
+    /// Bounding, permitted and effective set.
+    pub capabilities: Capabilities,
+    /// Set-user-ID programs gain nothing.
+    pub no_new_privileges: bool,
+    /// The filter of system calls.
+    pub seccomp: Seccomp,
+    /// Resource limits.
+    pub rlimits: Vec<Rlimit>,
+    /// Adjustment of the out-of-memory score, if not the caller's own.
+    pub oom_score_adj: Option<i32>,
+    /// Kill it when the thread that started it ends.
+    pub die_with_parent: bool,
+}
+
+impl ContainerSpec {
+    /// Takes out what concerns the first process.
+    pub(crate) fn take_process(&mut self) -> ProcessSpec {
+        ProcessSpec {
+            args: std::mem::take(&mut self.args),
+            env: std::mem::take(&mut self.env),
+            cwd: self.cwd.clone(),
+            user: std::mem::take(&mut self.user),
+            capabilities: self.capabilities,
+            no_new_privileges: self.no_new_privileges,
+            seccomp: self.seccomp.clone(),
+            rlimits: std::mem::take(&mut self.rlimits),
+            oom_score_adj: self.oom_score_adj,
+            die_with_parent: self.die_with_parent,
+        }
+    }
 }
 
 /// Numeric identity of the container's program.
@@ -188,7 +231,7 @@ pub enum NetworkNamespace {
 }
 
 /// The filter of system calls.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Seccomp {
     /// Docker's default profile, with the rules that its capabilities call for.
     Default,

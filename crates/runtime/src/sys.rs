@@ -8,10 +8,12 @@
 mod bpf;
 mod clone;
 mod exec;
+mod stage;
 
 pub(crate) use bpf::{BpfInstruction, attach_device_program, load_device_program};
 pub(crate) use clone::{CloneFlags, Forked, clone_process};
-pub(crate) use exec::{CStringArray, exec, spawn_prepared};
+pub(crate) use exec::{CStringArray, exec, exec_descriptor, spawn_prepared};
+pub(crate) use stage::{STAGE, stage_in_memory};
 
 use std::ffi::CStr;
 use std::io;
@@ -108,6 +110,16 @@ pub(crate) fn duplicate_onto(from: BorrowedFd<'_>, to: i32) -> Result<(), Errno>
         return Ok(()); // The same number: already where it should be, and all ours are CLOEXEC.
     }
     check(result).map(drop)
+}
+
+/// The same, but it stays open across `execve`.
+pub(crate) fn duplicate_onto_for_good(from: BorrowedFd<'_>, to: i32) -> Result<(), Errno> {
+    if from.as_raw_fd() == to {
+        // SAFETY: only a flag of a descriptor of ours is changed.
+        return check(unsafe { libc::syscall(libc::SYS_fcntl, to, libc::F_SETFD, 0) }).map(drop);
+    }
+    // SAFETY: as in `duplicate_onto`.
+    check(unsafe { libc::syscall(libc::SYS_dup3, from.as_raw_fd(), to, 0) }).map(drop)
 }
 
 /// Borrows a descriptor by the number that [`duplicate_onto`] gave it.

@@ -7,6 +7,7 @@ mod contract {
     mod confinement;
     mod elsewhere;
     mod environment;
+    mod exec;
     mod files;
     pub(super) mod harness;
     mod lifecycle;

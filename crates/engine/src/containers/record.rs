@@ -134,9 +134,14 @@ impl ContainerState {
         self.process.is_some()
     }
 
+    /// Its first process, as written down, is alive.
+    pub(crate) fn is_process_alive(&self) -> bool {
+        self.process.is_some_and(|(pid, start)| ProcessIdentity { pid, start }.is_alive())
+    }
+
     /// Its process, as written down, is gone.
     pub(super) fn is_outdated(&self) -> bool {
-        self.process.is_some_and(|(pid, start)| !ProcessIdentity { pid, start }.is_alive())
+        self.process.is_some() && !self.is_process_alive()
     }
 
     /// The container of an owner that died before it could write down the end.

@@ -16,7 +16,7 @@ pub(super) fn options(flags: &CreateFlags, lookup: &dyn Fn(&str) -> Option<Strin
         interactive: flags.interactive,
         tty: flags.tty,
         name: flags.name.clone(),
-        env: environment(flags, lookup)?,
+        env: environment(&flags.env_files, &flags.env, lookup)?,
         working_dir: flags.workdir.clone(),
         user: flags.user.clone(),
         entrypoint: flags.entrypoint.clone(),
@@ -48,10 +48,14 @@ fn network(flags: &NetworkFlags) -> Result<NetworkSettings, Failure> {
 }
 
 /// Files first, so that `--env` wins over them.
-fn environment(flags: &CreateFlags, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Vec<String>, Failure> {
+pub(super) fn environment(
+    files: &[std::path::PathBuf],
+    env: &[String],
+    lookup: &dyn Fn(&str) -> Option<String>,
+) -> Result<Vec<String>, Failure> {
     let wrong = |error: env_list::EnvError| Failure::new(Problem::error(error.to_string()));
     let mut variables = Vec::new();
-    for path in &flags.env_files {
+    for path in files {
         let bytes = std::fs::read(path).map_err(|error| {
             let problem = Problem::error(format!("cannot read the variables in {}", path.display()));
             Failure::new(Problem { causes: vec![error.to_string()], ..problem })
@@ -59,7 +63,7 @@ fn environment(flags: &CreateFlags, lookup: &dyn Fn(&str) -> Option<String>) -> 
         let lines = env_list::file(path, &bytes, lookup).map_err(wrong)?;
         variables.extend(lines.into_iter().map(|(name, value)| format!("{name}={value}")));
     }
-    for text in &flags.env {
+    for text in env {
         match env_list::variable(text, lookup).map_err(wrong)? {
             Some((name, value)) => variables.push(format!("{name}={value}")),
             // Not set here: the container does not get the image's either.

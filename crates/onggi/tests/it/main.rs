@@ -26,6 +26,7 @@ mod context_list;
 mod context_stream;
 mod copy_flags;
 mod crash;
+mod exec;
 mod forge;
 mod history;
 mod images;

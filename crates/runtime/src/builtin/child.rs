@@ -6,20 +6,19 @@
 //! at the end, and no descriptor but the standard streams and the pipe when the program is executed.
 
 mod mounts;
+pub(super) mod process;
 
-use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::event::{PollFd, PollFlags};
-use rustix::fs::{AtFlags, CWD, FileType, Mode};
+use rustix::fs::{CWD, Mode};
 use rustix::io::Errno;
 use rustix::mount::{MoveMountFlags, UnmountFlags};
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
-use rustix::process::Signal;
-use rustix::thread::{CapabilitySet, CapabilitySets, LinkNameSpaceType, NanosleepRelativeResult, Timespec};
+use rustix::thread::{LinkNameSpaceType, Timespec};
 
 use super::failure::{At, Failure, Step};
-use super::plan::{Plan, Program};
+use super::plan::Plan;
 use super::root_path::{Missing, Symlinks};
 use crate::spec::NetworkNamespace;
 use crate::sys::{self, MountAttributes};
@@ -33,8 +32,8 @@ const PIPE: i32 = 3;
 pub(super) fn run(plan: &Plan, pipe: BorrowedFd<'_>) -> Failure {
     match prepare(plan).and_then(|()| keep_only(pipe)) {
         // The parent may have died before its death could be heeded; then nobody reads, nor waits for us.
-        Ok(pipe) if plan.die_with_parent && is_abandoned(pipe) => Failure::new(Step::Trace, Errno::SRCH),
-        Ok(pipe) => report(pipe, execute(plan)),
+        Ok(pipe) if plan.process.die_with_parent && is_abandoned(pipe) => Failure::new(Step::Trace, Errno::SRCH),
+        Ok(pipe) => report(pipe, process::execute(&plan.process)),
         Err(failure) => report(pipe, failure),
     }
 }
@@ -48,10 +47,10 @@ fn keep_only(pipe: BorrowedFd<'_>) -> Result<BorrowedFd<'static>, Failure> {
 }
 
 /// Whether the other end of the pipe is closed (poll(2), `POLLERR`). Only the parent has it by now.
-fn is_abandoned(pipe: BorrowedFd<'_>) -> bool {
+pub(super) fn is_abandoned(pipe: BorrowedFd<'_>) -> bool {
     let mut polled = [PollFd::from_borrowed_fd(pipe, PollFlags::empty())];
     rustix::event::poll(&mut polled, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_ok()
-        && polled.iter().any(|end| end.revents().contains(PollFlags::ERR))
+        && polled.iter().any(|end| end.revents().intersects(PollFlags::ERR | PollFlags::HUP))
 }
 
 /// Tells the parent; if even that fails, the parent sees an empty pipe.
@@ -83,12 +82,9 @@ fn prepare(plan: &Plan) -> Result<(), Failure> {
     }
     enter_root(plan).at(Step::PivotRoot)?;
     rustix::system::sethostname(&plan.hostname).at(Step::Hostname)?;
-    standard_streams(plan).at(Step::Stdio)?;
+    process::standard_streams(&plan.process).at(Step::Stdio)?;
     enter_working_directory(cwd.as_fd()).at(Step::WorkingDirectory)?;
-    for (index, (resource, limit)) in plan.rlimits.iter().enumerate() {
-        rustix::process::setrlimit(*resource, *limit).at_index(Step::Rlimit, index)?;
-    }
-    drop_privileges(plan)?;
+    process::drop_privileges(&plan.process)?;
     rustix::process::umask(Mode::from_raw_mode(0o022));
     Ok(())
 }
@@ -149,150 +145,8 @@ fn enter_root(plan: &Plan) -> Result<(), Errno> {
 }
 
 /// The directory was resolved inside the root; that it is reachable from the root is checked once more.
-fn enter_working_directory(cwd: BorrowedFd<'_>) -> Result<(), Errno> {
+pub(super) fn enter_working_directory(cwd: BorrowedFd<'_>) -> Result<(), Errno> {
     rustix::process::fchdir(cwd)?;
     let mut path = [0_u8; libc::PATH_MAX as usize];
     if sys::current_directory(&mut path)? == b'/' { Ok(()) } else { Err(Errno::NOENT) }
-}
-
-/// Terminal or given files become descriptors 0, 1 and 2, and belong to the container's user.
-fn standard_streams(plan: &Plan) -> Result<(), Errno> {
-    if let Some(terminal) = &plan.terminal {
-        let slave = &terminal.slave;
-        rustix::process::ioctl_tiocsctty(slave)?;
-        rustix::fs::fchown(slave, Some(plan.uid), None)?;
-        rustix::stdio::dup2_stdin(slave)?;
-        rustix::stdio::dup2_stdout(slave)?;
-        return rustix::stdio::dup2_stderr(slave);
-    }
-    let [stdin, stdout, stderr] = &plan.stdio;
-    if let Some(fd) = stdin {
-        rustix::stdio::dup2_stdin(fd)?;
-    }
-    if let Some(fd) = stdout {
-        rustix::stdio::dup2_stdout(fd)?;
-    }
-    if let Some(fd) = stderr {
-        rustix::stdio::dup2_stderr(fd)?;
-    }
-    if !plan.uid.is_root() {
-        for number in 0..=2 {
-            own_pipe(sys::borrow_number(number), plan)?;
-        }
-    }
-    Ok(())
-}
-
-/// A pipe is reopened through `/dev/stdout` with the rights of its inode, which we made.
-fn own_pipe(stream: BorrowedFd<'_>, plan: &Plan) -> Result<(), Errno> {
-    let Ok(stat) = rustix::fs::fstat(stream) else { return Ok(()) };
-    if FileType::from_raw_mode(stat.st_mode) != FileType::Fifo {
-        return Ok(());
-    }
-    match rustix::fs::fchown(stream, Some(plan.uid), Some(plan.gid)) {
-        Ok(()) | Err(Errno::PERM | Errno::INVAL | Errno::ROFS) => Ok(()),
-        result => result,
-    }
-}
-
-fn drop_privileges(plan: &Plan) -> Result<(), Failure> {
-    let wanted = CapabilitySet::from_bits_retain(plan.capabilities.bits());
-    for number in 0..64 {
-        let one = CapabilitySet::from_bits_retain(1 << number);
-        if wanted.contains(one) {
-            continue;
-        }
-        match rustix::thread::remove_capability_from_bounding_set(one) {
-            Ok(()) => {}
-            Err(Errno::INVAL) => break, // Beyond the last capability of this kernel.
-            Err(errno) => return Err(Failure::new(Step::Capabilities, errno)),
-        }
-    }
-    rustix::thread::set_keep_capabilities(true).at(Step::Capabilities)?;
-    match rustix::thread::set_thread_groups(&plan.groups) {
-        Err(Errno::PERM) if plan.may_keep_groups => {}
-        result => result.at(Step::Groups)?,
-    }
-    rustix::thread::set_thread_res_gid(plan.gid, plan.gid, plan.gid).at(Step::Groups)?;
-    rustix::thread::set_thread_res_uid(plan.uid, plan.uid, plan.uid).at(Step::User)?;
-    match rustix::thread::clear_ambient_capability_set() {
-        Ok(()) | Err(Errno::INVAL) => {} // No ambient set before Linux 4.3.
-        Err(errno) => return Err(Failure::new(Step::Capabilities, errno)),
-    }
-    if plan.die_with_parent {
-        // After the change of user, which would undo it.
-        rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).at(Step::User)?;
-    }
-    if plan.no_new_privileges {
-        rustix::thread::set_no_new_privs(true).at(Step::NoNewPrivileges)?;
-    }
-    if let Some(filter) = &plan.filter {
-        if !plan.no_new_privileges {
-            // Without no_new_privs a filter needs CAP_SYS_ADMIN, for one more call.
-            set_capabilities(wanted | CapabilitySet::SYS_ADMIN).at(Step::Capabilities)?;
-        }
-        sys::load_seccomp(filter).at(Step::Seccomp)?;
-    }
-    set_capabilities(wanted).at(Step::Capabilities)
-}
-
-fn set_capabilities(set: CapabilitySet) -> Result<(), Errno> {
-    let sets = CapabilitySets { effective: set, permitted: set, inheritable: CapabilitySet::empty() };
-    rustix::thread::set_capabilities(None, sets)
-}
-
-/// Executes the program; returns only on failure.
-fn execute(plan: &Plan) -> Failure {
-    match &plan.program {
-        Program::Path(path) => {
-            let errno = exec(plan, path);
-            let step = match errno {
-                Errno::NOENT if exists(path) => Step::NoInterpreter,
-                Errno::NOENT | Errno::NOTDIR => Step::NotFound,
-                Errno::ACCESS if is_directory(path) => Step::IsDirectory,
-                _ => Step::Exec,
-            };
-            Failure::new(step, errno)
-        }
-        Program::Search(candidates) => {
-            // Looking costs a tenth of a failed `execve`.
-            for path in candidates.iter().filter(|path| exists(path)) {
-                match exec(plan, path) {
-                    Errno::NOENT => return Failure::new(Step::NoInterpreter, Errno::NOENT),
-                    // As Docker's look-up: what cannot be executed is as if it were not there.
-                    Errno::ACCESS => {}
-                    errno => return Failure::new(Step::Exec, errno),
-                }
-            }
-            Failure::new(Step::NotInPath, Errno::NOENT)
-        }
-    }
-}
-
-/// Another thread's child may hold a descriptor, open for writing, of a program that was written a moment ago; it is
-/// about to close it.
-fn exec(plan: &Plan, path: &CStr) -> Errno {
-    const ATTEMPTS: usize = 100;
-    const PAUSE: Timespec = Timespec { tv_sec: 0, tv_nsec: 1_000_000 };
-    let mut errno = Errno::TXTBSY;
-    for _ in 0..ATTEMPTS {
-        errno = sys::exec(path, &plan.arguments, &plan.environment);
-        if errno != Errno::TXTBSY {
-            break;
-        }
-        match rustix::thread::nanosleep(&PAUSE) {
-            NanosleepRelativeResult::Ok | NanosleepRelativeResult::Interrupted(_) => {}
-            NanosleepRelativeResult::Err(_) => break,
-        }
-    }
-    errno
-}
-
-fn exists(path: &CStr) -> bool {
-    rustix::fs::statat(CWD, path, AtFlags::empty()).is_ok()
-}
-
-fn is_directory(path: &CStr) -> bool {
-    rustix::fs::statat(CWD, path, AtFlags::empty())
-        .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Directory)
 }

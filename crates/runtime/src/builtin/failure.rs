@@ -45,6 +45,7 @@ pub(super) enum Step {
     NoNewPrivileges,
     Seccomp,
     Descriptors,
+    Namespaces,
     NotInPath,
     NotFound,
     NoInterpreter,
@@ -54,7 +55,7 @@ pub(super) enum Step {
 }
 
 /// In the order of their numbers, for [`Failure::decode`].
-const STEPS: [Step; 34] = [
+const STEPS: [Step; 35] = [
     Step::Trace,
     Step::Signals,
     Step::JoinCgroup,
@@ -84,6 +85,7 @@ const STEPS: [Step; 34] = [
     Step::NoNewPrivileges,
     Step::Seccomp,
     Step::Descriptors,
+    Step::Namespaces,
     Step::NotInPath,
     Step::NotFound,
     Step::NoInterpreter,
@@ -101,6 +103,8 @@ pub(super) struct Failure {
 
 impl Failure {
     pub(super) const SIZE: usize = 12;
+    /// In place of the step: the program was there and could not be executed (`sys/stage/main.rs`).
+    const FROM_STAGE: u32 = u32::MAX;
 
     pub(super) fn new(step: Step, errno: Errno) -> Self {
         Self { step, index: 0, errno }
@@ -118,6 +122,11 @@ impl Failure {
 
     pub(super) fn decode(bytes: [u8; Self::SIZE]) -> Option<Self> {
         let word = |at: usize| Some(u32::from_ne_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
+        if word(0)? == Self::FROM_STAGE {
+            let errno = Errno::from_raw_os_error(word(8)?.cast_signed());
+            let step = if errno == Errno::NOENT { Step::NoInterpreter } else { Step::Exec };
+            return Some(Self::new(step, errno));
+        }
         let step = *STEPS.get(usize::try_from(word(0)?).ok()?.checked_sub(1)?)?;
         let errno = Errno::from_raw_os_error(word(8)?.cast_signed());
         Some(Self { step, index: usize::try_from(word(4)?).ok()?, errno })
@@ -151,6 +160,8 @@ mod tests {
             assert_eq!(Failure::decode(failure.encode()), Some(failure));
         }
         assert_eq!(Failure::decode([0; Failure::SIZE]), None);
-        assert_eq!(Failure::decode([0xff; Failure::SIZE]), None);
+        let mut unknown = [0xff; Failure::SIZE];
+        unknown[0] = 0;
+        assert_eq!(Failure::decode(unknown), None);
     }
 }

@@ -17,7 +17,7 @@ use super::plan::{c_string, invalid, root_path};
 use super::root_path::{Missing, RootPath, Symlinks};
 use crate::StartError;
 use crate::spec::{BindMount, BindSource, ContainerSpec, FileMount, Mount, TmpfsMount};
-use crate::sys::{MountAttributes, mount_setattr};
+use crate::sys::{MountAttributes, STAGE, mount_setattr};
 
 /// Where `--init` puts its program: below `/dev`, so that no file appears in the image.
 const INIT_TARGET: &str = "/dev/.init";
@@ -193,14 +193,18 @@ fn below_dev(target: &Path) -> Result<RootPath, StartError> {
     }
 }
 
-/// Makes the init program of the host the first process, which starts the container's program.
+/// Makes our own small program the first process, which starts the container's program.
 pub(crate) fn add_init(spec: &mut ContainerSpec) {
-    let Some(init) = spec.init.take() else { return };
-    spec.mounts.push(Mount::Bind(BindMount {
-        source: BindSource::Path(init),
+    if !std::mem::take(&mut spec.init) {
+        return;
+    }
+    spec.mounts.push(Mount::File(FileMount {
         target: PathBuf::from(INIT_TARGET),
-        read_only: true,
-        recursive: false,
+        content: STAGE.to_vec(),
+        mode: 0o555,
+        uid: 0,
+        gid: 0,
+        executable: true,
     }));
     spec.args.splice(0..0, [INIT_TARGET.into(), "--".into()]);
 }

@@ -5,16 +5,19 @@
 //! stopped one would see is put together in a namespace that nobody else is in. Namespaces belong to threads: a thread
 //! of our own enters and ends, and the namespace stays for as long as its descriptor does.
 
-use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
+use std::path::Path;
 
-use rustix::fs::{CWD, Mode, OFlags};
+use rustix::fs::{CWD, FileType, Mode, OFlags};
+use rustix::io::Errno;
 use rustix::mount::{MountPropagationFlags, MoveMountFlags, OpenTreeFlags};
 use rustix::thread::LinkNameSpaceType;
 
 use super::child::{attach, is_proc};
 use super::mount_plan::{MountConditions, PlannedMount, clone_tree, plan, setup};
-use super::root_path::Symlinks;
+use super::root_path::{RootPath, Symlinks};
 use crate::spec::Mount;
 use crate::sys::{self, MountAttributes, mount_setattr};
 use crate::{BindMount, StartError};
@@ -43,6 +46,26 @@ impl RootView {
         let Some(namespace) = open_namespace(&format!("/proc/{pid}/ns/mnt"), is_alive)? else { return Ok(None) };
         let root = in_namespace(&namespace, || open_root(OFlags::PATH | OFlags::DIRECTORY))?;
         Ok(Some(Self { root, _namespace: namespace }))
+    }
+
+    /// The content of a regular file, at most `limit` bytes of it; `None` where there is none. Nothing else is opened for
+    /// reading: not a device, nor a pipe that might never end.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn read_file(&self, path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
+        let path = RootPath::new(path).ok_or(Errno::INVAL)?;
+        let file = match path.open(self.root.as_fd(), Symlinks::Follow) {
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return Ok(None),
+            file => file?,
+        };
+        if !FileType::from_raw_mode(rustix::fs::fstat(&file)?.st_mode).is_file() {
+            return Ok(None);
+        }
+        let mut content = Vec::new();
+        let file = File::open(format!("/proc/self/fd/{}", file.as_raw_fd()))?;
+        file.take(limit).read_to_end(&mut content)?;
+        Ok(Some(content))
     }
 
     /// A root file system with mounts on it. Whatever a mount needs and the root does not have is made there.

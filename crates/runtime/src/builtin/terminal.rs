@@ -32,8 +32,16 @@ impl Terminal {
         Self::try_open(size).map_err(|errno| setup("open a terminal".to_owned(), errno))
     }
 
+    /// Of a devpts that is mounted in a running container.
+    pub(super) fn open_in(devpts: OwnedFd, size: WindowSize) -> Result<Self, StartError> {
+        Self::try_open_in(devpts, size).map_err(|errno| setup("open a terminal".to_owned(), errno))
+    }
+
     fn try_open(size: WindowSize) -> Result<Self, Errno> {
-        let devpts = mount_devpts()?;
+        Self::try_open_in(mount_devpts()?, size)
+    }
+
+    fn try_open_in(devpts: OwnedFd, size: WindowSize) -> Result<Self, Errno> {
         let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
         let master = rustix::fs::openat(&devpts, c"ptmx", flags, Mode::empty())?;
         rustix::pty::unlockpt(&master)?;

@@ -7,10 +7,13 @@
 
 use std::collections::{HashMap, HashSet};
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{CGROUP2_MAGIC, ROOT, remove_parents};
+use rustix::fs::{Mode, OFlags};
+
+use super::{CGROUP2_MAGIC, Layout, ROOT, remove_parents};
 
 /// Where groups are that are made around a running container.
 const PARENT: &str = "onggi";
@@ -210,6 +213,46 @@ impl RunningContainer<'_> {
             .and_then(|numbers| numbers.split_whitespace().nth(1).map(|_| numbers))
             .is_some_and(|numbers| numbers.split_whitespace().next_back() == Some("1"))
     }
+}
+
+/// What a process needs to enter the groups that are a container's own.
+#[derive(Debug, Default)]
+pub(crate) struct GroupsToJoin {
+    /// Clone into this one.
+    pub(crate) into: Option<OwnedFd>,
+    /// The child writes `0` into these.
+    pub(crate) tasks: Vec<OwnedFd>,
+}
+
+/// The groups that are the container's own; those that it shares with others, its first process was born in.
+pub(crate) fn groups_to_join(layout: &Layout, id: &str, pid: u32) -> io::Result<GroupsToJoin> {
+    let mut groups = GroupsToJoin::default();
+    let text = match std::fs::read_to_string(format!("/proc/{pid}/cgroup")) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(groups),
+        text => text?,
+    };
+    let rows = text.lines().filter_map(|line| {
+        let mut fields = line.splitn(3, ':').skip(1);
+        Some((fields.next()?, fields.next()?.trim_start_matches('/')))
+    });
+    for (controllers, path) in rows.filter(|(_, path)| path.split('/').any(|name| name.contains(id))) {
+        let root = match (layout, controllers) {
+            (Layout::V2, "") => PathBuf::from(ROOT),
+            (Layout::V1 { unified: Some(unified) }, "") => unified.clone(),
+            (_, "") | (Layout::V2 | Layout::None, _) => continue,
+            (Layout::V1 { .. }, controllers) => Path::new(ROOT).join(controllers.trim_start_matches("name=")),
+        };
+        let (file, flags) = match controllers {
+            "" => (root.join(path), OFlags::RDONLY | OFlags::DIRECTORY),
+            _ => (root.join(path).join("tasks"), OFlags::WRONLY),
+        };
+        let opened = rustix::fs::open(file, flags | OFlags::CLOEXEC, Mode::empty())?;
+        match controllers {
+            "" => groups.into = Some(opened),
+            _ => groups.tasks.push(opened),
+        }
+    }
+    Ok(groups)
 }
 
 /// Removes what was made around a container that has ended. Costs next to nothing where there is nothing.

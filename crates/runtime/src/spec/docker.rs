@@ -70,7 +70,7 @@ impl ContainerSpec {
             devices: Vec::new(),
             all_devices: false,
             oom_score_adj: None,
-            init: None,
+            init: false,
             die_with_parent: false,
         }
     }

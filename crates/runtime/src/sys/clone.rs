@@ -10,6 +10,7 @@ use rustix::process::Pid;
 pub(crate) struct CloneFlags(u64);
 
 impl CloneFlags {
+    pub(crate) const NONE: Self = Self(0);
     pub(crate) const NEW_MOUNT_NAMESPACE: Self = Self(libc::CLONE_NEWNS as u64);
     pub(crate) const NEW_PID_NAMESPACE: Self = Self(libc::CLONE_NEWPID as u64);
     pub(crate) const NEW_UTS_NAMESPACE: Self = Self(libc::CLONE_NEWUTS as u64);

@@ -2,6 +2,7 @@
 
 use std::ffi::{CStr, CString, c_char};
 use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command};
 
@@ -32,6 +33,22 @@ impl CStringArray {
 pub(crate) fn exec(path: &CStr, arguments: &CStringArray, environment: &CStringArray) -> Errno {
     // SAFETY: all three are C strings or null-terminated arrays of such, owned by the caller across the call.
     unsafe { libc::execve(path.as_ptr(), arguments.pointers.as_ptr(), environment.pointers.as_ptr()) };
+    super::last_errno()
+}
+
+/// Replaces the program of the calling process by the one that a descriptor refers to; returns only if that failed.
+pub(crate) fn exec_descriptor(file: BorrowedFd<'_>, arguments: &CStringArray, environment: &CStringArray) -> Errno {
+    // SAFETY: an empty C string and null-terminated arrays of such, owned by the caller across the call.
+    unsafe {
+        libc::syscall(
+            libc::SYS_execveat,
+            file.as_raw_fd(),
+            c"".as_ptr(),
+            arguments.pointers.as_ptr(),
+            environment.pointers.as_ptr(),
+            libc::AT_EMPTY_PATH,
+        )
+    };
     super::last_errno()
 }
 

@@ -1,8 +1,9 @@
 //! Mounts: which there are, what they allow, where they may be.
 
 use std::fs;
+use std::io::Read;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use runtime::{BindMount, BindSource, ContainerSpec, Device, ExitStatus, FileMount, Mount, TmpfsMount};
@@ -206,16 +207,27 @@ contract! {
         assert!(error.to_string().contains("/no/such/source"), "{}", chain(&error));
     }
 
-    fn an_init_program_becomes_process_one(executor) {
+    fn c205_an_init_becomes_process_one(executor) {
         let bed = Bed::new();
-        let init = tempfile::NamedTempFile::new().unwrap();
-        // A stand-in for tini: PID 1 that starts what follows `--`.
-        fs::write(init.path(), "#!/bin/sh\nshift\necho init $$\n\"$@\"\n").unwrap();
-        fs::set_permissions(init.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        let path = init.into_temp_path();
-        let mut spec = bed.spec(&["sh", "-c", "test $$ != 1 && echo program"]);
-        spec.init = Some(path.to_path_buf());
-        assert_eq!(run(executor, spec).good(), "init 1\nprogram\n");
+        let text = "readlink /proc/1/exe; (sleep 0.05 & exec true) ; sleep 0.2; ps -o stat,args | grep -c ^Z; exit 7";
+        let mut spec = bed.spec(&["sh", "-c", text]);
+        spec.init = true;
+        let output = run(executor, spec);
+        assert_eq!((output.status, output.stdout.as_str()), (ExitStatus::Exited(7), "/dev/.init\n0\n"), "{output:?}");
+        let mut spec = bed.spec(&["nope"]);
+        spec.init = true;
+        let output = run(executor, spec);
+        assert_eq!((output.status, output.stderr.as_str()), (ExitStatus::Exited(127), "exec nope: no such file or directory\n"));
+    }
+
+    fn c205_an_init_hands_signals_on(executor) {
+        let bed = Bed::new();
+        let mut spec = bed.spec(&["sh", "-c", "trap 'exit 9' TERM; echo ready; while :; do sleep 0.01; done"]);
+        spec.init = true;
+        let (process, mut streams) = start(executor, spec);
+        streams[1].read_exact(&mut [0; 6]).unwrap();
+        process.signal(15).unwrap();
+        assert_eq!(process.wait().unwrap(), ExitStatus::Exited(9));
     }
 
     fn a_target_behind_a_symlink_stays_inside(executor) {

@@ -227,7 +227,7 @@ fn mount_dev(plan: &Plan, target: &RootPath, index: usize) -> Result<OwnedFd, Fa
     fill_dev(plan, below.as_fd())?;
     let dev = if plan.no_devices { cover_dev(plan, below.as_fd()).at_index(Step::Mount, index)? } else { below };
     let made;
-    let devpts = match &plan.terminal {
+    let devpts = match &plan.process.terminal {
         Some(terminal) => &terminal.devpts,
         None => {
             made = mount_devpts().at(Step::Terminal)?;
@@ -236,7 +236,7 @@ fn mount_dev(plan: &Plan, target: &RootPath, index: usize) -> Result<OwnedFd, Fa
     };
     let pts = open_path(dev.as_fd(), c"pts", Symlinks::Refuse).at(Step::Terminal)?;
     attach(devpts.as_fd(), pts.as_fd()).at(Step::Terminal)?;
-    if let Some(terminal) = &plan.terminal {
+    if let Some(terminal) = &plan.process.terminal {
         create_file(dev.as_fd(), c"console").at(Step::Terminal)?;
         let console = open_path(dev.as_fd(), c"console", Symlinks::Refuse).at(Step::Terminal)?;
         let slave = open_path(devpts.as_fd(), &terminal.name, Symlinks::Refuse).at(Step::Terminal)?;
@@ -306,7 +306,7 @@ pub(super) fn write_settings(plan: &Plan, fresh: &Fresh) -> Result<(), Failure> 
     for (index, (path, value)) in plan.sysctls.iter().enumerate() {
         write(path, value).at_index(Step::Sysctl, index)?;
     }
-    match &plan.oom_score_adj {
+    match &plan.process.oom_score_adj {
         // We are process 1 there.
         Some(value) => write(c"1/oom_score_adj", value).at(Step::OomScore),
         None => Ok(()),
