@@ -31,7 +31,7 @@ pub use exec::{ExecOptions, exec};
 pub use inspect::inspect_containers;
 pub use lifetime::Lifetime;
 pub use list::{ContainerFilter, ContainerSize, ContainerSummary, ContainersOptions, containers};
-pub use mounts::MountSettings;
+pub use mounts::{MountKind, MountPoint, MountRequest, MountSettings, Recursion};
 pub use pause::{pause, unpause};
 pub use record::{ContainerRecord, ContainerState, ContainerStatus};
 pub use remove::remove_container;

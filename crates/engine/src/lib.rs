@@ -30,6 +30,7 @@ mod save;
 mod signals;
 mod tag;
 mod terminal;
+mod volumes;
 
 use std::path::Path;
 
@@ -67,6 +68,10 @@ pub use remove::{Removal, RemoveOptions, RemovedImages, remove_images};
 pub use runtimes::Runtime;
 pub use save::save;
 pub use tag::tag;
+pub use volumes::{
+    CreateVolumeOptions, PrunedVolumes, VolumeFilter, VolumeSummary, create_volume, inspect_volume, prune_volumes,
+    remove_volume, volumes,
+};
 
 /// What every verb works on.
 #[derive(Debug)]

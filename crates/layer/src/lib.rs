@@ -36,7 +36,7 @@ pub use index::{Index, IndexError};
 pub use ingest::{IngestError, ingest};
 pub use mount::{MountError, erofs_supported, mount_erofs};
 pub use overlay::{MOST_LAYERS, OverlayOptions, Upper, mount_overlay, prepare_upper};
-pub use populate::{PopulateError, PopulateOptions, Populated, populate};
+pub use populate::{PopulateError, PopulateOptions, Populated, populate, populate_from};
 pub use squash::{SquashError, squash};
 pub use tar::TarError;
 pub use tree::{FileReader, Identity, Layer, Node, NodeType, Resolved, Tree, TreeError, Visit, Walk};

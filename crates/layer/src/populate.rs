@@ -88,29 +88,28 @@ pub enum PopulateError {
 /// # Errors
 /// When something cannot be read or made. What was made until then stays.
 pub fn populate(tree: &Tree, folder: BorrowedFd<'_>, options: PopulateOptions) -> Result<Populated, PopulateError> {
-    let root = rustix::fs::openat(folder, c".", FOLDER, Mode::empty()).map_err(writing(&[], "opening the folder"))?;
-    let unfinished = CString::new(format!(".onggi-{}-unfinished", std::process::id())).unwrap_or_default();
-    let mut filling = Filling {
-        tree,
-        root: folder,
-        options,
-        descent: Descent::new(root),
-        folders: Vec::new(),
-        links: HardLinks::default(),
-        unfinished,
-        buffer: vec![0; 1 << 17],
-        populated: Populated::default(),
-    };
+    let mut filling = Filling::new(tree, folder, options)?;
     if let (true, Some(root)) = (options.removes_others, tree.root()?) {
         filling.remove_others(&root, &[])?;
     }
-    let mut walk = Walk::new(tree)?;
-    while let Some(visit) = walk.next_visit()? {
-        match visit {
-            Visit::Name { path, node } => filling.make(&path, &node)?,
-            Visit::Left => filling.leave()?,
-        }
-    }
+    filling.fill(Walk::new(tree)?)?;
+    Ok(filling.populated)
+}
+
+/// Writes what is in one folder of the tree into a folder, which also gets the mode, owner, attributes and time of that one.
+///
+/// # Errors
+/// As [`populate`].
+pub fn populate_from(
+    tree: &Tree,
+    source: &Node,
+    folder: BorrowedFd<'_>,
+    options: PopulateOptions,
+) -> Result<Populated, PopulateError> {
+    let mut filling = Filling::new(tree, folder, options)?;
+    filling.fill(Walk::below(tree, source)?)?;
+    let root = tree.entry(source, &[])?;
+    filling.populated.left_out += filling.set_on(filling.descent.innermost(), &root.path, &root.metadata)?;
     Ok(filling.populated)
 }
 
@@ -132,7 +131,34 @@ struct Filling<'a> {
     populated: Populated,
 }
 
-impl Filling<'_> {
+impl<'a> Filling<'a> {
+    fn new(tree: &'a Tree, folder: BorrowedFd<'a>, options: PopulateOptions) -> Result<Self, PopulateError> {
+        let root =
+            rustix::fs::openat(folder, c".", FOLDER, Mode::empty()).map_err(writing(&[], "opening the folder"))?;
+        let unfinished = CString::new(format!(".onggi-{}-unfinished", std::process::id())).unwrap_or_default();
+        Ok(Self {
+            tree,
+            root: folder,
+            options,
+            descent: Descent::new(root),
+            folders: Vec::new(),
+            links: HardLinks::default(),
+            unfinished,
+            buffer: vec![0; 1 << 17],
+            populated: Populated::default(),
+        })
+    }
+
+    fn fill(&mut self, mut walk: Walk<'_>) -> Result<(), PopulateError> {
+        while let Some(visit) = walk.next_visit()? {
+            match visit {
+                Visit::Name { path, node } => self.make(&path, &node)?,
+                Visit::Left => self.leave()?,
+            }
+        }
+        Ok(())
+    }
+
     fn make(&mut self, path: &[u8], node: &Node) -> Result<(), PopulateError> {
         let unusable = || PopulateError::Write { path: path.to_vec(), doing: "naming it", source: Errno::INVAL };
         let name = single_component(split(path).1.to_vec()).ok_or_else(unusable)?;

@@ -21,6 +21,7 @@ pub(crate) mod step_flags;
 pub(crate) mod switches;
 pub(crate) mod system;
 pub(crate) mod usage;
+pub(crate) mod volume;
 pub(crate) mod written;
 
 use std::ffi::OsString;
@@ -103,6 +104,9 @@ pub(crate) enum Command {
     /// Manage Onggi itself
     #[command(subcommand, arg_required_else_help = true)]
     System(SystemCommand),
+    /// Manage volumes
+    #[command(subcommand, arg_required_else_help = true)]
+    Volume(volume::VolumeCommand),
 }
 
 /// `onggi image …`.

@@ -5,6 +5,7 @@ mod build;
 mod build_call;
 mod build_debug;
 mod build_logs;
+mod confirm;
 mod containers;
 mod create;
 mod exec;
@@ -16,6 +17,7 @@ mod names;
 mod pause;
 mod run;
 mod version;
+mod volumes;
 mod written;
 
 use crate::cli::Command;
@@ -51,6 +53,7 @@ pub(crate) fn run(command: Command, session: &Session) -> Result<u8, Failure> {
         Command::Import(args) => archives::import(&args, session),
         Command::Load(args) => archives::load(&args, session),
         Command::Save(args) => archives::save(&args, session),
+        Command::Volume(command) => volumes::run(&command, session),
         // `cli::parse` has turned these into the ones above.
         Command::Image(_) | Command::Container(_) | Command::Builder(_) | Command::System(_) => Ok(1),
     }

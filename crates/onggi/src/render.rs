@@ -11,3 +11,4 @@ pub(crate) mod images;
 pub(crate) mod inspect;
 pub(crate) mod list;
 pub(crate) mod problem;
+pub(crate) mod volumes;

@@ -16,6 +16,7 @@ mod exec;
 mod failure;
 mod mount_plan;
 mod plan;
+mod prepared;
 mod process_plan;
 mod root_path;
 mod root_view;
@@ -23,6 +24,7 @@ mod terminal;
 
 pub use exec::exec;
 pub(crate) use mount_plan::{HostDevice, add_init, bind_tree, path_within, type_of_tree};
+pub use prepared::{BindOptions, Propagation, TmpfsOptions, prepare_bind, prepare_tmpfs};
 pub(crate) use process_plan::lowered_limit;
 pub use root_path::make_mount_point;
 pub(crate) use root_path::{RootPath, Symlinks};

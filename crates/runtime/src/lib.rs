@@ -17,7 +17,10 @@ mod seccomp;
 mod spec;
 mod sys;
 
-pub use builtin::{BuiltIn, RootView, exec, make_mount_point, root_of_process};
+pub use builtin::{
+    BindOptions, BuiltIn, Propagation, RootView, TmpfsOptions, exec, make_mount_point, prepare_bind, prepare_tmpfs,
+    root_of_process,
+};
 pub use cgroup::{CgroupError, RunningContainer, remove_control_group};
 pub use error::StartError;
 pub use external::External;

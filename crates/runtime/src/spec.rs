@@ -13,6 +13,7 @@ use std::ffi::OsString;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
+use crate::builtin::Propagation;
 use crate::process::WindowSize;
 
 /// Everything needed to start one container.
@@ -208,6 +209,13 @@ pub enum BindSource {
     Path(PathBuf),
     /// A detached mount, attached as it is.
     Mount(OwnedFd),
+    /// A detached mount with all its attributes, attached as it is: of [`crate::prepare_bind`] or [`crate::prepare_tmpfs`].
+    Prepared {
+        /// The mount.
+        tree: OwnedFd,
+        /// Its propagation, which another runtime must leave as it is.
+        propagation: Propagation,
+    },
     /// An open file or folder (`O_PATH` is enough) of which a copy is mounted.
     File(OwnedFd),
     /// What a path leads to within a detached mount, which is its root: no link leads out of it.

@@ -46,12 +46,28 @@ impl Store {
         image: ImageId,
         record: &[u8],
     ) -> Result<ContainerFolder, StoreError> {
+        self.create_container_with_volumes(id, name, image, record, &[])
+    }
+
+    /// The same, for a container that mounts volumes. Whoever makes it holds them ([`Store::hold_volumes`]) until this is
+    /// done; from then on they stay for as long as the container does.
+    ///
+    /// # Errors
+    /// As [`Store::create_container`].
+    pub fn create_container_with_volumes(
+        &self,
+        id: &str,
+        name: &str,
+        image: ImageId,
+        record: &[u8],
+        volumes: &[String],
+    ) -> Result<ContainerFolder, StoreError> {
         let _shared = Lock::shared(self, "gc")?;
         if !self.has_image(image)? {
             return Err(StoreError::ImageMissing(image));
         }
         let staged = file::temporary_name()?;
-        let made = self.stage_container_folder(&staged, image, record).and_then(|()| {
+        let made = self.stage_container_folder(&staged, image, record, volumes).and_then(|()| {
             // Held from taking the name until its container is there: to others, a name without one is up for grabs.
             let _names = Lock::exclusive(self, NAMES)?;
             self.take_name(name, id)?;
@@ -68,13 +84,23 @@ impl Store {
         self.container(id)?.ok_or_else(|| StoreError::io("open", file::full(self, "containers"), Errno::NOENT))
     }
 
-    fn stage_container_folder(&self, folder: &str, image: ImageId, record: &[u8]) -> Result<(), StoreError> {
+    fn stage_container_folder(
+        &self,
+        folder: &str,
+        image: ImageId,
+        record: &[u8],
+        volumes: &[String],
+    ) -> Result<(), StoreError> {
         let failed = |errno| StoreError::io("create folder", file::full(self, folder), errno);
         rustix::fs::mkdirat(&self.root, folder, Mode::RWXU).map_err(failed)?;
         for inner in ["upper", "work"] {
             rustix::fs::mkdirat(&self.root, format!("{folder}/{inner}"), Mode::RWXU).map_err(failed)?;
         }
         file::replace_lazily(self, &format!("{folder}/image"), image.to_string().as_bytes())?;
+        if !volumes.is_empty() {
+            let names: String = volumes.iter().map(|name| format!("{name}\n")).collect();
+            file::replace_lazily(self, &format!("{folder}/volumes"), names.as_bytes())?;
+        }
         file::replace_lazily(self, &format!("{folder}/config.json"), record)
     }
 

@@ -22,7 +22,9 @@
 //!                                  URL or commit
 //!   logs/ID/                       what a build wrote: index.json, and N.log for what its step N wrote, as it comes
 //!   caches/HEX/                    what `RUN --mount=type=cache` keeps: id (which cache; HEX is its digest), N/data/
-//!   containers/ID/                 a container: image (its image ID), config.json, state files, upper/, work/
+//!   containers/ID/                 a container: image (its image ID), volumes (their names), config.json, state files, upper/,
+//!                                  work/
+//!   volumes/NAME/                  a volume: volume.json, _data/; arriving/ while an empty one is filled
 //!   failures/ID/                   a build step that failed: record.json, layers, order, upper/, mount-N-…/
 //!   names/NAME                     container ID; made exclusively, so that a name is taken once
 //!   leases/PID-START-N             what a live process uses, a digest a line
@@ -46,6 +48,7 @@ mod lease;
 mod lock;
 mod records;
 mod references;
+mod volumes;
 mod work;
 
 use std::os::fd::{AsFd, OwnedFd};
@@ -64,6 +67,7 @@ pub use layers::{LayerFiles, LayerSink};
 pub use lease::{Lease, ProcessIdentity, boot_id};
 pub use lock::Lock;
 pub use records::RecordKind;
+pub use volumes::{VolumeFolder, VolumeRemoval, VolumesHeld};
 pub use work::WorkFolder;
 
 /// An opened store.
@@ -74,7 +78,7 @@ pub struct Store {
 }
 
 const VERSION: &[u8] = b"onggi store 1\n";
-const FOLDERS: [&str; 18] = [
+const FOLDERS: [&str; 19] = [
     "images",
     "parents",
     "references",
@@ -87,6 +91,7 @@ const FOLDERS: [&str; 18] = [
     "logs",
     "caches",
     "containers",
+    "volumes",
     "failures",
     "names",
     "leases",

@@ -4,8 +4,7 @@
 //! container's folder from before the start until the end is written down. The kernel lets go of the lock when that
 //! process dies, in whatever way, so nobody ever takes a dead container for a live one or the other way round.
 //!
-//! What the image declares as VOLUME is an ordinary folder here: what a container writes there is in its own layer,
-//! and goes with it.
+//! Volumes that were made for a container alone go with it where that was asked for: by `--rm`, or by `rm -v`.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
@@ -49,7 +48,11 @@ const STATE: &str = "state.json";
 impl Container {
     pub(crate) fn create(engine: &Engine, record: ContainerRecord) -> Result<Self, Error> {
         let description = json(&record);
-        let create = || engine.store().create_container(&record.id, &record.name, record.image, &description);
+        let create = || {
+            let volumes = record.mounts.volume_names();
+            let (id, name) = (&record.id, &record.name);
+            engine.store().create_container_with_volumes(id, name, record.image, &description, &volumes)
+        };
         let folder = match create() {
             Err(store::StoreError::NameTaken { id, .. }) if Self::remove_if_lost(engine, &id)? => create(),
             other => other,
@@ -172,8 +175,27 @@ impl Container {
         Error::new(ErrorKind::Internal, format!("cannot lock container {}", self.record.id)).because(&errno)
     }
 
-    /// Removes it once nobody reads how it ended any more.
+    /// Removes it once nobody reads how it ended any more; with `--rm`, its anonymous volumes too (S050).
     pub(crate) fn remove(&self, engine: &Engine) -> Result<(), Error> {
+        self.remove_folder(engine)?;
+        if self.record.lifetime.auto_remove { self.remove_volumes(engine) } else { Ok(()) }
+    }
+
+    /// Removes it and its anonymous volumes.
+    pub(crate) fn remove_with_volumes(&self, engine: &Engine) -> Result<(), Error> {
+        self.remove_folder(engine)?;
+        self.remove_volumes(engine)
+    }
+
+    /// What another container uses by now (`--volumes-from`) stays.
+    fn remove_volumes(&self, engine: &Engine) -> Result<(), Error> {
+        for name in self.record.mounts.anonymous_volumes() {
+            engine.store().remove_volume(name)?;
+        }
+        Ok(())
+    }
+
+    fn remove_folder(&self, engine: &Engine) -> Result<(), Error> {
         let deadline = Instant::now() + PATIENCE_WITH_READERS;
         // Without its record it has no readers.
         while let Ok(record) = self.open_inside(RECORD, OFlags::RDONLY)

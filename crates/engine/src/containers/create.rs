@@ -4,7 +4,7 @@ use oci::{ContainerConfig, Reference};
 
 use super::container::Container;
 use super::lifetime::Lifetime;
-use super::mounts::MountSettings;
+use super::mounts::{MountSettings, settle};
 use super::names::random_name;
 use super::record::ContainerRecord;
 use crate::network::{NetworkMode, NetworkSettings, check_hostname};
@@ -71,10 +71,11 @@ pub(crate) fn create(engine: &Engine, options: &CreateOptions) -> Result<Contain
             "bring it in with `onggi load -i IMAGE.tar`, or build it: `onggi build -t {shown} .`"
         )));
     };
-    let config = engine.store().image(image)?.config;
+    let document = engine.store().image(image)?;
+    let config = &document.config;
     crate::Runtime::check_rights()?;
     let id = random_id()?;
-    let (entrypoint, cmd) = command_line(&config, options)?;
+    let (entrypoint, cmd) = command_line(config, options)?;
     let hostname = match (&options.network.mode, &options.network.hostname) {
         (_, Some(name)) => name.clone(),
         (NetworkMode::Host, None) => rustix::system::uname().nodename().to_string_lossy().into_owned(),
@@ -82,6 +83,7 @@ pub(crate) fn create(engine: &Engine, options: &CreateOptions) -> Result<Contain
     };
     let working_dir = options.working_dir.clone().filter(|folder| !folder.is_empty());
     let working_dir = working_dir.unwrap_or_else(|| config.working_dir.clone());
+    let mounts = settle(engine, &options.mounts, &document)?;
     let record = ContainerRecord {
         name: options.name.clone().unwrap_or_else(|| random_name(&id)),
         created: engine.now().to_string(),
@@ -89,7 +91,7 @@ pub(crate) fn create(engine: &Engine, options: &CreateOptions) -> Result<Contain
         image_name: options.image.clone(),
         entrypoint,
         cmd,
-        env: environment(&config, options),
+        env: environment(config, options),
         working_dir: if working_dir.is_empty() { "/".to_owned() } else { working_dir },
         user: options.user.clone().unwrap_or_else(|| config.user.clone()),
         hostname,
@@ -97,12 +99,14 @@ pub(crate) fn create(engine: &Engine, options: &CreateOptions) -> Result<Contain
         interactive: options.interactive,
         runtime: options.runtime.clone(),
         labels: config.labels.clone(),
-        lifetime: options.lifetime.clone().or_image(&config),
-        mounts: options.mounts.clone().absolute()?,
-        network: options.network.clone().or_image(&config),
+        lifetime: options.lifetime.clone().or_image(config),
+        mounts: mounts.settings.clone(),
+        network: options.network.clone().or_image(config),
         id,
     };
-    Container::create(engine, record)
+    let container = Container::create(engine, record)?;
+    mounts.keep();
+    Ok(container)
 }
 
 /// Docker's rule: two characters or more of letters, digits, `_`, `.` and `-`, the first a letter or digit.

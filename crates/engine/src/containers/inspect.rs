@@ -46,6 +46,7 @@ fn inspect(engine: &Engine, name: &str) -> Result<Value, Error> {
         "Image": record.image.to_string(),
         "Name": format!("/{}", record.name),
         "HostConfig": host_config(record),
+        "Mounts": record.mounts.describe_points(engine),
         "Config": {
             "Hostname": record.hostname,
             "ExposedPorts": record.network.describe_exposed(),
@@ -55,6 +56,7 @@ fn inspect(engine: &Engine, name: &str) -> Result<Value, Error> {
             "Env": record.env,
             "Cmd": record.cmd,
             "Image": record.image_name,
+            "Volumes": record.mounts.describe_volumes(),
             "WorkingDir": record.working_dir,
             "Entrypoint": record.entrypoint,
             "Labels": record.labels,

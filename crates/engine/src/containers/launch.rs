@@ -56,7 +56,7 @@ pub(crate) fn launch(
             .map_err(|error| failed(record, "cannot prepare the container's files", &error))?;
         spec.mounts.push(bind(path, &Path::new("/etc").join(name), false));
     }
-    record.mounts.add(&mut spec)?;
+    record.mounts.add(engine, &stack, &mut spec)?;
     let runtime = Runtime::from_name(record.runtime.as_deref()).executor()?;
     let process = runtime.start(spec, stdio).map_err(|error| {
         let code = error.docker_code();

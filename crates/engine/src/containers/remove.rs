@@ -9,11 +9,11 @@ use super::stop::{PATIENCE_AFTER_KILL, PAUSE, send, unless_ended};
 use crate::network::NetworkState;
 use crate::{Engine, Error, ErrorKind};
 
-/// Removes a container; a running one only by force. Gives its name as typed.
+/// Removes a container; a running one only by force. With `volumes`, the anonymous volumes that it has go too.
 ///
 /// # Errors
 /// When it runs and `force` is not given.
-pub fn remove_container(engine: &Engine, name: &str, force: bool) -> Result<(), Error> {
+pub fn remove_container(engine: &Engine, name: &str, force: bool, volumes: bool) -> Result<(), Error> {
     let container = Container::find(engine, name)?;
     let id = &container.record.id;
     let deadline = Instant::now() + PATIENCE_AFTER_KILL;
@@ -24,7 +24,7 @@ pub fn remove_container(engine: &Engine, name: &str, force: bool) -> Result<(), 
         let is_running = state.is_running();
         if ownership.is_some() && !is_running {
             NetworkState::forget(&container)?;
-            return container.remove(engine);
+            return if volumes { container.remove_with_volumes(engine) } else { container.remove(engine) };
         }
         drop(ownership);
         if Container::open(engine, id)?.is_none() {

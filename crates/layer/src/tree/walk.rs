@@ -45,6 +45,16 @@ impl<'t> Walk<'t> {
         Ok(walk)
     }
 
+    /// Begins at a folder, from which all paths count.
+    ///
+    /// # Errors
+    /// When an index is damaged.
+    pub fn below(tree: &'t Tree, folder: &Node) -> Result<Self, TreeError> {
+        let mut walk = Self { tree, path: Vec::new(), levels: Vec::new() };
+        walk.enter(folder)?;
+        Ok(walk)
+    }
+
     /// The next name, or the end of a folder; `None` when the root's is reached.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ mod network;
 
 use clap::Args;
 
-pub(crate) use mounts::MountFlags;
+pub(crate) use mounts::{MountFlags, parse_mount};
 pub(crate) use network::NetworkFlags;
 
 /// A new container.

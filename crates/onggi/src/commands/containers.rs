@@ -76,7 +76,7 @@ pub(super) fn wait(args: &WaitArgs, session: &Session) -> Result<u8, Failure> {
 pub(super) fn remove(args: &RmArgs, session: &Session) -> Result<u8, Failure> {
     let engine = session.engine()?;
     super::for_each(&args.containers, session, |name| {
-        engine::remove_container(&engine, name, args.force).map(|()| name.to_owned())
+        engine::remove_container(&engine, name, args.force, args.volumes).map(|()| name.to_owned())
     })
 }
 

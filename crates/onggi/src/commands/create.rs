@@ -2,7 +2,7 @@
 
 use engine::{CreateOptions, ExposeSpec, Lifetime, MountSettings, NetworkSettings, PortSpec};
 
-use crate::cli::create::{CreateFlags, MountFlags, NetworkFlags};
+use crate::cli::create::{CreateFlags, MountFlags, NetworkFlags, parse_mount};
 use crate::cli::env_list;
 use crate::failure::Failure;
 use crate::render::problem::Problem;
@@ -22,13 +22,34 @@ pub(super) fn options(flags: &CreateFlags, lookup: &dyn Fn(&str) -> Option<Strin
         entrypoint: flags.entrypoint.clone(),
         runtime: flags.runtime.clone(),
         lifetime: Lifetime { auto_remove: flags.rm, ..Lifetime::default() },
-        mounts: mounts(&flags.mounts),
+        mounts: mounts(&flags.mounts)?,
         network: network(&flags.network)?,
     })
 }
 
-fn mounts(flags: &MountFlags) -> MountSettings {
-    MountSettings { binds: flags.volumes.clone() }
+fn mounts(flags: &MountFlags) -> Result<MountSettings, Failure> {
+    let wrong = |flag: &str, value: &str, reason: &str| {
+        Failure::new(Problem::error(format!("invalid argument \"{value}\" for \"{flag}\" flag: {reason}")))
+    };
+    let mount = |text: &String| parse_mount(text).map_err(|reason| wrong("--mount", text, &reason));
+    let shm_size = flags.shm_size.as_deref().map(|text| {
+        let size = engine::parse_memory_size(text);
+        size.ok_or_else(|| wrong("--shm-size", text, &format!("invalid size: '{text}'")))
+    });
+    let tmpfs = flags.tmpfs.iter().map(|text| {
+        let (target, options) = text.split_once(':').unwrap_or((text, ""));
+        (target.to_owned(), options.to_owned())
+    });
+    Ok(MountSettings {
+        binds: flags.volumes.clone(),
+        mounts: flags.mounts.iter().map(mount).collect::<Result<_, _>>()?,
+        tmpfs: tmpfs.collect(),
+        volumes_from: flags.volumes_from.clone(),
+        driver: flags.volume_driver.clone().unwrap_or_default(),
+        read_only: flags.read_only,
+        shm_size: shm_size.transpose()?,
+        ..MountSettings::default()
+    })
 }
 
 fn network(flags: &NetworkFlags) -> Result<NetworkSettings, Failure> {

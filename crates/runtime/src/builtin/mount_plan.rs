@@ -306,6 +306,15 @@ fn plan_file(file: FileMount) -> PlannedFile {
 /// A detached, private tree for a bind mount, with its attributes set.
 pub(crate) fn bind_tree(target: &Path, bind: BindMount, no_devices: bool) -> Result<OwnedFd, StartError> {
     let tree = match bind.source {
+        BindSource::Prepared { tree, .. } => {
+            if no_devices {
+                let attributes = MountAttributes { set: MountAttributes::NO_DEVICES, ..MountAttributes::default() };
+                mount_setattr(tree.as_fd(), &attributes, true).map_err(|errno| {
+                    setup(format!("set the attributes of the mount for {}", target.display()), errno)
+                })?;
+            }
+            return Ok(tree);
+        }
         BindSource::Path(path) => {
             let mut flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
             if bind.recursive {

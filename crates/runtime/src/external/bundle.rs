@@ -16,7 +16,7 @@ use crate::builtin::{
 };
 use crate::cgroup::device_rules;
 use crate::seccomp::{OCI_ARCHITECTURES, OciRule, oci_rules};
-use crate::spec::{BindMount, Cgroup, ContainerSpec, Mount, NetworkNamespace, PING_GROUPS};
+use crate::spec::{BindMount, BindSource, Cgroup, ContainerSpec, Mount, NetworkNamespace, PING_GROUPS};
 use crate::{Seccomp, StartError};
 
 /// A bundle that is written and not yet in use. Its folder is removed with it unless it is to be kept.
@@ -205,8 +205,12 @@ fn mounts(mounts: Vec<Mount>, bundle: &mut Bundle) -> Result<Vec<Value>, StartEr
             }
             Mount::Bind(bind) => {
                 let read_only = bind.read_only;
+                let propagation = match bind.source {
+                    BindSource::Prepared { propagation, .. } => propagation.word(),
+                    _ => "rprivate",
+                };
                 let place = bundle.place(&target, bind)?;
-                push("bind", json!(place), ["rbind", "rprivate", read(read_only)].map(str::to_owned).to_vec());
+                push("bind", json!(place), ["rbind", propagation, read(read_only)].map(str::to_owned).to_vec());
             }
             Mount::File(file) => {
                 let path = bundle.files_folder().join(bundle.files.add(&file)?);

@@ -13,7 +13,7 @@ use super::{CheckedImage, Problem, chain_ids, diff_ids, digest, expect_digest, j
 /// Reads a store that nobody writes to at the moment, and recomputes everything that has a digest.
 ///
 /// Checked: each image has its name's digest and only layers that are there; each reference and each container's name
-/// leads somewhere; each layer's tar can be read and has its name's digest, and each layer that an image or a kept failure
+/// leads somewhere; each volume is whole, and there where a container names it; each layer's tar can be read and has its name's digest, and each layer that an image or a kept failure
 /// uses has an index or an extracted folder beside its tar; a kept failure is whole; each cache of RUN has the digest of
 /// what it is known by, and nothing but its folders; each build's log has an index that names all files beside it, with
 /// their sizes once the build is over.
@@ -68,6 +68,7 @@ fn images(root: &Path) -> Result<Vec<CheckedImage>, Problem> {
             return Err(Problem::new(format!("names/{name}: container {} is not there", content.trim())));
         }
     }
+    check_volumes(root)?;
     check_failures(root, &layers)?;
     check_caches(root)?;
     Ok(images)
@@ -103,6 +104,25 @@ fn build_logs(root: &Path) -> Result<(), Problem> {
                     step["log_bytes"]
                 )));
             }
+        }
+    }
+    Ok(())
+}
+
+/// Each volume is whole, and each that a container names is there. A store of an older version has no folder for them.
+fn check_volumes(root: &Path) -> Result<(), Problem> {
+    let volumes = if root.join("volumes").exists() { listing(root, "volumes")? } else { Vec::new() };
+    for name in &volumes {
+        let folder = root.join("volumes").join(name);
+        json(&format!("volumes/{name}"), &read(&folder.join("volume.json"))?)?;
+        if !folder.join("_data").is_dir() || folder.join("arriving").exists() {
+            return Err(Problem::new(format!("volumes/{name} is not whole")));
+        }
+    }
+    for id in listing(root, "containers")? {
+        let names = fs::read_to_string(root.join("containers").join(&id).join("volumes")).unwrap_or_default();
+        if let Some(name) = names.lines().find(|name| !volumes.iter().any(|volume| volume == name)) {
+            return Err(Problem::new(format!("containers/{id}: volume {name} is not there")));
         }
     }
     Ok(())
