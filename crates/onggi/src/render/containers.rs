@@ -1,6 +1,6 @@
 //! `ps`: one row for each container.
 
-use engine::{ContainerSize, ContainerStatus, ContainerSummary};
+use engine::{ContainerSize, ContainerStatus, ContainerSummary, MountKind};
 use jiff::{Timestamp, tz::TimeZone};
 use serde_json::{Value, json};
 
@@ -14,6 +14,9 @@ use crate::ui::width::ellipsis;
 
 /// Columns of COMMAND, quotes not counted.
 const COMMAND_WIDTH: usize = 20;
+
+/// Columns of a volume's name.
+const MOUNT_WIDTH: usize = 15;
 
 /// How to show them.
 #[derive(Debug, Clone, Copy)]
@@ -72,6 +75,7 @@ fn fields(row: &ContainerSummary, view: &ContainersView<'_>) -> Value {
     let mut labels: Vec<String> =
         record.labels.iter().map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or_default())).collect();
     labels.sort();
+    let local_volumes = record.mounts.points.iter().filter(|point| point.kind == MountKind::Volume).count();
     json!({
         "Command": format!("\"{command}\""),
         "CreatedAt": go_time(created, view.zone),
@@ -85,10 +89,19 @@ fn fields(row: &ContainerSummary, view: &ContainersView<'_>) -> Value {
         "Status": status(row, view.now),
         "Label": record.labels,
         "Labels": labels.join(","),
-        "Mounts": "",
-        "LocalVolumes": "0",
+        "Mounts": mounts(row, view.in_full),
+        "LocalVolumes": local_volumes.to_string(),
         "Size": row.size.map_or_else(|| "0B".to_owned(), size),
     })
+}
+
+/// Names of volumes and paths of folders.
+fn mounts(row: &ContainerSummary, in_full: bool) -> String {
+    let shown = row.record.mounts.points.iter().map(|point| {
+        let name = if point.name.is_empty() { &point.source } else { &point.name };
+        if in_full { name.clone() } else { ellipsis(name, MOUNT_WIDTH) }
+    });
+    shown.collect::<Vec<_>>().join(",")
 }
 
 /// `2B (virtual 1.2MB)`.
