@@ -231,7 +231,7 @@ impl<'a> Solver<'a> {
             if self.is_over() {
                 return Err(BuildError::Cancelled);
             }
-            self.caches.imports.bring(layer, stack, store, self.lease()?, self.reporter)?;
+            self.caches.imports.bring(layer, stack, self.lease()?, self.tools)?;
             for (key, record) in lock(&self.waiting).remove(&layer).unwrap_or_default() {
                 record.keep(store, key)?;
             }

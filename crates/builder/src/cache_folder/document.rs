@@ -107,6 +107,11 @@ impl CacheDocument {
         if layers.len() != self.layers.len() {
             return Err("a layer is in it twice".to_owned());
         }
+        // Compressing adds next to nothing: what is longer is only there to be read.
+        let longest = |layer: &CachedLayer| layer.size.saturating_add(layer.size / 8).saturating_add(1 << 20);
+        if let Some(layer) = self.layers.iter().find(|layer| layer.blob.size > longest(layer)) {
+            return Err(format!("the blob {} is longer than its tar", layer.blob.digest));
+        }
         let mut steps = HashSet::new();
         match self.steps.iter().find(|step| !steps.insert(step.key)) {
             Some(step) => Err(format!("the step {} is in it twice", step.key)),

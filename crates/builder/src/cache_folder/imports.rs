@@ -1,18 +1,20 @@
 //! Caches that a build looks at: their documents are read at once, their layers when something needs them.
 
 use std::collections::{HashMap, HashSet};
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use image::Stack;
 use image::archive::{AnnouncedLayer, LayoutReader, bring_layer};
 use oci::{DiffId, Digest};
-use store::{Lease, Store, StoreError};
+use store::{Lease, StoreError};
 
 use super::CacheImport;
 use super::document::{CacheDocument, CachedLayer, CachedStep};
 use crate::StepOutcome;
+use crate::build::{BuildError, BuildTools};
 use crate::failure::causes;
 use crate::report::Reporter;
 use crate::solve::lock;
@@ -138,10 +140,10 @@ impl Imports {
         &self,
         layer: DiffId,
         below: &Stack,
-        store: &Store,
         lease: &Lease<'_>,
-        reporter: &Reporter<'_>,
-    ) -> Result<(), StoreError> {
+        tools: &BuildTools<'_>,
+    ) -> Result<(), BuildError> {
+        let BuildTools { store, progress: reporter, .. } = *tools;
         let _alone = lock(&self.bringing);
         if store.has_layer(layer, below.chain_id())? {
             return Ok(());
@@ -153,21 +155,25 @@ impl Imports {
             }
             let announced = AnnouncedLayer { blob: &cached.blob, diff_id: layer, tar_size: cached.size };
             let brought = match folder.reader.blob(cached.blob.digest, cached.blob.size) {
-                Ok(blob) => bring_layer(store, lease, announced, blob, below).map_err(|error| {
-                    let chain = std::iter::once(error.to_string()).chain(causes(&error));
-                    chain.collect::<Vec<_>>().join(": ")
-                }),
+                Ok(blob) => {
+                    let blob = Cancellable { blob, cancelled: tools.cancelled };
+                    bring_layer(store, lease, announced, blob, below).map_err(|error| {
+                        let chain = std::iter::once(error.to_string()).chain(causes(&error));
+                        chain.collect::<Vec<_>>().join(": ")
+                    })
+                }
                 Err(error) => Err(error.to_string()),
             };
             match brought {
                 Ok(()) => return Ok(()),
+                Err(_) if tools.is_cancelled() => return Err(BuildError::Cancelled),
                 Err(reason) => {
                     self.refuse(number, layer, &reason, reporter);
                     self.look_at_others(number, reporter);
                 }
             }
         }
-        Err(StoreError::LayerMissing(layer))
+        Err(StoreError::LayerMissing(layer).into())
     }
 
     /// Where one layer is damaged others may be: what was found is looked at all at once, or else the plan would be run
@@ -248,6 +254,21 @@ impl Folder {
                 skipped(&error.to_string());
                 None
             }
+        }
+    }
+}
+
+/// A large layer takes its time, and the build may be over meanwhile.
+struct Cancellable<'a> {
+    blob: File,
+    cancelled: &'a AtomicBool,
+}
+
+impl Read for Cancellable<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.cancelled.load(Ordering::Relaxed) {
+            true => Err(io::Error::other("the build was cancelled")),
+            false => self.blob.read(buffer),
         }
     }
 }

@@ -201,6 +201,12 @@ fn to_the_documents() -> Vec<Damage> {
             "miss miss miss",
         ),
         (
+            "blob without end",
+            |f| edit(f, |d| d.layer_entry()["blob"]["size"] = json!(1u64 << 40)),
+            "is longer than its tar",
+            "miss miss miss",
+        ),
+        (
             "step twice",
             |f| {
                 edit(f, |d| {
