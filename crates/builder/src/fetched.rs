@@ -13,7 +13,7 @@ use jiff::fmt::rfc2822;
 use layer::{Entry, EntryKind, Metadata, Timestamp, Tree};
 use oci::{DiffId, Digest, Hasher};
 use serde::{Deserialize, Serialize};
-use store::{RecordKind, Store, StoreError};
+use store::{LayerSink, RecordKind, Store, StoreError};
 
 use crate::build::{BuildTools, bytes};
 use crate::context::Context;
@@ -92,15 +92,17 @@ pub(crate) fn file(
         cancelled: tools.cancelled,
     };
     let failed = |error: &io::Error| FetchError::because(format!("cannot write what `{url}` holds"), error);
-    let sink = store.layer_sink().map_err(|error| unstored(&error))?;
-    let mut download = Download { file: sink.file().map_err(|error| failed(&error))?, hasher: Hasher::new(), size: 0 };
+    let mut download = Download { store, sink: None, hasher: Hasher::new(), size: 0 };
     let Some(head) = tools.fetch.http(&request, &mut download)? else {
         let known = known.ok_or_else(|| FetchError::new(format!("`{url}` was not sent"), None))?;
         verify(url, checksum, known.digest)?;
         return Ok(known);
     };
     step.status(format!("downloading {}", bytes(download.size)));
-    let Download { file, hasher, size } = download;
+    // An empty file was never written to.
+    download.file().map_err(|error| failed(&error))?;
+    let Download { sink, hasher, size, .. } = download;
+    let (_sink, file) = sink.expect("it was just opened");
     let digest = hasher.finish();
     verify(url, checksum, digest)?;
     let modified = head.last_modified.as_deref().and_then(http_date).unwrap_or(0);
@@ -128,16 +130,30 @@ fn verify(url: &Url, checksum: Option<Digest>, found: Digest) -> Result<(), Fetc
     Err(FetchError { causes: vec![format!("it should have {expected}, but has {found}")], ..error })
 }
 
-/// Where a body goes: to a file without a name, and into its digest.
-struct Download {
-    file: std::fs::File,
+/// Where a body goes: to a file without a name, and into its digest. The file is made when there is something to write:
+/// what a server has not changed leaves the store as it is.
+struct Download<'s> {
+    store: &'s Store,
+    sink: Option<(LayerSink, std::fs::File)>,
     hasher: Hasher,
     size: u64,
 }
 
-impl Write for Download {
+impl Download<'_> {
+    fn file(&mut self) -> io::Result<&mut std::fs::File> {
+        if self.sink.is_none() {
+            let sink = self.store.layer_sink().map_err(io::Error::other)?;
+            let file = sink.file()?;
+            self.sink = Some((sink, file));
+        }
+        let (_, file) = self.sink.as_mut().expect("it was just made");
+        Ok(file)
+    }
+}
+
+impl Write for Download<'_> {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        let count = self.file.write(buffer)?;
+        let count = self.file()?.write(buffer)?;
         self.hasher.update(&buffer[..count]);
         self.size += count as u64;
         Ok(count)

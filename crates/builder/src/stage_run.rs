@@ -243,7 +243,7 @@ impl<'s, 'a> StageRun<'s, 'a> {
         planned: &PlannedStep,
         step: Step<'_, '_>,
     ) -> Result<(StepRecord, StepOutcome), BuildError> {
-        let source_key = self.source_key(planned)?;
+        let source_key = self.source_key(number, planned)?;
         if let Some(record) = self.found_by_source(number, source_key.as_ref())? {
             self.note_used(source_key.as_ref().map(CacheKey::digest), record.content_digest(), &record);
             return Ok(self.hit(record, step));

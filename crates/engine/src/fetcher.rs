@@ -78,6 +78,7 @@ impl Fetch for Fetcher<'_> {
         request: &GitRequest<'_>,
         scratch: &dyn Fn() -> Result<PathBuf, FetchError>,
     ) -> Result<GitCommit, FetchError> {
+        heed_children()?;
         let reference = request.source.reference.as_deref();
         let found = Git::new(&self.surroundings)
             .resolve(&repository(request), reference, || scratch().map_err(Failed::Scratch));
@@ -95,6 +96,7 @@ impl Fetch for Fetcher<'_> {
         keep_git_dir: bool,
         folder: &Path,
     ) -> Result<GitTree, FetchError> {
+        heed_children()?;
         let wanted = Checkout {
             commit: &commit.digest,
             reference: commit.reference.as_deref(),
@@ -106,6 +108,11 @@ impl Fetch for Fetcher<'_> {
         let out = out.map_err(|error| git_failed(&error, request.source))?;
         Ok(GitTree { folder: out.tree, time: out.time })
     }
+}
+
+/// git is a child whose end is waited for, whatever our parent has us ignore.
+fn heed_children() -> Result<(), FetchError> {
+    runtime::heed_children().map_err(|error| failed(&error, None, false))
 }
 
 enum Failed {

@@ -31,6 +31,15 @@ pub use spec::{
 };
 pub use sys::close_on_exec_from;
 
+/// Lets this process learn how its children end, which it does not where its own parent has it ignore `SIGCHLD`: the
+/// kernel then keeps no exit codes. For those who start programs by other means than an [`Executor`].
+///
+/// # Errors
+/// When the kernel refuses; nothing is changed then.
+pub fn heed_children() -> std::io::Result<()> {
+    Ok(sys::heed_children()?)
+}
+
 use std::fmt::Debug;
 
 /// Something that can turn a [`ContainerSpec`] into a running [`Process`].

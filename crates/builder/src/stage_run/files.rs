@@ -94,9 +94,14 @@ impl StageRun<'_, '_> {
         Ok(selections)
     }
 
-    /// The key of a copy from a stage or image by the layers that it is taken from; `None` for all other steps.
-    pub(super) fn source_key(&self, planned: &PlannedStep) -> Result<Option<CacheKey>, BuildError> {
-        let Op::Copy(op) = &planned.op else { return Ok(None) };
+    /// The key of a copy from a stage or image, or of a command that mounts such files, by the layers that they are taken
+    /// from; `None` for all other steps.
+    pub(super) fn source_key(&self, number: usize, planned: &PlannedStep) -> Result<Option<CacheKey>, BuildError> {
+        let op = match &planned.op {
+            Op::Copy(op) => op,
+            Op::Run(op) => return Ok(self.run_source_key(number, op)?.map(|key| at(key, self.ceiling()))),
+            Op::Workdir(_) => return Ok(None),
+        };
         let source = match &op.from {
             CopyFrom::Context | CopyFrom::Named(_) => return Ok(None),
             CopyFrom::Stage(stage) => self.solver.wait_for(*stage)?.config.chain_id(),

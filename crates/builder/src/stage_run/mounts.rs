@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
+use oci::Digest;
+
 use super::{StageRun, Work};
 use crate::bind_tree::BoundFiles;
 use crate::build::BuildError;
 use crate::copy::{self, CopyError};
 use crate::failure::copy_problem;
 use crate::filter::Filter;
+use crate::key::CacheKey;
 use crate::plan::{CopyFrom, MountOp, MountTree, RunOp};
 use crate::run_mounts::MountContent;
 use crate::source::Selection;
@@ -28,6 +31,34 @@ impl StageRun<'_, '_> {
         let of_folder = mounts.iter().filter_map(MountContent::of_folder);
         let selections: Vec<Arc<Selection>> = of_folder.map(|(_, selection)| Arc::clone(selection)).collect();
         Ok(Work { key, selections, owner: None, mounts })
+    }
+
+    /// The key of a command by the layers that its mounts are taken from, as a copy has one: as long as they are the same,
+    /// their files need not be read. `None` where no mount is taken from layers.
+    pub(super) fn run_source_key(&self, number: usize, op: &RunOp) -> Result<Option<CacheKey>, BuildError> {
+        let mut digests = Vec::new();
+        let mut is_of_layers = false;
+        for (place, mount) in op.mounts.iter().enumerate() {
+            let Some(tree) = mount.tree() else {
+                digests.push(None);
+                continue;
+            };
+            let source = match &tree.from {
+                CopyFrom::Context | CopyFrom::Named(_) => {
+                    let prepared = self.solver.sources.of_mount(self.index, number, place);
+                    digests.push(Some(prepared.expect("all context sources are loaded").digest));
+                    continue;
+                }
+                CopyFrom::Stage(stage) => self.solver.wait_for(*stage)?.config.chain_id(),
+                CopyFrom::Image { image, .. } => image.config.chain_id(),
+            };
+            is_of_layers = true;
+            let mut text = source.map_or_else(String::new, |source| source.to_string()).into_bytes();
+            text.push(0);
+            text.extend_from_slice(&tree.source);
+            digests.push(Some(Digest::of(&text)));
+        }
+        Ok(is_of_layers.then(|| run_key(op, &self.solver.request.run, &digests, self.chain)))
     }
 
     /// The files that a mount begins with.

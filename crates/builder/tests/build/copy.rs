@@ -3,20 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use crate::kitchen::Kitchen;
-
-/// Context, instructions after `FROM base`, what changed in the image (or the error).
-type Case<'c> = (&'c str, &'c str, &'c str);
-
-#[track_caller]
-fn check(cases: &[Case<'_>]) {
-    for (files, instructions, expected) in cases {
-        let kitchen = Kitchen::with(files);
-        let outcome = kitchen.build(&format!("FROM base\n{instructions}"));
-        let seen = if outcome.result.is_ok() { outcome.changes() } else { outcome.error() };
-        assert_eq!(seen, *expected, "for\n{instructions}");
-    }
-}
+use crate::kitchen::{Kitchen, check};
 
 #[test]
 fn s152_d074_d094_one_file() {

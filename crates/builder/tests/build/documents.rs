@@ -1,17 +1,6 @@
 //! Here-documents as sources of COPY and ADD (D122 to D125).
 
-use crate::kitchen::Kitchen;
-
-/// Context, Dockerfile after `FROM base`, what changed in the image (or the error).
-#[track_caller]
-fn check(cases: &[(&str, &str, &str)]) {
-    for (files, instructions, expected) in cases {
-        let kitchen = Kitchen::with(files);
-        let outcome = kitchen.build(&format!("FROM base\n{instructions}"));
-        let seen = if outcome.result.is_ok() { outcome.changes() } else { outcome.error() };
-        assert_eq!(seen, *expected, "for\n{instructions}");
-    }
-}
+use crate::kitchen::{Kitchen, check};
 
 #[test]
 fn d122_a_document_is_a_file() {

@@ -306,6 +306,18 @@ impl Kitchen {
     }
 }
 
+/// Builds each case in a kitchen of its own: context, instructions behind `FROM base`, what changed in the image, or
+/// the error.
+#[track_caller]
+pub(crate) fn check(cases: &[(&str, &str, &str)]) {
+    for (files, instructions, expected) in cases {
+        let kitchen = Kitchen::with(files);
+        let outcome = kitchen.build(&format!("FROM base\n{instructions}"));
+        let seen = if outcome.result.is_ok() { outcome.changes() } else { outcome.error() };
+        assert_eq!(seen, *expected, "for\n{instructions}");
+    }
+}
+
 /// How a build ended, and ways to look at it.
 pub(crate) struct Outcome<'k> {
     kitchen: &'k Kitchen,

@@ -99,6 +99,51 @@ fn s307_files_of_a_stage_that_is_the_same_are_not_read() {
     }
 }
 
+/// The same of files that a command has mounted.
+#[test]
+fn d102_mounted_files_of_a_stage_that_is_the_same_are_not_read() {
+    let kitchen = Kitchen::with("c=1");
+    kitchen.let_files_age();
+    let file = |mounts: &str| format!("FROM base AS one\nRUN write /o/a first\nFROM base\nRUN {mounts} take /m/a /x");
+    let mounts = "--mount=from=one,source=/o,target=/m --mount=target=/c --mount=from=base,target=/b";
+    let first = kitchen.build(&file(mounts));
+    let layers = kitchen.build_as(&file(mounts), |request| request.target = Some("one".to_owned())).layers();
+    // Whoever read it would find something else in it.
+    let path = kitchen.store.path().join(format!("layers/{}.tar", layers[1].0.hex()));
+    let mut tar = std::fs::read(&path).unwrap();
+    let place = tar.windows(5).position(|bytes| bytes == b"first").unwrap();
+    tar[place..place + 5].copy_from_slice(b"other");
+    std::fs::remove_file(&path).unwrap();
+    std::fs::write(&path, &tar).unwrap();
+    let before = kitchen.snapshot();
+    let again = kitchen.build(&file(mounts));
+    assert_eq!((again.calls().as_str(), again.layers()), ("", first.layers()));
+    assert_eq!(kitchen.snapshot(), before);
+    // Other files of the same layers are another question, and so is another context.
+    let other = kitchen.build(&file("--mount=from=one,source=/o/a,target=/m/a"));
+    assert!(other.changes().contains("\"other\""), "{}", other.changes());
+    kitchen.files("c=2");
+    assert!(kitchen.build(&file(mounts)).changes().contains("\"other\""));
+}
+
+/// Found by its files where the layers are others.
+#[test]
+fn d102_a_stage_that_made_the_same_anew_leaves_who_mounts_it_a_hit() {
+    let kitchen = Kitchen::new();
+    let file = |extra: &str, text: &str| {
+        format!(
+            "FROM base AS one\nRUN write /o/a {text}\nRUN write /other {extra}\nFROM base\n\
+             RUN --mount=from=one,source=/o,target=/m take /m/a /x"
+        )
+    };
+    let calls = |extra: &str, text: &str| kitchen.build(&file(extra, text)).calls();
+    assert!(calls("1", "same").contains("take"));
+    assert_eq!(calls("2", "same"), "/bin/sh -c write /other 2");
+    assert_eq!(calls("2", "same"), "");
+    assert!(calls("2", "new").contains("take"));
+    assert_eq!(calls("1", "same"), "");
+}
+
 #[test]
 fn s307_a_stage_that_made_the_same_anew_is_found_by_its_files() {
     let kitchen = Kitchen::new();

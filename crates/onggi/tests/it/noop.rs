@@ -84,6 +84,63 @@ fn is_start_up(arguments: &str) -> bool {
         .any(|start| arguments.contains(&format!("\"{start}")))
 }
 
+/// Mounts are keyed by what is in them, which is known from the build before.
+#[test]
+#[ignore = "requires root, strace"]
+fn d102_to_d106_a_no_op_rebuild_with_mounts_requires_root() {
+    let project = Project::with(
+        "FROM busybox AS one\nRUN mkdir /out && echo 1 > /out/x\nFROM busybox\n\
+         RUN --mount=target=/c,source=src --mount=from=one,source=/out,target=/o --mount=from=busybox,target=/i true\n\
+         RUN --mount=type=cache,target=/k --mount=type=tmpfs,target=/t --mount=type=secret,id=s touch /k/x\n\
+         RUN <<END\necho hi > /h\nEND\n",
+    );
+    for number in 0..FILES {
+        project.file(&format!("src/{number}"), number.to_string());
+    }
+    let secret = ["--secret", "id=s,env=HOME", "-t", "app"];
+    project.wait_for_the_clock();
+    project.build(&secret).run().success();
+    let names =
+        [&OPENS[..], &CHANGES, &["clone", "clone3", "fsopen", "fsmount", "move_mount", "unshare", "setns"]].concat();
+    let calls = project.build(&secret).trace(&names);
+    let left: Vec<&SystemCall> = calls
+        .iter()
+        .filter(|call| !OPENS.contains(&call.name.as_str()) && call.name != "execve")
+        .filter(|call| !call.arguments.contains("CLONE_THREAD"))
+        .collect();
+    assert!(left.is_empty(), "{left:#?}");
+    assert_eq!(testkit::written_paths(&calls), [""; 0]);
+    let opened = calls.iter().filter(|call| OPENS.contains(&call.name.as_str())).map(|call| call.arguments.as_str());
+    let opened: Vec<&str> = opened.filter(|arguments| !is_start_up(arguments)).collect();
+    assert!(
+        !opened.iter().any(|arguments| FILES_OF_CONTEXT.iter().any(|name| arguments.contains(name))),
+        "{opened:#?}"
+    );
+    assert!(opened.len() <= MOST_OPENED_WITH_MOUNTS, "{} files were opened: {opened:#?}", opened.len());
+}
+
+const MOST_OPENED_WITH_MOUNTS: usize = 20;
+
+/// A server is asked whether its file is the same; nothing is written when it is.
+#[test]
+#[ignore = "requires strace"]
+fn d085_a_no_op_rebuild_with_a_remote_file_requires_strace() {
+    let server = testkit::HttpServer::serving(|request| match request.header("if-none-match") {
+        Some("\"v1\"") => testkit::Response::status(304),
+        _ => testkit::Response::ok("remote").header("ETag", "\"v1\""),
+    });
+    let project = Project::with(&format!("FROM busybox\nADD {} /x\nCOPY Dockerfile /y\n", server.url("/file")));
+    project.wait_for_the_clock();
+    project.build_app();
+    server.seen();
+    let calls = project.build(&["-t", "app"]).trace(&[&OPENS[..], &CHANGES, &["clone", "clone3"]].concat());
+    let seen = server.seen();
+    assert_eq!((seen.len(), seen[0].header("if-none-match")), (1, Some("\"v1\"")));
+    assert_eq!(testkit::written_paths(&calls), [""; 0]);
+    let changes = calls.iter().filter(|call| CHANGES.contains(&call.name.as_str()) && call.name != "execve");
+    assert_eq!(changes.map(|call| format!("{call:?}")).collect::<Vec<_>>(), [""; 0]);
+}
+
 /// The same as root, where RUN has results as well.
 #[test]
 #[ignore = "requires root"]

@@ -139,6 +139,22 @@ fn d155_d156_a_repository_as_the_context() {
     assert_eq!(other.image("app").diff_ids, project.image("app").diff_ids);
 }
 
+/// Whoever starts us may ignore the ends of children (`nohup` scripts, some supervisors), and so do we then.
+#[test]
+fn d089_git_works_where_the_ends_of_children_are_ignored() {
+    let Some((git, server)) = repositories("d089_git_works_where_the_ends_of_children_are_ignored") else { return };
+    git.init("app").write("app", "a", "1");
+    git.commit("app");
+    let url = server.url("/app.git");
+    let project = Project::with(&format!("FROM busybox\nADD {url} /x\n"));
+    let ignoring = |command: testkit::Command| command.wrapped("env", ["--ignore-signal=CHLD"]).run();
+    ignoring(project.onggi(["build", "-t", "app", "."])).success();
+    assert_eq!(project.names("app", "x"), ["a"]);
+    // What git says when it fails is told as well.
+    let failed = ignoring(project.onggi(["build", &format!("{url}#nope")])).exits(1);
+    assert!(failed.stderr.contains("has no branch, tag or commit `nope`"), "{}", failed.stderr);
+}
+
 #[test]
 fn d035_b095_the_time_of_the_context() {
     let Some((git, server)) = repositories("d035_b095_the_time_of_the_context") else { return };

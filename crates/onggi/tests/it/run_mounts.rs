@@ -159,6 +159,61 @@ fn d102_what_is_mounted_decides_about_the_cache_requires_root() {
     assert_eq!(project.image("app").tree["out"].kind, file_digest("1"));
 }
 
+/// A context that came as a stream is a tar in the store, and is mounted from there.
+#[test]
+#[ignore = "requires root"]
+fn d102_d152_files_of_a_context_that_came_as_a_stream_requires_root() {
+    let project = Project::new();
+    let stream = |text: &str| {
+        let mut tar = testkit::TarWriter::default();
+        tar.file("Dockerfile", 0o644, b"FROM busybox\nRUN --mount=target=/c --mount=source=s/one,target=/one,rw { cat /c/s/one /one; find /c | sort; \
+              stat -c %a /c/s; touch /c/new; echo 2 > /one; cat /one; } > /out 2>&1; true\n");
+        tar.file(".dockerignore", 0o644, b"hidden\nDockerfile\n.dockerignore\n").file("hidden", 0o644, b"h");
+        tar.folder("s", 0o750).file("s/one", 0o640, text.as_bytes()).symlink("s/link", "one");
+        tar.finish()
+    };
+    for runtime in runtimes("d102_d152_files_of_a_context_that_came_as_a_stream") {
+        let build = |text: &str, flags: &[&str]| {
+            let words = [&["build", "-t", "app"][..], runtime, flags, &["-"]].concat();
+            project.onggi(words).stdin(stream(text)).run().success()
+        };
+        build("1\n", &["--no-cache"]);
+        let said = project.ask(&["run", "--rm", "app", "cat", "/out"]);
+        let expected = "1\n1\n/c\n/c/s\n/c/s/link\n/c/s/one\n750\ntouch: /c/new: Read-only file system\n2\n";
+        assert_eq!(said, expected);
+        assert_eq!(outcomes(&build("1\n", &[])), ["CACHED", "CACHED"]);
+        assert_eq!(outcomes(&build(&format!("changed {runtime:?}"), &[])), ["CACHED", "DONE"]);
+        project.nothing_runs();
+    }
+}
+
+/// A context with a name that a server has.
+#[test]
+#[ignore = "requires root"]
+fn d102_b016_files_of_a_context_of_a_server_requires_root() {
+    let mut tar = testkit::TarWriter::default();
+    tar.folder("d", 0o755).file("d/f", 0o644, b"served\n").file("top", 0o600, b"top\n");
+    let tar = tar.finish();
+    let server = testkit::HttpServer::serving(move |request| match request.path.as_str() {
+        "/files.tar" => testkit::Response::ok(tar.clone()).header("ETag", "\"1\""),
+        _ => testkit::Response::status(404),
+    });
+    let project = Project::new();
+    let context = format!("files={}", server.url("/files.tar"));
+    for runtime in runtimes("d102_b016_files_of_a_context_of_a_server") {
+        let flags = [&["--build-context", context.as_str()][..], runtime].concat();
+        let mounts = "--mount=from=files,target=/m --mount=from=files,source=d/f,target=/f,rw";
+        let command = "cat /m/d/f /m/top; find /m | sort; echo more >> /f; cat /f; touch /m/x";
+        let said = out(&project, &flags, mounts, command);
+        assert_eq!(said, "served\ntop\n/m\n/m/d\n/m/d/f\n/m/top\nserved\nmore\ntouch: /m/x: Read-only file system\n");
+        assert!(
+            outcomes(&project.build(&flags).run().success())
+                .ends_with(&["CACHED", "CACHED", "CACHED"].map(str::to_owned))
+        );
+        project.nothing_runs();
+    }
+}
+
 #[test]
 #[ignore = "requires root"]
 fn d104_tmpfs_is_memory_of_this_size_requires_root() {
