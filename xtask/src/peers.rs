@@ -80,6 +80,14 @@ fn reason(problem: &str) -> &str {
     lines.clone().find(|line| line.starts_with("E: ")).or_else(|| lines.next_back()).unwrap_or_default()
 }
 
+/// Where this machine's own apt gets Debian's packages from.
+fn machines_mirror(apt: &Path) -> Result<String> {
+    let words = ["indextargets", "--format", "$(REPO_URI)", "Created-By: Packages", "Label: Debian"];
+    let targets = process::output(Command::new(apt).args(words))?;
+    let first = targets.lines().next().ok_or("this machine's apt knows no archive of Debian's")?;
+    Ok(first.trim_end_matches('/').to_owned())
+}
+
 /// `Docker version 28.5.2+dfsg4, build …` has `28.5.2+dfsg4`.
 fn version(answer: &str) -> Option<&str> {
     let (version, _) = answer.strip_prefix("Docker version ")?.split_once(',')?;
@@ -94,8 +102,7 @@ struct Apt<'a> {
 
 impl<'a> Apt<'a> {
     fn new(program: &'a Path, folder: &'a Path) -> Result<Self> {
-        let mirror = process::variable("ONGGI_DEBIAN_MIRROR");
-        let mirror = mirror.unwrap_or_else(|| "http://deb.debian.org/debian".to_owned());
+        let mirror = process::variable("ONGGI_DEBIAN_MIRROR").map_or_else(|| machines_mirror(program), Ok)?;
         let source = format!("deb [signed-by={KEYRING}] {mirror} sid main\n");
         fs::write(folder.join("sources.list"), source)
             .and_then(|()| fs::create_dir_all(folder.join("lists/partial")))

@@ -126,9 +126,9 @@ pub fn debian_root_tar_in(cache: &Path, debian: Debian) -> PathBuf {
 
 fn debootstrap(debian: Debian, root: &Path) {
     #[expect(clippy::disallowed_methods, reason = "a site may have a mirror of its own")]
-    let mirror = std::env::var("ONGGI_DEBIAN_MIRROR").unwrap_or_else(|_| "http://deb.debian.org/debian".to_owned());
+    let mirror = std::env::var("ONGGI_DEBIAN_MIRROR");
     let mut command = Command::new("debootstrap");
-    command.arg("--variant=minbase").args(debian.packages()).arg("bookworm").arg(root).arg(mirror);
+    command.arg("--variant=minbase").args(debian.packages()).arg("bookworm").arg(root).args(mirror);
     run(&mut command);
     for name in ["var/cache/apt/archives", "var/lib/apt/lists"] {
         empty(&root.join(name));

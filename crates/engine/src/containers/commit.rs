@@ -87,7 +87,7 @@ fn image_name(text: &str) -> Result<Reference, Error> {
     Ok(name.with_default_tag())
 }
 
-/// The image's config with what the container was told; ONBUILD was for builds from the image itself.
+/// The image's config with what the container was told. HEALTHCHECK, ONBUILD and SHELL stay (N043).
 fn config_of(record: &ContainerRecord, image: &ContainerConfig) -> ContainerConfig {
     let words = |words: &[String]| (!words.is_empty()).then(|| StringOrList(words.to_vec()));
     ContainerConfig {
@@ -103,7 +103,6 @@ fn config_of(record: &ContainerRecord, image: &ContainerConfig) -> ContainerConf
         },
         labels: record.labels.clone(),
         stop_signal: record.lifetime.stop_signal.clone(),
-        on_build: Vec::new(),
         ..image.clone()
     }
 }

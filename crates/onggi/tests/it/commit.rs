@@ -153,6 +153,22 @@ fn s245_c231_everything_written_is_in_the_image_and_the_export_requires_root() {
     assert!(missing.stderr.contains("no such container: nope"), "{}", missing.stderr);
 }
 
+/// What only Docker's own format has survives.
+#[test]
+#[ignore = "requires root"]
+fn n043_healthcheck_onbuild_and_shell_survive_a_commit_requires_root() {
+    let project = Project::with(
+        "FROM busybox\nSHELL [\"/bin/sh\", \"-ec\"]\nONBUILD RUN true\nHEALTHCHECK --start-interval=2s CMD true\n",
+    );
+    project.build_app();
+    project.ask(&["run", "--name", "box", "app", "true"]);
+    commit(&project, &["box", "box"]);
+    let (before, after) = (project.config("app"), project.config("box"));
+    for field in ["Shell", "OnBuild", "Healthcheck"] {
+        assert!(!before[field].is_null() && before[field] == after[field], "{field}: {after}");
+    }
+}
+
 #[test]
 #[ignore = "requires root"]
 fn c231_diff_names_what_was_added_changed_and_removed_requires_root() {
