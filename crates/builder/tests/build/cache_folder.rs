@@ -411,6 +411,43 @@ fn b073_classic_builds_and_squashed_images() {
 }
 
 #[test]
+fn b073_several_platforms_and_a_fixed_time() {
+    let kitchen = Kitchen::with("a=1");
+    let folder = kitchen.folder().join("cache");
+    let dockerfile =
+        "FROM scratch AS one\nARG TARGETARCH\nCOPY a /$TARGETARCH\nFROM scratch\nCOPY --from=one / /\nCOPY a /b\n";
+    let change = |request: &mut BuildRequest| {
+        request.platforms = ["linux/amd64", "linux/arm64"].map(|text| text.parse().unwrap()).to_vec();
+        request.build_args = vec![("SOURCE_DATE_EPOCH".to_owned(), "1700000000".to_owned())];
+    };
+    for mode in [CacheMode::Min, CacheMode::Max] {
+        let id = kitchen.build_as(dockerfile, |request| {
+            change(request);
+            request.cache_to = vec![to(&folder, mode)];
+        });
+        let id = id.id();
+        let other = elsewhere(&kitchen);
+        let found = other.build_as(dockerfile, |request| {
+            change(request);
+            request.cache_from = vec![from(&folder)];
+        });
+        assert_eq!((found.id(), outcomes(&found).as_str()), (id, "hit hit hit hit hit hit"), "{}", found.text());
+    }
+}
+
+#[test]
+fn b073_a_build_that_fails_writes_no_cache() {
+    let kitchen = Kitchen::with("a=1");
+    let folder = kitchen.folder().join("cache");
+    let failed = kitchen.build_as("FROM base\nCOPY a /a\nRUN exit 3\n", |request| {
+        request.cache_to = vec![to(&folder, CacheMode::Max)];
+    });
+    assert!(failed.result.is_err());
+    assert!(!folder.join("index.json").exists());
+    assert!(blobs(&folder).is_empty());
+}
+
+#[test]
 fn b073_two_builds_write_to_one_folder_at_the_same_time() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path().join("cache");
