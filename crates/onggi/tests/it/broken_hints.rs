@@ -224,3 +224,107 @@ fn a_missing_base_can_be_imported_as_the_hint_says() {
     project.ask(&["import", "ROOTFS.tar", "node:18"]);
     project.build_app();
 }
+
+/// Words behind `RUN`, what the hint says, and the words with that in them.
+const RUNS: &[(&str, &str, &str)] = &[
+    ("--mount=type=bnd,target=/x", "did you mean `type=bind`?", "--mount=type=bind,target=/x"),
+    ("--mount=target=/", "as in `target=/src`", "--mount=target=/src"),
+    ("--mount=target=/proc", "as in `target=/src`", "--mount=target=/src"),
+    ("--mount=type=cache", "add `target=/path`", "--mount=type=cache,target=/path"),
+    ("--mount=type=secret", "add `id=name`", "--mount=type=secret,id=name"),
+    ("--mount=type=tmpfs,target=/x,size=lots", "write for example `size=64m`", "--mount=type=tmpfs,target=/x,size=64m"),
+    ("--mount=target=/x,source=ap.js", "a similar name is there: `app.js`", "--mount=target=/x,source=app.js"),
+    ("--mount=from=busyboxx,target=/x", "a similar name: `busybox:latest`", "--mount=from=busybox:latest,target=/x"),
+    (
+        "--mount=type=cache,target=/x,sharing=odd",
+        "write for example `sharing=locked`",
+        "--mount=type=cache,target=/x,sharing=locked",
+    ),
+    ("--mount=type=secret,id=s,mode=999", "write for example `mode=0755`", "--mount=type=secret,id=s,mode=0755"),
+    ("--mount=type=cache,target=/x,uid=me", "write for example `uid=1000`", "--mount=type=cache,target=/x,uid=1000"),
+    ("--mount=type=cache,target=/x,ro=maybe", "`readonly=true`", "--mount=type=cache,target=/x,readonly=true"),
+    ("--mount=target=/x,sorce=app.js", "did you mean `source`?", "--mount=target=/x,source=app.js"),
+    ("--mount=target=/x,size=1m", "`size` belongs to `type=tmpfs`", "--mount=type=tmpfs,target=/x,size=1m"),
+    ("--mount=target=/x --mount=target=/x", "give one of them another target", "--mount=target=/x --mount=target=/y"),
+    ("--mount=target=/x,ro,rw", "keep one of them", "--mount=target=/x,ro"),
+    ("--mount=target", "write `target=value`", "--mount=target=value"),
+    ("--network=hos", "did you mean `--network=host`?", "--network=host"),
+];
+
+#[test]
+#[ignore = "requires root"]
+fn d102_to_d109_hints_of_mounts_and_networks_work_requires_root() {
+    let project = Project::new();
+    project.file("app.js", "1");
+    for (broken, hint, mended) in RUNS {
+        let file = |words: &str| format!("FROM busybox\nRUN {words} true\n");
+        let failed = project.dockerfile(&file(broken)).build(&["--progress=quiet"]).run().exits(1);
+        let said = failed.stderr.lines().find_map(|line| line.strip_prefix("hint: ")).unwrap_or("nothing");
+        assert!(said.contains(hint), "{broken}\nsaid: {said}");
+        project.dockerfile(&file(mended)).build(&["-q", "--allow", "network.host"]).run().success();
+    }
+}
+
+/// Flags that are wrong, what the hint says to type, and what is typed.
+const STEP_FLAGS: &[(&str, &str, &str)] = &[
+    ("", "build with `--secret id=s,src=FILE`", "--secret id=s,src=FILE"),
+    ("", "or with `env=VARIABLE`", "--secret id=s,env=VARIABLE"),
+    ("--secret id=s,src=nope", "`--secret id=s,env=VARIABLE`", "--secret id=s,env=VARIABLE"),
+    ("--secret s", "`--secret id=token,src=token.txt`", "--secret id=token,src=token.txt --secret id=s,src=FILE"),
+    ("--secret s", "`--secret id=token,env=TOKEN`", "--secret id=token,env=TOKEN --secret id=s,src=FILE"),
+    ("--allow network.hst", "did you mean `--allow network.host`?", "--allow network.host --secret id=s,src=FILE"),
+    ("--add-host x", "as in `--add-host db:10.0.0.5`", "--add-host db:10.0.0.5 --secret id=s,src=FILE"),
+    ("--add-host x", "`db=[::1]`", "--add-host db=[::1] --secret id=s,src=FILE"),
+    ("--add-host x", "`db:host-gateway`", "--add-host db:host-gateway --secret id=s,src=FILE"),
+    ("--shm-size lots", "write for example `--shm-size 128m`", "--shm-size 128m --secret id=s,src=FILE"),
+    ("--ulimit nofle=3", "did you mean `nofile`?", "--ulimit nofile=30 --secret id=s,src=FILE"),
+    ("--resource memry=3m", "did you mean `memory`?", "--resource memory=300m --secret id=s,src=FILE"),
+    (
+        "--resource memory=x",
+        "write for example `--resource memory=512m`",
+        "--resource memory=512m --secret id=s,src=FILE",
+    ),
+    ("--network odd", "use one of `default`, `none`, `host`", "--network none --secret id=s,src=FILE"),
+];
+
+#[test]
+#[ignore = "requires root"]
+fn b014_b017_to_b021_hints_of_flags_for_steps_work_requires_root() {
+    let project = Project::with("FROM busybox\nRUN --mount=type=secret,id=s,required true\n");
+    project.file("FILE", "hidden-1").file("token.txt", "hidden-2");
+    let build = |flags: &str| {
+        let words: Vec<&str> = flags.split_whitespace().collect();
+        let build = project.build(&[&["--no-cache"], &words[..]].concat());
+        build.env("VARIABLE", "hidden-3").env("TOKEN", "hidden-4").run()
+    };
+    for (broken, hint, mended) in STEP_FLAGS {
+        let failed = build(broken);
+        assert!(failed.code != 0, "{broken}");
+        let said = failed.stderr.lines().find_map(|line| line.strip_prefix("hint: ")).unwrap_or("nothing");
+        assert!(said.contains(hint), "{broken}\nsaid: {said}");
+        build(mended).success();
+    }
+}
+
+/// Keys are held by an agent; what the hint says starts one that does.
+#[test]
+#[ignore = "requires root, ssh-agent"]
+fn b015_a_key_is_used_as_the_hint_says_requires_root() {
+    if !["ssh-agent", "ssh-add", "ssh-keygen"].iter().all(|name| std::path::Path::new("/usr/bin").join(name).exists()) {
+        eprintln!("skipped: requires ssh-agent: b015_a_key_is_used_as_the_hint_says");
+        return;
+    }
+    let project = Project::with("FROM busybox\nRUN --mount=type=ssh,required test -S $SSH_AUTH_SOCK\n");
+    let shell = |script: &str| project.sandbox.command("sh").arguments(["-c", script]).run();
+    shell("ssh-keygen -q -t ed25519 -N '' -f key").success();
+    let failed = project.build(&["--ssh", "default=key"]).run();
+    let hint = failed.stderr.lines().find_map(|line| line.strip_prefix("hint: ")).unwrap_or_default();
+    let words: Vec<&str> = hint.split('`').collect();
+    let [_, start, _, flag, ..] = words[..] else { panic!("no commands in the hint: {}", failed.stderr) };
+    let script =
+        format!("{start} && {} build {flag} .; code=$?; kill $SSH_AGENT_PID; exit $code", testkit::binary().display());
+    shell(&script).success();
+    // Without a key the same command is told how to get an agent.
+    let failed = project.build(&["--ssh", "default"]).run();
+    assert!(failed.code != 0 && failed.stderr.contains("`eval $(ssh-agent) && ssh-add`"), "{}", failed.stderr);
+}
