@@ -4,6 +4,7 @@
 //! life. Each group of settings ([`lifetime`], [`mounts`], `network`) is one struct that the command line fills, the record
 //! keeps, `launch` obeys and `inspect` shows.
 
+mod attach;
 mod commit;
 pub(crate) mod container;
 mod create;
@@ -13,28 +14,40 @@ mod inspect;
 mod launch;
 mod lifetime;
 mod list;
+mod log;
 pub mod monitor;
 mod mounts;
 mod names;
 pub(crate) mod pause;
 pub(crate) mod record;
 mod remove;
+mod restart_policy;
 mod run;
+mod start;
 mod stop;
+mod streams;
+mod supervise;
+mod wire;
 mod written;
 
 pub(crate) use create::random_id;
 
+pub use attach::{AttachOptions, Attached, attach};
 pub use commit::{CommitOptions, commit};
-pub use create::CreateOptions;
+pub use create::{CreateOptions, Pull, create_container};
 pub use exec::{ExecOptions, exec};
 pub use inspect::inspect_containers;
 pub use lifetime::Lifetime;
 pub use list::{ContainerFilter, ContainerSize, ContainerSummary, ContainersOptions, containers};
+pub use log::LogSettings;
+pub use log::read::{LogLine, logs};
 pub use mounts::{MountKind, MountPoint, MountRequest, MountSettings, Recursion};
 pub use pause::{pause, unpause};
 pub use record::{ContainerRecord, ContainerState, ContainerStatus};
 pub use remove::remove_container;
+pub use restart_policy::RestartPolicy;
 pub use run::{RunOptions, RunOutcome, run};
-pub use stop::{kill, stop, wait};
+pub use start::{StartOptions, restart, start};
+pub use stop::{StopOptions, kill, stop, wait};
+pub use streams::StreamSettings;
 pub use written::{Change, ChangeKind, container_changes, export_container};

@@ -93,7 +93,7 @@ pub fn info(engine: &Engine) -> Result<Info, Error> {
     let (mut running, mut paused) = (0, 0);
     for container in &containers {
         match container.state()?.status() {
-            ContainerStatus::Running => running += 1,
+            ContainerStatus::Running | ContainerStatus::Restarting => running += 1,
             ContainerStatus::Paused => paused += 1,
             ContainerStatus::Created | ContainerStatus::Exited => {}
         }

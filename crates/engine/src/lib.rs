@@ -10,6 +10,7 @@ mod changes;
 mod containers;
 mod context_list;
 mod debug;
+mod detach_keys;
 mod emulation;
 mod error;
 mod executor;
@@ -28,6 +29,7 @@ mod remove;
 mod runtimes;
 mod save;
 mod signals;
+mod streams;
 mod tag;
 mod terminal;
 mod volumes;
@@ -53,6 +55,7 @@ pub use context_list::{
     ContextEntry, ContextEntryKind, ContextOptions, ContextReason, Rule, explain_in_context, list_context,
 };
 pub use debug::{COMMAND_VARIABLE, DebugEvent, DebugOptions, FailedStep, debug};
+pub use detach_keys::DetachKeys;
 pub use error::{Error, ErrorKind, Problem, SourceText};
 pub use history::{HistoryEntry, history};
 pub use images::{ImageFilter, ImageSummary, ImagesOptions, images};

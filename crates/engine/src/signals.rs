@@ -1,11 +1,32 @@
 //! Signals that we get while a container runs in front belong to the container.
 
-use runtime::Process;
+use runtime::{Process, SignalQueue};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGKILL, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH};
 use signal_hook::iterator::Signals;
 
 use crate::terminal;
+
+/// Those that are handed on.
+const HANDED_ON: [i32; 6] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2];
+
+/// Collects what a container in front of us is to get.
+pub(crate) fn to_hand_on() -> std::io::Result<SignalQueue> {
+    let wanted: Vec<i32> = HANDED_ON.into_iter().filter(|signal| !runtime::is_ignored(*signal)).collect();
+    SignalQueue::open(&wanted)
+}
+
+/// Collects what asks a monitor to end. Its terminal's end is not among that, and does not end it either.
+pub(crate) fn to_end_by() -> std::io::Result<SignalQueue> {
+    SignalQueue::open(&[SIGHUP, SIGINT, SIGQUIT, SIGTERM])
+}
+
+/// Collects what a client hands on, and changes of its terminal's size.
+pub(crate) fn of_client(hands_on: bool, has_terminal: bool) -> std::io::Result<SignalQueue> {
+    let handed_on = HANDED_ON.into_iter().filter(|signal| hands_on && !runtime::is_ignored(*signal));
+    let wanted: Vec<i32> = handed_on.chain(has_terminal.then_some(SIGWINCH)).collect();
+    SignalQueue::open(&wanted)
+}
 
 /// Catches signals from now on, and hands them on as soon as there is a process.
 #[derive(Debug)]
@@ -15,10 +36,8 @@ pub(crate) struct Forwarder {
 
 impl Forwarder {
     pub(crate) fn install() -> std::io::Result<Self> {
-        let ignored = ignored_signals();
-        let is_wanted = |signal: &i32| *signal == SIGWINCH || ignored & (1 << (signal - 1)) == 0;
-        let all = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH];
-        Ok(Self { signals: Signals::new(all.into_iter().filter(is_wanted))? })
+        let handed_on = HANDED_ON.into_iter().filter(|signal| !runtime::is_ignored(*signal));
+        Ok(Self { signals: Signals::new(handed_on.chain([SIGWINCH]))? })
     }
 
     /// Does `work` while another thread hands signals to the process.
@@ -47,13 +66,6 @@ impl Forwarder {
             result
         })
     }
-}
-
-/// What whoever started us wants us to ignore (`nohup`, `&` in a script), as bits (proc(5), `SigIgn`).
-fn ignored_signals() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    line.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default()
 }
 
 /// The kernel keeps signals from a first process that has no handler for them, all but the last.

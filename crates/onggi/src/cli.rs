@@ -17,6 +17,7 @@ mod missing;
 pub(crate) mod options;
 pub(crate) mod pause;
 pub(crate) mod run;
+pub(crate) mod start;
 pub(crate) mod step_flags;
 pub(crate) mod switches;
 pub(crate) mod system;
@@ -67,6 +68,10 @@ pub(crate) struct GlobalArgs {
 pub(crate) enum Command {
     Build(Box<build::BuildArgs>),
     Run(Box<run::RunArgs>),
+    Create(Box<start::CreateArgs>),
+    Start(start::StartArgs),
+    Restart(start::RestartArgs),
+    Attach(start::AttachArgs),
     Exec(exec::ExecArgs),
     Images(image::ImagesArgs),
     History(image::HistoryArgs),
@@ -130,6 +135,8 @@ pub(crate) enum ImageCommand {
 #[derive(Debug, Subcommand)]
 #[command(defer = true)]
 pub(crate) enum ContainerCommand {
+    Attach(start::AttachArgs),
+    Create(Box<start::CreateArgs>),
     Commit(written::CommitArgs),
     Diff(written::DiffArgs),
     Export(written::ExportArgs),
@@ -143,7 +150,9 @@ pub(crate) enum ContainerCommand {
     Port(container::PortArgs),
     #[command(visible_alias = "remove")]
     Rm(container::RmArgs),
+    Restart(start::RestartArgs),
     Run(Box<run::RunArgs>),
+    Start(start::StartArgs),
     Stop(container::StopArgs),
     Unpause(pause::UnpauseArgs),
     Wait(container::WaitArgs),
@@ -179,6 +188,8 @@ impl Command {
                 ImageCommand::Tag(args) => Self::Tag(args),
             },
             Self::Container(command) => match command {
+                ContainerCommand::Attach(args) => Self::Attach(args),
+                ContainerCommand::Create(args) => Self::Create(args),
                 ContainerCommand::Commit(args) => Self::Commit(args),
                 ContainerCommand::Diff(args) => Self::Diff(args),
                 ContainerCommand::Export(args) => Self::Export(args),
@@ -190,7 +201,9 @@ impl Command {
                 ContainerCommand::Pause(args) => Self::Pause(args),
                 ContainerCommand::Port(args) => Self::Port(args),
                 ContainerCommand::Rm(args) => Self::Rm(args),
+                ContainerCommand::Restart(args) => Self::Restart(args),
                 ContainerCommand::Run(args) => Self::Run(args),
+                ContainerCommand::Start(args) => Self::Start(args),
                 ContainerCommand::Stop(args) => Self::Stop(args),
                 ContainerCommand::Unpause(args) => Self::Unpause(args),
                 ContainerCommand::Wait(args) => Self::Wait(args),

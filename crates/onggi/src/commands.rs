@@ -16,6 +16,7 @@ mod inspect;
 mod names;
 mod pause;
 mod run;
+mod start;
 mod version;
 mod volumes;
 mod written;
@@ -29,6 +30,10 @@ pub(crate) fn run(command: Command, session: &Session) -> Result<u8, Failure> {
     match command {
         Command::Build(args) => build::run(&args, session),
         Command::Run(args) => run::run(&args, session),
+        Command::Create(args) => create::run(&args, session),
+        Command::Start(args) => start::start(&args, session),
+        Command::Restart(args) => start::restart(&args, session),
+        Command::Attach(args) => start::attach(&args, session),
         Command::Exec(args) => exec::run(&args, session),
         Command::Images(args) => images::run(&args, session),
         Command::History(args) => history::run(&args, session),
@@ -73,6 +78,27 @@ fn for_each(
         }
     }
     all_or_failure(errors)
+}
+
+/// The same for what takes its time: all at once, told in the order in which they were named.
+fn for_each_at_once(
+    names: &[String],
+    session: &Session,
+    act: impl Fn(&str) -> Result<String, engine::Error> + Sync,
+) -> Result<u8, Failure> {
+    if names.len() == 1 {
+        return for_each(names, session, act);
+    }
+    std::thread::scope(|scope| {
+        let act = &act;
+        let running: Vec<_> = names.iter().map(|name| scope.spawn(move || act(name))).collect();
+        let mut running = running.into_iter();
+        for_each(names, session, |_| match running.next().map(std::thread::ScopedJoinHandle::join) {
+            Some(Ok(done)) => done,
+            Some(Err(panic)) => std::panic::resume_unwind(panic),
+            None => Ok(String::new()),
+        })
+    })
 }
 
 /// Success, or a failure that tells all of these.

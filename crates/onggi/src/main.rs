@@ -5,6 +5,7 @@
 
 mod cli;
 mod commands;
+mod docker_config;
 mod failure;
 mod progress;
 mod render;

@@ -58,8 +58,13 @@ impl Session {
 
     /// Writes data to standard output.
     pub(crate) fn print(&self, text: &str) -> Result<(), Failure> {
+        self.write(text.as_bytes())
+    }
+
+    /// The same for what need not be text.
+    pub(crate) fn write(&self, bytes: &[u8]) -> Result<(), Failure> {
         let mut stdout = std::io::stdout().lock();
-        stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(Failure::Output)
+        stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(Failure::Output)
     }
 
     /// Says what is done, with `--debug`.

@@ -154,6 +154,8 @@ fn connect(command: &mut Command, stdio: Stdio, terminal: Option<WindowSize>) ->
 fn spawn(mut command: Command, bundle: &mut Bundle, has_terminal: bool) -> io::Result<Child> {
     let mounts = bundle.take_mounts();
     sys::spawn_prepared(&mut command, move || {
+        // What we have blocked is ours to read; the runtime and its container take signals as they come.
+        sys::set_signal_mask(0)?;
         sys::unshare(libc::CLONE_NEWNS)?;
         let private = MountPropagationFlags::REC | MountPropagationFlags::PRIVATE;
         rustix::mount::mount_change(c"/", private)?;

@@ -29,7 +29,7 @@ pub use spec::{
     BindMount, BindSource, Capabilities, Cgroup, ContainerSpec, CpuQuota, Device, FileMount, Mount, NetworkNamespace,
     ProcessSpec, Rlimit, Seccomp, TmpfsMount, UnknownCapability, User,
 };
-pub use sys::close_on_exec_from;
+pub use sys::{SignalQueue, close_on_exec_from, is_ignored};
 
 /// Lets this process learn how its children end, which it does not where its own parent has it ignore `SIGCHLD`: the
 /// kernel then keeps no exit codes. For those who start programs by other means than an [`Executor`].

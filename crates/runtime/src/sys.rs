@@ -8,11 +8,13 @@
 mod bpf;
 mod clone;
 mod exec;
+mod signals;
 mod stage;
 
 pub(crate) use bpf::{BpfInstruction, attach_device_program, load_device_program};
 pub(crate) use clone::{CloneFlags, Forked, clone_process};
 pub(crate) use exec::{CStringArray, exec, exec_descriptor, spawn_prepared};
+pub use signals::{SignalQueue, is_ignored};
 pub(crate) use stage::{STAGE, stage_in_memory};
 
 use std::ffi::CStr;

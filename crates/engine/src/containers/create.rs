@@ -1,12 +1,16 @@
 //! From an image and options to a container that can be started.
 
-use oci::{ContainerConfig, Reference};
+use std::path::{Path, PathBuf};
+
+use oci::{ContainerConfig, ImageConfig, ImageId, Platform, Reference};
 
 use super::container::Container;
 use super::lifetime::Lifetime;
+use super::log::LogSettings;
 use super::mounts::{MountSettings, settle};
 use super::names::random_name;
 use super::record::ContainerRecord;
+use super::streams::StreamSettings;
 use crate::network::{NetworkMode, NetworkSettings, check_hostname};
 use crate::{Engine, Error, ErrorKind};
 
@@ -39,12 +43,38 @@ pub struct CreateOptions {
     pub mounts: MountSettings,
     /// Its connection to the world.
     pub network: NetworkSettings,
+    /// What whoever starts it is attached to.
+    pub streams: StreamSettings,
+    /// How its output is kept.
+    pub log: LogSettings,
+    /// Added to the image's labels.
+    pub labels: Vec<(String, String)>,
+    /// A file that is made, for the ID.
+    pub id_file: Option<PathBuf>,
+    /// The image must be for this one.
+    pub platform: Option<Platform>,
+    /// When the image is fetched.
+    pub pull: Pull,
+}
+
+/// When an image is fetched from a registry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Pull {
+    /// When it is not there.
+    #[default]
+    Missing,
+    /// Each time.
+    Always,
+    /// Not at all.
+    Never,
 }
 
 impl CreateOptions {
     /// Refuses what cannot be, before anything is made.
     pub(crate) fn check(&self) -> Result<(), Error> {
         self.mounts.check()?;
+        self.lifetime.check()?;
+        self.log.check()?;
         if let Some(name) = &self.name {
             check_name(name)?;
         }
@@ -62,15 +92,19 @@ impl CreateOptions {
     }
 }
 
+/// `create`: makes a container, and gives its ID.
+///
+/// # Errors
+/// When there is no such image, or something that was asked for cannot be.
+pub fn create_container(engine: &Engine, options: &CreateOptions) -> Result<String, Error> {
+    options.check()?;
+    Ok(create(engine, options)?.record.id)
+}
+
 /// Makes the container, without starting it.
 pub(crate) fn create(engine: &Engine, options: &CreateOptions) -> Result<Container, Error> {
-    let Some(image) = image::find(engine.store(), &options.image)? else {
-        let shown = options.image.parse::<Reference>().map(|name| name.with_default_tag().familiar())?;
-        let message = format!("unable to find image '{shown}' locally, and pulling from registries is not there yet");
-        return Err(Error::new(ErrorKind::NotFound, message).with_hint(format!(
-            "bring it in with `onggi load -i IMAGE.tar`, or build it: `onggi build -t {shown} .`"
-        )));
-    };
+    let id_file = options.id_file.as_deref().map(IdFile::reserve).transpose()?;
+    let image = find_image(engine, options)?;
     let document = engine.store().image(image)?;
     let config = &document.config;
     crate::Runtime::check_rights()?;
@@ -98,15 +132,96 @@ pub(crate) fn create(engine: &Engine, options: &CreateOptions) -> Result<Contain
         tty: options.tty,
         interactive: options.interactive,
         runtime: options.runtime.clone(),
-        labels: config.labels.clone(),
+        labels: labels(config, options),
         lifetime: options.lifetime.clone().or_image(config),
         mounts: mounts.settings.clone(),
         network: options.network.clone().or_image(config),
+        streams: options.streams,
+        log: options.log.clone(),
         id,
     };
     let container = Container::create(engine, record)?;
     mounts.keep();
+    id_file.map_or(Ok(()), |file| file.write(&container.record.id))?;
     Ok(container)
+}
+
+/// The image that was asked for, of the platform that was asked for.
+fn find_image(engine: &Engine, options: &CreateOptions) -> Result<ImageId, Error> {
+    let found = image::find(engine.store(), &options.image)?;
+    let (Some(image), Pull::Missing | Pull::Never) = (found, options.pull) else {
+        let shown = options.image.parse::<Reference>().map(|name| name.with_default_tag().familiar())?;
+        let message = match options.pull {
+            Pull::Missing => {
+                format!("unable to find image '{shown}' locally, and pulling from registries is not there yet")
+            }
+            Pull::Always => format!("cannot pull '{shown}': pulling from registries is not there yet"),
+            Pull::Never => format!("no such image: {shown}"),
+        };
+        let hint = match found {
+            Some(_) => "leave `--pull always` out to run the image that is here".to_owned(),
+            None => format!("bring it in with `onggi load -i IMAGE.tar`, or build it: `onggi build -t {shown} .`"),
+        };
+        return Err(Error::new(ErrorKind::NotFound, message).with_hint(hint));
+    };
+    if let Some(wanted) = &options.platform {
+        let ImageConfig { architecture, os, variant, .. } = engine.store().image(image)?;
+        let is = Platform { architecture, os, variant };
+        if !is.is_like(wanted) {
+            let name = &options.image;
+            let message =
+                format!("image with reference {name} was found but does not provide the specified platform ({wanted})");
+            return Err(Error::new(ErrorKind::NotFound, message).with_hint(format!("it is for {is}")));
+        }
+    }
+    Ok(image)
+}
+
+/// `--cidfile`: made before the container, so that nothing is made when it cannot be.
+#[derive(Debug)]
+struct IdFile<'a> {
+    path: &'a Path,
+    is_written: bool,
+}
+
+impl<'a> IdFile<'a> {
+    fn reserve(path: &'a Path) -> Result<Self, Error> {
+        match std::fs::File::create_new(path) {
+            Ok(_) => Ok(Self { path, is_written: false }),
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+                let path = path.display();
+                let message =
+                    format!("container ID file found, make sure the other container isn't running or delete {path}");
+                Err(Error::new(ErrorKind::AlreadyExists, message).with_hint(format!("`rm {path}` removes it")))
+            }
+            Err(error) => Err(Self::failed(path, &error)),
+        }
+    }
+
+    fn write(mut self, id: &str) -> Result<(), Error> {
+        self.is_written = true;
+        std::fs::write(self.path, id).map_err(|error| Self::failed(self.path, &error))
+    }
+
+    fn failed(path: &Path, error: &std::io::Error) -> Error {
+        let message = format!("failed to create the container ID file {}", path.display());
+        Error::new(ErrorKind::InvalidInput, message).because(error)
+    }
+}
+
+impl Drop for IdFile<'_> {
+    fn drop(&mut self) {
+        if !self.is_written {
+            std::fs::remove_file(self.path).ok();
+        }
+    }
+}
+
+/// The image's, and those that were asked for.
+fn labels(config: &ContainerConfig, options: &CreateOptions) -> serde_json::Map<String, serde_json::Value> {
+    let mut labels = config.labels.clone();
+    labels.extend(options.labels.iter().map(|(name, value)| (name.clone(), value.clone().into())));
+    labels
 }
 
 /// Docker's rule: two characters or more of letters, digits, `_`, `.` and `-`, the first a letter or digit.

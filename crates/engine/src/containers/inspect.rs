@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::container::Container;
+use super::log::Driver;
 use super::record::ContainerRecord;
 use crate::network::NetworkState;
 use crate::{Engine, Error};
@@ -24,7 +25,7 @@ fn inspect(engine: &Engine, name: &str) -> Result<Value, Error> {
     let or_never = |time: &str| if time.is_empty() { never.to_owned() } else { time.to_owned() };
     let mut words = record.entrypoint.iter().chain(&record.cmd).cloned();
     let (path, args) = (words.next().unwrap_or_default(), words.collect::<Vec<_>>());
-    let running = state.is_running();
+    let running = state.is_active();
     Ok(json!({
         "Id": record.id,
         "Created": record.created,
@@ -34,7 +35,7 @@ fn inspect(engine: &Engine, name: &str) -> Result<Value, Error> {
             "Status": status,
             "Running": running,
             "Paused": state.paused,
-            "Restarting": false,
+            "Restarting": state.is_restarting,
             "OOMKilled": false,
             "Dead": false,
             "Pid": if running { state.process.map_or(0, |(pid, _)| pid) } else { 0 },
@@ -44,25 +45,41 @@ fn inspect(engine: &Engine, name: &str) -> Result<Value, Error> {
             "FinishedAt": or_never(&state.finished),
         },
         "Image": record.image.to_string(),
+        "RestartCount": state.restarts,
+        "LogPath": log_path(&container),
         "Name": format!("/{}", record.name),
         "HostConfig": host_config(record),
         "Mounts": record.mounts.describe_points(engine),
-        "Config": {
-            "Hostname": record.hostname,
-            "ExposedPorts": record.network.describe_exposed(),
-            "User": record.user,
-            "Tty": record.tty,
-            "OpenStdin": record.interactive,
-            "Env": record.env,
-            "Cmd": record.cmd,
-            "Image": record.image_name,
-            "Volumes": record.mounts.describe_volumes(),
-            "WorkingDir": record.working_dir,
-            "Entrypoint": record.entrypoint,
-            "Labels": record.labels,
-        },
+        "Config": config(record),
         "NetworkSettings": NetworkState::inspect(&container)?,
     }))
+}
+
+/// What other tools read the output from.
+fn log_path(container: &Container) -> String {
+    match container.record.log.driver() {
+        Driver::JsonFile => container.folder.path().join(super::log::NAME).display().to_string(),
+        Driver::Local | Driver::None => String::new(),
+    }
+}
+
+fn config(record: &ContainerRecord) -> Value {
+    let mut object = Map::new();
+    let mut insert = |name: &str, value: Value| drop(object.insert(name.to_owned(), value));
+    insert("Hostname", json!(record.hostname));
+    insert("ExposedPorts", json!(record.network.describe_exposed()));
+    insert("User", json!(record.user));
+    insert("Tty", json!(record.tty));
+    insert("OpenStdin", json!(record.interactive));
+    insert("Env", json!(record.env));
+    insert("Cmd", json!(record.cmd));
+    insert("Image", json!(record.image_name));
+    insert("Volumes", json!(record.mounts.describe_volumes()));
+    insert("WorkingDir", json!(record.working_dir));
+    insert("Entrypoint", json!(record.entrypoint));
+    insert("Labels", json!(record.labels));
+    record.streams.describe(&mut object);
+    Value::Object(object)
 }
 
 fn host_config(record: &ContainerRecord) -> Value {
@@ -70,6 +87,7 @@ fn host_config(record: &ContainerRecord) -> Value {
     record.mounts.describe(&mut object);
     record.network.describe(&mut object);
     record.lifetime.describe(&mut object);
+    record.log.describe(&mut object);
     let runtime = record.runtime.clone().unwrap_or_else(|| "onggi".to_owned());
     object.insert("Runtime".to_owned(), json!(runtime));
     Value::Object(object)

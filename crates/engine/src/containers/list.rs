@@ -66,7 +66,7 @@ pub fn containers(engine: &Engine, options: &ContainersOptions) -> Result<Vec<Co
             break;
         }
         let state = container.state()?;
-        if !all && !state.is_running() {
+        if !all && !state.is_active() {
             continue;
         }
         let status = state.status();

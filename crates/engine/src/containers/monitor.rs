@@ -1,30 +1,36 @@
-//! A container in the background: a small process of the same binary starts it, keeps its output and its exit status.
+//! A container that is not tied to whoever started it: a small process of the same binary owns it.
 //!
 //! The monitor is the container's parent. It tells its own parent by one line on standard output that the container
-//! runs, or why not; then nobody waits for it any more.
+//! runs, or why not. Its standard input is the socket of the first client, if there is one: so whoever starts a container
+//! and attaches to it misses nothing.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio as ProcessStdio};
-use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
-use runtime::{Stdio, StdioStream, WindowSize};
+use runtime::WindowSize;
+use rustix::fs::{FileType, Mode, OFlags};
+use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use serde::{Deserialize, Serialize};
 
-use super::container::Container;
+use super::container::{Container, Ownership};
 use super::launch::launch;
-use super::run::{finished, note_failure, running, taken};
+use super::record::ContainerState;
+use super::restart_policy::Restarts;
+use super::run::{ended, note_failure, running, taken};
+use super::supervise::Supervisor;
 use crate::{Engine, Error, ErrorKind};
 
 /// The hidden command that the monitor is started with: `onggi --root ROOT monitor ID`.
 pub const COMMAND: &str = "monitor";
 const STARTED: &str = "started";
-const LOG: &str = "container.log";
+/// Of a terminal that nobody looks at yet.
+const USUAL: WindowSize = WindowSize { columns: 80, rows: 24 };
 
-/// Starts a container in the background; returns when it runs.
-pub(crate) fn start(engine: &Engine, container: &Container) -> Result<(), Error> {
+/// Starts a container under a monitor; returns when it runs. `client` is the monitor's end of the first client's socket.
+pub(crate) fn start(engine: &Engine, container: &Container, client: Option<OwnedFd>) -> Result<(), Error> {
     let broken =
         |error: std::io::Error| Error::new(ErrorKind::Internal, "cannot start the container's monitor").because(&error);
     // What our own parent left open (a lock, a pipe of a script) is not the monitor's to keep open for days.
@@ -35,7 +41,7 @@ pub(crate) fn start(engine: &Engine, container: &Container) -> Result<(), Error>
         .arg(std::path::absolute(engine.store().path()).map_err(broken)?)
         .args([COMMAND, &container.record.id])
         .current_dir("/")
-        .stdin(ProcessStdio::null())
+        .stdin(client.map_or_else(ProcessStdio::null, ProcessStdio::from))
         .stdout(ProcessStdio::piped())
         .stderr(ProcessStdio::null())
         .spawn()
@@ -55,7 +61,13 @@ pub(crate) fn start(engine: &Engine, container: &Container) -> Result<(), Error>
     }
 }
 
-/// Why the container does not run, on its way from the monitor to `run`.
+/// Both ends of a first client's socket: ours, and the monitor's.
+pub(crate) fn socket_pair() -> Result<(OwnedFd, OwnedFd), Error> {
+    rustix::net::socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)
+        .map_err(|errno| Error::new(ErrorKind::Internal, "cannot connect with the container's monitor").because(&errno))
+}
+
+/// Why the container does not run, on its way from the monitor to whoever started it.
 #[derive(Debug, Serialize, Deserialize)]
 struct Answer {
     message: String,
@@ -79,7 +91,7 @@ impl From<Answer> for Error {
 pub fn monitor(engine: &Engine, id: &str, mut answer: impl Write) -> Result<(), Error> {
     // A session of its own: the terminal that we were started from may close.
     rustix::process::setsid().ok();
-    let result = supervise(engine, id, &mut answer);
+    let result = own(engine, id, &mut answer);
     if let Err(error) = &result {
         let Error { message, causes, hint, exit_code, .. } = error.clone();
         let line = serde_json::to_string(&Answer { message, causes, hint, exit_code }).unwrap_or_default();
@@ -89,97 +101,101 @@ pub fn monitor(engine: &Engine, id: &str, mut answer: impl Write) -> Result<(), 
     result
 }
 
-fn supervise(engine: &Engine, id: &str, answer: &mut impl Write) -> Result<(), Error> {
+fn own(engine: &Engine, id: &str, answer: &mut impl Write) -> Result<(), Error> {
     let container = Container::find(engine, id)?;
-    let _ownership = container.own()?.ok_or_else(|| taken(&container))?;
-    let result = watch(engine, &container, answer);
-    if container.record.lifetime.auto_remove {
-        let removed = container.remove(engine);
-        return result.and(removed);
-    }
-    result
-}
-
-fn watch(engine: &Engine, container: &Container, answer: &mut impl Write) -> Result<(), Error> {
-    let broken =
-        |error: std::io::Error| Error::new(ErrorKind::Internal, "cannot keep the container's output").because(&error);
-    let log = File::options().create(true).append(true).open(container.folder.path().join(LOG)).map_err(broken)?;
-    let (out, out_end) = crate::terminal::pipe().map_err(broken)?;
-    let (err, err_end) = crate::terminal::pipe().map_err(broken)?;
-    let mut stdio =
-        Stdio { stdin: StdioStream::Null, stdout: StdioStream::Fd(out_end), stderr: StdioStream::Fd(err_end) };
-    // `-i` means that it stays open, even while nobody can type.
-    let (input_end, input) = crate::terminal::pipe().map_err(broken)?;
-    if container.record.interactive {
-        stdio.stdin = StdioStream::Fd(input_end);
-    }
-    let size = container.record.tty.then_some(WindowSize { columns: 80, rows: 24 });
-    let launched = match launch(engine, container, size, stdio) {
-        Ok(launched) => launched,
-        Err(error) => {
-            note_failure(engine, container, &error)?;
-            return Err(error);
+    let ownership = take_over(&container)?;
+    let mut supervisor = Supervisor::new(engine, &container, None).map_err(|error| broken(&error))?;
+    let size = first_client().map_or(USUAL, |socket| supervisor.welcome(socket).size.unwrap_or(USUAL));
+    let result = live(engine, &container, &mut supervisor, size, answer);
+    let result = match container.record.lifetime.auto_remove {
+        true => {
+            let removed = container.remove(engine);
+            result.and_then(|code| removed.map(|()| code))
         }
+        false => result,
     };
-    container.write_state(&running(engine, &launched))?;
-    // Whoever asked may have been killed meanwhile: the container was started, and it stays.
-    writeln!(answer, "{STARTED}").and_then(|()| answer.flush()).ok();
-    let log = Mutex::new(log);
-    if let Some(terminal) = launched.process.terminal() {
-        let terminal = terminal.try_clone_to_owned().map_err(broken)?;
-        keep(engine, terminal, "stdout", &log);
-    } else {
-        std::thread::scope(|scope| {
-            scope.spawn(|| keep(engine, err, "stderr", &log));
-            keep(engine, out, "stdout", &log);
-        });
+    // Whoever hears of the end can remove it, or start it again.
+    drop(ownership);
+    if let Ok(code) = result {
+        supervisor.tell_end(code);
+        supervisor.see_off();
     }
-    let status = launched.process.wait().map_err(broken)?;
-    drop(input);
-    // Its ports are free before anybody learns that it has ended.
-    drop(launched.network);
-    finished(engine, container, status.docker_code())
+    result.map(drop)
 }
 
-/// Writes lines as Docker's json-file driver does: `{"log":"…\n","stream":"stdout","time":"…"}`.
-fn keep(engine: &Engine, from: OwnedFd, stream: &str, log: &Mutex<File>) {
-    const LONGEST: u64 = 16 << 10;
-    let mut lines = BufReader::new(File::from(from));
-    let mut line = Vec::new();
+/// One whose owner has just told that it ended is free in a moment.
+fn take_over(container: &Container) -> Result<Ownership, Error> {
+    const PATIENCE: Duration = Duration::from_secs(5);
+    let end = Instant::now() + PATIENCE;
     loop {
-        line.clear();
-        match lines.by_ref().take(LONGEST).read_until(b'\n', &mut line) {
-            Ok(0) | Err(_) => return,
-            Ok(_) => {}
+        if let Some(ownership) = container.own()? {
+            return Ok(ownership);
         }
-        let text = String::from_utf8_lossy(&line);
-        let row = serde_json::json!({"log": text, "stream": stream, "time": engine.now().to_string()});
-        let row = format!("{row}\n");
-        let mut log = log.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        // In one piece. A full disk must not stop the container; its output goes on being read.
-        log.write_all(row.as_bytes()).ok();
+        if container.written_state()?.is_active() || Instant::now() > end {
+            return Err(taken(container));
+        }
+        std::thread::sleep(Duration::from_millis(1));
     }
 }
 
-/// One line of a container's output.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LogLine {
-    /// Whether it came from standard error.
-    pub is_stderr: bool,
-    /// The text, usually with its line break.
-    pub text: String,
+/// The socket that we were started with, and `/dev/null` in its place.
+fn first_client() -> Option<OwnedFd> {
+    let stdin = rustix::stdio::stdin();
+    let stat = rustix::fs::fstat(stdin).ok()?;
+    if FileType::from_raw_mode(stat.st_mode) != FileType::Socket {
+        return None;
+    }
+    let socket = rustix::io::fcntl_dupfd_cloexec(stdin, 3).ok()?;
+    let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty()).ok()?;
+    rustix::stdio::dup2_stdin(&null).ok()?;
+    Some(socket)
 }
 
-/// All output of a background container so far (S070).
-///
-/// # Errors
-/// When there is no such container or its log cannot be read.
-pub fn logs(engine: &Engine, name: &str) -> Result<Vec<LogLine>, Error> {
-    let container = Container::find(engine, name)?;
-    let content = container.folder.read(LOG)?.unwrap_or_default();
-    let row = |line: &str| {
-        let row: serde_json::Value = serde_json::from_str(line).ok()?;
-        Some(LogLine { is_stderr: row["stream"] == "stderr", text: row["log"].as_str()?.to_owned() })
-    };
-    Ok(String::from_utf8_lossy(&content).lines().filter_map(row).collect())
+/// Starts it, and starts it again as long as that is wanted. Gives the last exit code.
+fn live(
+    engine: &Engine,
+    container: &Container,
+    supervisor: &mut Supervisor<'_>,
+    size: WindowSize,
+    answer: &mut impl Write,
+) -> Result<u8, Error> {
+    let mut restarts = Restarts::new(container.record.lifetime.restart);
+    let mut is_told = false;
+    loop {
+        let stdio = supervisor.open_streams().map_err(|error| broken(&error))?;
+        let terminal = container.record.tty.then_some(size);
+        let launched = match launch(engine, container, terminal, stdio) {
+            Ok(launched) => launched,
+            Err(error) => {
+                note_failure(engine, container, &error)?;
+                return Err(error);
+            }
+        };
+        let began = Instant::now();
+        container.write_state(&ContainerState { restarts: restarts.count(), ..running(engine, &launched) })?;
+        if !is_told {
+            is_told = true;
+            // Whoever asked may have been killed meanwhile: the container was started, and it stays.
+            writeln!(answer, "{STARTED}").and_then(|()| answer.flush()).ok();
+        }
+        let code = supervisor.attend(&launched.process).map_err(|error| broken(&error))?;
+        // Its ports are free before anybody learns that it has ended.
+        drop(launched.network);
+        let next = restarts.next(code, began.elapsed()).filter(|_| !supervisor.is_held());
+        let Some(delay) = next else {
+            container.write_state(&ended(engine, container, code)?)?;
+            return Ok(code);
+        };
+        let state = ended(engine, container, code)?;
+        container.write_state(&ContainerState { is_restarting: true, restarts: restarts.count(), ..state.clone() })?;
+        supervisor.tell_end(code);
+        if !supervisor.pause(delay).map_err(|error| broken(&error))? {
+            container.write_state(&state)?;
+            return Ok(code);
+        }
+    }
+}
+
+fn broken(error: &std::io::Error) -> Error {
+    Error::new(ErrorKind::Internal, "cannot keep the container's output").because(error)
 }

@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use store::ProcessIdentity;
 
 use super::lifetime::Lifetime;
+use super::log::LogSettings;
 use super::mounts::MountSettings;
+use super::streams::StreamSettings;
 use crate::network::NetworkSettings;
 
 /// How a container was made; written once.
@@ -49,6 +51,12 @@ pub struct ContainerRecord {
     pub mounts: MountSettings,
     /// Its connection to the world.
     pub network: NetworkSettings,
+    /// What whoever started it is attached to.
+    #[serde(default)]
+    pub streams: StreamSettings,
+    /// How its output is kept.
+    #[serde(default)]
+    pub log: LogSettings,
 }
 
 impl ContainerRecord {
@@ -91,6 +99,12 @@ pub struct ContainerState {
     /// Its processes are frozen: asked of the kernel, written down nowhere.
     #[serde(skip)]
     pub paused: bool,
+    /// It has ended, and is about to be started again.
+    #[serde(default)]
+    pub is_restarting: bool,
+    /// So often it was started again, since somebody started it.
+    #[serde(default)]
+    pub restarts: u32,
 }
 
 /// What a container does now.
@@ -102,6 +116,8 @@ pub enum ContainerStatus {
     Running,
     /// Its first process is alive, and frozen with all others.
     Paused,
+    /// It ended, and is about to be started again.
+    Restarting,
     /// It ended.
     Exited,
 }
@@ -112,6 +128,7 @@ impl ContainerStatus {
         match self {
             Self::Created => "created",
             Self::Running => "running",
+            Self::Restarting => "restarting",
             Self::Paused => "paused",
             Self::Exited => "exited",
         }
@@ -124,6 +141,7 @@ impl ContainerState {
         match (&self.process, self.started.is_empty()) {
             (Some(_), _) if self.paused => ContainerStatus::Paused,
             (Some(_), _) => ContainerStatus::Running,
+            (None, _) if self.is_restarting => ContainerStatus::Restarting,
             (None, true) => ContainerStatus::Created,
             (None, false) => ContainerStatus::Exited,
         }
@@ -139,13 +157,22 @@ impl ContainerState {
         self.process.is_some_and(|(pid, start)| ProcessIdentity { pid, start }.is_alive())
     }
 
-    /// Its process, as written down, is gone.
+    /// It runs, or is about to.
+    pub fn is_active(&self) -> bool {
+        self.is_running() || self.is_restarting
+    }
+
+    /// Its process, as written down, is gone; or somebody has to be there who starts it again.
     pub(super) fn is_outdated(&self) -> bool {
-        self.process.is_some() && !self.is_process_alive()
+        self.is_restarting || self.process.is_some() && !self.is_process_alive()
     }
 
     /// The container of an owner that died before it could write down the end.
     pub(super) fn lost(self) -> Self {
+        if self.is_restarting {
+            // How it ended is known; only the next start will not come.
+            return Self { is_restarting: false, ..self };
+        }
         let error = "how it ended is not known: the process that watched over it was killed".to_owned();
         Self { process: None, exit_code: Some(LOST), error, paused: false, ..self }
     }

@@ -5,7 +5,7 @@ use std::time::Instant;
 use rustix::process::Signal;
 
 use super::container::Container;
-use super::stop::{PATIENCE_AFTER_KILL, PAUSE, send, unless_ended};
+use super::stop::{PATIENCE_AFTER_KILL, PAUSE, hold, send, unless_ended};
 use crate::network::NetworkState;
 use crate::{Engine, Error, ErrorKind};
 
@@ -21,7 +21,7 @@ pub fn remove_container(engine: &Engine, name: &str, force: bool, volumes: bool)
         // Held until it is gone, so that nobody starts what is being removed.
         let ownership = container.own()?;
         let state = ownership.as_ref().map_or_else(|| container.state(), |own| container.owned_state(own))?;
-        let is_running = state.is_running();
+        let is_running = state.is_active();
         if ownership.is_some() && !is_running {
             NetworkState::forget(&container)?;
             return if volumes { container.remove_with_volumes(engine) } else { container.remove(engine) };
@@ -30,7 +30,8 @@ pub fn remove_container(engine: &Engine, name: &str, force: bool, volumes: bool)
         if Container::open(engine, id)?.is_none() {
             return Ok(());
         }
-        if !force {
+        // One that has just ended is let go of in a moment.
+        if !force && is_running {
             let message = format!("cannot remove running container {id}");
             return Err(Error::new(ErrorKind::Conflict, message)
                 .with_hint(format!("stop it with `onggi stop {name}`, or remove it by force: `onggi rm -f {name}`")));
@@ -40,6 +41,7 @@ pub fn remove_container(engine: &Engine, name: &str, force: bool, volumes: bool)
             return Err(Error::new(ErrorKind::Conflict, message));
         }
         if is_running {
+            hold(&container)?;
             unless_ended(send(&container, Signal::KILL))?;
         }
         std::thread::sleep(PAUSE);

@@ -2,12 +2,14 @@
 
 use std::io::IsTerminal;
 
+use super::attach::{AttachOptions, Attached, Client};
 use super::container::Container;
 use super::create::{CreateOptions, create};
 use super::launch::{Launched, launch};
 use super::monitor;
 use super::record::ContainerState;
-use crate::front::Front;
+use super::supervise::{Console, Supervisor, can_be_in_front, hello};
+use crate::detach_keys::DetachKeys;
 use crate::{Engine, Error, ErrorKind};
 
 /// What `run` was asked for.
@@ -17,6 +19,10 @@ pub struct RunOptions {
     pub create: CreateOptions,
     /// Run in the background.
     pub detach: bool,
+    /// Signals that we get go to the container.
+    pub sig_proxy: bool,
+    /// What leaves a container with a terminal running.
+    pub detach_keys: DetachKeys,
 }
 
 /// How `run` ended.
@@ -26,6 +32,8 @@ pub enum RunOutcome {
     Detached(String),
     /// In front: the exit code, as Docker counts.
     Exited(u8),
+    /// It was left running by the detach keys.
+    Left,
 }
 
 /// Makes a container and runs it.
@@ -36,9 +44,11 @@ pub fn run(engine: &Engine, options: &RunOptions) -> Result<RunOutcome, Error> {
     check(options)?;
     let container = create(engine, &options.create).map_err(with_code_125)?;
     let outcome = if options.detach {
-        monitor::start(engine, &container).map(|()| RunOutcome::Detached(container.record.id.clone()))
-    } else {
+        monitor::start(engine, &container, None).map(|()| RunOutcome::Detached(container.record.id.clone()))
+    } else if can_be_in_front(&container.record) && options.sig_proxy {
         in_front(engine, &container)
+    } else {
+        attached(engine, &container, options)
     };
     outcome.map_err(with_code_125)
 }
@@ -67,8 +77,13 @@ fn with_code_125(mut error: Error) -> Error {
 
 fn check(options: &RunOptions) -> Result<(), Error> {
     options.create.check()?;
-    let wants_terminal = options.create.tty && options.create.interactive && !options.detach;
-    if wants_terminal && !std::io::stdin().is_terminal() {
+    let is_typed = options.create.interactive && !options.detach && options.create.streams.stdin;
+    check_terminal(options.create.tty && is_typed)
+}
+
+/// A container with a terminal is typed into from a terminal.
+pub(super) fn check_terminal(is_needed: bool) -> Result<(), Error> {
+    if is_needed && !std::io::stdin().is_terminal() {
         let error = Error::new(ErrorKind::InvalidInput, "the input device is not a TTY");
         return Err(error.with_hint("leave `-t` out when standard input is a file or a pipe").with_exit_code(1));
     }
@@ -76,13 +91,13 @@ fn check(options: &RunOptions) -> Result<(), Error> {
 }
 
 fn foreground(engine: &Engine, container: &Container) -> Result<u8, Error> {
-    let record = &container.record;
     let broken = |error: std::io::Error| {
         Error::new(ErrorKind::Internal, "cannot connect the container's streams").because(&error)
     };
-    let (front, ends) = Front::prepare(record.tty, record.interactive).map_err(broken)?;
-    let started = launch(engine, container, ends.terminal, ends.stdio);
-    let launched = match started {
+    let console = Console::new(&container.record);
+    let mut supervisor = Supervisor::new(engine, container, Some(console)).map_err(broken)?;
+    let stdio = supervisor.open_streams().map_err(broken)?;
+    let launched = match launch(engine, container, None, stdio) {
         Ok(launched) => launched,
         Err(error) => {
             note_failure(engine, container, &error)?;
@@ -90,11 +105,31 @@ fn foreground(engine: &Engine, container: &Container) -> Result<u8, Error> {
         }
     };
     container.write_state(&running(engine, &launched))?;
-    let code = front.attend(&launched.process).map_err(broken)?.docker_code();
+    let code = supervisor.attend(&launched.process).map_err(broken)?;
     // Its ports are free before anybody learns that it has ended.
     drop(launched.network);
-    finished(engine, container, code)?;
+    container.write_state(&ended(engine, container, code)?)?;
+    supervisor.tell_end(code);
+    supervisor.see_off();
     Ok(code)
+}
+
+/// Under a monitor, with us as its first client.
+fn attached(engine: &Engine, container: &Container, options: &RunOptions) -> Result<RunOutcome, Error> {
+    let record = &container.record;
+    let (ours, theirs) = monitor::socket_pair()?;
+    let attach = AttachOptions {
+        no_stdin: !record.streams.stdin,
+        sig_proxy: options.sig_proxy,
+        detach_keys: options.detach_keys.clone(),
+    };
+    let client = Client::new(ours, hello(record), record.tty, &attach).ending_unread();
+    monitor::start(engine, container, Some(theirs))?;
+    Ok(match client.attend(container)? {
+        Attached::Ended(code) => RunOutcome::Exited(code),
+        Attached::Left | Attached::Unread => RunOutcome::Left,
+        Attached::InputEnded => RunOutcome::Detached(record.id.clone()),
+    })
 }
 
 /// The state of a container that has just started.
@@ -107,17 +142,13 @@ pub(crate) fn running(engine: &Engine, launched: &Launched) -> ContainerState {
     }
 }
 
-/// Notes how a container ended.
-pub(crate) fn finished(engine: &Engine, container: &Container, code: u8) -> Result<(), Error> {
+/// The state of a container that has just ended.
+pub(crate) fn ended(engine: &Engine, container: &Container, code: u8) -> Result<ContainerState, Error> {
     // The owner's own note, which is outdated by now: that is what this is about.
     let state = container.written_state()?;
     runtime::remove_control_group(&container.record.id);
-    container.write_state(&ContainerState {
-        finished: engine.now().to_string(),
-        process: None,
-        exit_code: Some(code),
-        ..state
-    })
+    let finished = engine.now().to_string();
+    Ok(ContainerState { finished, process: None, exit_code: Some(code), ..state })
 }
 
 /// Notes that a container could not start.

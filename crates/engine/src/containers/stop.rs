@@ -2,17 +2,25 @@
 
 use std::time::{Duration, Instant};
 
+use rustix::net::SendFlags;
 use rustix::process::{Pid, PidfdFlags, Signal};
 
 use super::container::Container;
+use super::lifetime::grace;
 use super::pause::running;
-use super::record::ContainerState;
+use super::record::{ContainerRecord, ContainerState};
+use super::supervise::connect;
+use super::wire::{self, Decoder};
+use crate::streams::Queue;
 use crate::{Engine, Error, ErrorKind};
 
 /// Between two looks.
 pub(crate) const PAUSE: Duration = Duration::from_millis(1);
 /// So long a killed container may take to end.
 pub(crate) const PATIENCE_AFTER_KILL: Duration = Duration::from_secs(10);
+
+/// As good as for ever: 136 years.
+const FOR_EVER: Duration = Duration::from_secs(u32::MAX as u64);
 
 /// A container that ended by itself just before it was told to is no failure.
 pub(crate) fn unless_ended(sent: Result<(), Error>) -> Result<(), Error> {
@@ -27,24 +35,76 @@ pub(crate) fn unless_ended(sent: Result<(), Error>) -> Result<(), Error> {
 /// # Errors
 /// When the container does not run, or the signal does not exist.
 pub fn kill(engine: &Engine, name: &str, signal: &str) -> Result<(), Error> {
+    let signal = parse_signal(signal)?;
     let container = Container::find(engine, name)?;
-    send(&container, parse_signal(signal)?)
+    let asks_to_end = stop_signal(&container.record).is_ok_and(|asked| asked == signal);
+    if signal == Signal::KILL || asks_to_end || container.record.lifetime.stop_signal.is_none() {
+        hold(&container)?;
+    }
+    send(&container, signal)
 }
 
-/// Asks a container to end, and kills it when it has not after `grace`.
+/// How to stop.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct StopOptions {
+    /// Seconds until it is killed; for ever if negative, as the container was made to otherwise.
+    pub timeout: Option<i64>,
+    /// In place of the container's stop signal.
+    pub signal: Option<String>,
+}
+
+/// Asks a container to end, and kills it when it has not after a while. It is not started again then.
 ///
 /// # Errors
 /// When it cannot be signalled.
-pub fn stop(engine: &Engine, name: &str, grace: Duration) -> Result<(), Error> {
-    let container = Container::find(engine, name)?;
-    if !container.state()?.is_running() {
+pub fn stop(engine: &Engine, name: &str, options: &StopOptions) -> Result<(), Error> {
+    stop_container(engine, &Container::find(engine, name)?, options)
+}
+
+pub(super) fn stop_container(engine: &Engine, container: &Container, options: &StopOptions) -> Result<(), Error> {
+    let signal = match &options.signal {
+        Some(signal) => parse_signal(signal)?,
+        None => stop_signal(&container.record)?,
+    };
+    if !container.state()?.is_active() {
         return Ok(());
     }
-    let signal = parse_signal(container.record.lifetime.stop_signal.as_deref().unwrap_or("TERM"))?;
-    unless_ended(send(&container, signal))?;
-    if wait_until_ended(engine, &container, grace)? == Waited::TimedOut {
-        unless_ended(send(&container, Signal::KILL))?;
-        wait_until_ended(engine, &container, PATIENCE_AFTER_KILL)?;
+    hold(container)?;
+    let grace = options.timeout.map_or_else(|| container.record.lifetime.grace(), grace);
+    unless_ended(send(container, signal))?;
+    if wait_until_ended(engine, container, grace.unwrap_or(FOR_EVER))? == Waited::TimedOut {
+        unless_ended(send(container, Signal::KILL))?;
+        wait_until_ended(engine, container, PATIENCE_AFTER_KILL)?;
+    }
+    Ok(())
+}
+
+/// What asks a container to end.
+pub(super) fn stop_signal(record: &ContainerRecord) -> Result<Signal, Error> {
+    parse_signal(record.lifetime.stop_signal.as_deref().unwrap_or("TERM"))
+}
+
+/// Tells the owner of a container that is started again when it ends that it is not to be.
+pub(super) fn hold(container: &Container) -> Result<(), Error> {
+    if !container.record.lifetime.restart.restarts() {
+        return Ok(());
+    }
+    let failed = |error: std::io::Error| {
+        Error::new(ErrorKind::Internal, format!("cannot stop container {}", container.record.name)).because(&error)
+    };
+    let Some(socket) = connect(container).map_err(failed)? else { return Ok(()) };
+    let mut queue = Queue::default();
+    wire::push(&mut queue, wire::HOLD, &[]);
+    // Where the owner has just gone, nothing is started again either.
+    if queue.write(|bytes| rustix::net::send(&socket, bytes, SendFlags::NOSIGNAL)).is_ok() {
+        let mut answers = Decoder::default();
+        while answers.fill(&socket, true).is_ok() {
+            while let Ok(Some((kind, _))) = answers.next_frame() {
+                if kind == wire::HELD {
+                    return Ok(());
+                }
+            }
+        }
     }
     Ok(())
 }
@@ -56,7 +116,7 @@ pub fn stop(engine: &Engine, name: &str, grace: Duration) -> Result<(), Error> {
 pub fn wait(engine: &Engine, name: &str) -> Result<u8, Error> {
     let container = Container::find(engine, name)?;
     let _reader = container.keep()?;
-    match wait_until_ended(engine, &container, Duration::from_secs(u64::from(u32::MAX)))? {
+    match wait_until_ended(engine, &container, FOR_EVER)? {
         Waited::Ended(state) => Ok(state.exit_code.unwrap_or_default()),
         Waited::Removed | Waited::TimedOut => {
             Err(Error::new(ErrorKind::NotFound, format!("container {name} was removed")))
@@ -64,7 +124,7 @@ pub fn wait(engine: &Engine, name: &str) -> Result<u8, Error> {
     }
 }
 
-fn parse_signal(text: &str) -> Result<Signal, Error> {
+pub(super) fn parse_signal(text: &str) -> Result<Signal, Error> {
     let number = dockerfile::parse_signal(text).and_then(|number| Signal::from_named_raw(i32::from(number)));
     number.ok_or_else(|| {
         Error::new(ErrorKind::InvalidInput, format!("invalid signal: {text}"))
@@ -122,9 +182,11 @@ fn wait_until_ended(engine: &Engine, container: &Container, patience: Duration) 
     loop {
         let Some(container) = Container::open(engine, &container.record.id)? else { return Ok(Waited::Removed) };
         let state = container.state()?;
-        let Some((pid, _)) = state.process else { return Ok(Waited::Ended(Box::new(state))) };
+        if !state.is_active() {
+            return Ok(Waited::Ended(Box::new(state)));
+        }
         let Some(left) = deadline.checked_duration_since(Instant::now()) else { return Ok(Waited::TimedOut) };
-        let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+        let pid = state.process.and_then(|(pid, _)| Pid::from_raw(i32::try_from(pid).ok()?));
         if let Some(process) = pid.and_then(|pid| rustix::process::pidfd_open(pid, PidfdFlags::empty()).ok()) {
             let mut polled = [rustix::event::PollFd::new(&process, rustix::event::PollFlags::IN)];
             let timeout = rustix::event::Timespec {

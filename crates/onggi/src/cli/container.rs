@@ -64,6 +64,9 @@ pub(crate) struct StopArgs {
     /// Names or IDs
     #[arg(value_name = "CONTAINER", required = true)]
     pub(crate) containers: Vec<String>,
+    /// Ask them to end with this signal
+    #[arg(short, long, value_name = "SIGNAL")]
+    pub(crate) signal: Option<String>,
     /// Wait so long, -1 for ever [default: 10]
     #[arg(short, long, visible_alias = "time", value_name = "SECONDS", allow_negative_numbers = true)]
     pub(crate) timeout: Option<i64>,

@@ -2,13 +2,19 @@
 //!
 //! Flags that belong together are a struct in a file of its own.
 
+mod labels;
+mod life;
 mod mounts;
 mod network;
+mod streams;
 
 use clap::Args;
 
+pub(crate) use labels::LabelFlags;
+pub(crate) use life::LifeFlags;
 pub(crate) use mounts::{MountFlags, parse_mount};
 pub(crate) use network::NetworkFlags;
+pub(crate) use streams::StreamFlags;
 
 /// A new container.
 #[derive(Debug, Args)]
@@ -29,21 +35,18 @@ pub(crate) struct CreateFlags {
     /// Print help
     #[arg(long, action = clap::ArgAction::Help)]
     help: Option<bool>,
-    /// Keep standard input open
+    /// Take the image for this platform
+    #[arg(long, value_name = "OS/ARCH")]
+    pub(crate) platform: Option<String>,
+    /// Say when to pull the image: `missing`, `always`, `never`
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) pull: Option<String>,
+    /// Do not show how the image is pulled
     #[arg(short, long)]
-    pub(crate) interactive: bool,
-    /// Name the container
-    #[arg(long, value_name = "NAME")]
-    pub(crate) name: Option<String>,
-    /// Remove the container when it has ended
-    #[arg(long)]
-    pub(crate) rm: bool,
+    pub(crate) quiet: bool,
     /// Run the container with this program (`crun`, `runc`, a path)
     #[arg(long, value_name = "PROGRAM")]
     pub(crate) runtime: Option<String>,
-    /// Give the container a terminal
-    #[arg(short, long)]
-    pub(crate) tty: bool,
     /// Choose the user: name or number, and group
     #[arg(short, long, value_name = "USER[:GROUP]")]
     pub(crate) user: Option<String>,
@@ -51,7 +54,13 @@ pub(crate) struct CreateFlags {
     #[arg(short, long, value_name = "DIR")]
     pub(crate) workdir: Option<String>,
     #[command(flatten)]
+    pub(crate) labels: LabelFlags,
+    #[command(flatten)]
+    pub(crate) life: LifeFlags,
+    #[command(flatten)]
     pub(crate) mounts: MountFlags,
     #[command(flatten)]
     pub(crate) network: NetworkFlags,
+    #[command(flatten)]
+    pub(crate) streams: StreamFlags,
 }

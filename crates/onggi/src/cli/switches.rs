@@ -48,7 +48,7 @@ pub(crate) fn parse(word: &str) -> Option<bool> {
 
 /// Go's `strconv.ParseBool`.
 #[derive(Debug, Clone)]
-struct GoBool;
+pub(crate) struct GoBool;
 
 impl clap::builder::TypedValueParser for GoBool {
     type Value = bool;

@@ -129,7 +129,7 @@ fn run_stops_reading_flags_at_the_image() {
         let line = format!("{name} -it --rm -e A=1 --env B --net none -v /a:/b:ro img --version -e X --rm=false -- y");
         let Command::Run(args) = command(&line) else { panic!("{line}") };
         assert_eq!(args.create.words, ["img", "--version", "-e", "X", "--rm=false", "--", "y"]);
-        assert!(args.create.interactive && args.create.tty && args.create.rm && !args.detach);
+        assert!(args.create.streams.interactive && args.create.streams.tty && args.create.life.rm && !args.detach);
         assert_eq!(args.create.env, ["A=1", "B"]);
         assert_eq!(
             (args.create.network.network.as_deref(), args.create.mounts.volumes.as_slice()),
@@ -137,7 +137,7 @@ fn run_stops_reading_flags_at_the_image() {
         );
     }
     let Command::Run(args) = command("run -d --rm --name x -h host -w / -u 0:0 img") else { panic!() };
-    assert!(args.detach && args.create.rm);
+    assert!(args.detach && args.create.life.rm);
     assert_eq!(args.create.network.hostname.as_deref(), Some("host"));
     let empty = ["onggi", "run", "--entrypoint", "", "img"].map(OsString::from);
     let Ok(Cli { command: Command::Run(args), .. }) = parse(&empty) else { panic!() };
@@ -148,7 +148,7 @@ fn run_stops_reading_flags_at_the_image() {
 #[test]
 fn switches_take_values() {
     let Command::Run(args) = command("run --rm=false -it=true -d=0 --tty=F img -x=1") else { panic!() };
-    assert!(!args.create.rm && args.create.interactive && !args.detach && !args.create.tty);
+    assert!(!args.create.life.rm && args.create.streams.interactive && !args.detach && !args.create.streams.tty);
     let Command::History(args) = command("history -H=false --no-trunc=1 img") else { panic!() };
     assert!(!args.human && args.no_trunc);
     let Command::History(args) = command("history --human=false img") else { panic!() };

@@ -1,7 +1,8 @@
 //! Commands about containers that are there.
 
 use std::io::Write;
-use std::time::Duration;
+
+use engine::StopOptions;
 
 use engine::ContainersOptions;
 
@@ -9,11 +10,6 @@ use crate::cli::container::{KillArgs, LogsArgs, MonitorArgs, PortArgs, PsArgs, R
 use crate::failure::Failure;
 use crate::render::containers::{self, ContainersView};
 use crate::session::Session;
-
-/// Docker's patience in `stop`.
-const GRACE: Duration = Duration::from_secs(10);
-/// As good as for ever: 136 years.
-const FOR_EVER: Duration = Duration::from_secs(u32::MAX as u64);
 
 pub(super) fn list(args: &PsArgs, session: &Session) -> Result<u8, Failure> {
     let rows = engine::containers(&session.engine()?, &list_options(args)?)?;
@@ -43,22 +39,21 @@ fn list_options(args: &PsArgs) -> Result<ContainersOptions, Failure> {
 
 /// What the container wrote to standard output goes there, the rest to standard error (S072).
 pub(super) fn logs(args: &LogsArgs, session: &Session) -> Result<u8, Failure> {
-    for line in engine::monitor::logs(&session.engine()?, &args.container)? {
+    for line in engine::logs(&session.engine()?, &args.container)? {
         match line.is_stderr {
-            true => std::io::stderr().write_all(line.text.as_bytes()).map_err(Failure::Output)?,
-            false => session.print(&line.text)?,
+            true => std::io::stderr().write_all(&line.text).map_err(Failure::Output)?,
+            false => session.write(&line.text)?,
         }
     }
     Ok(0)
 }
 
 pub(super) fn stop(args: &StopArgs, session: &Session) -> Result<u8, Failure> {
-    let grace = match args.timeout {
-        None => GRACE,
-        Some(seconds) => u64::try_from(seconds).map_or(FOR_EVER, Duration::from_secs).min(FOR_EVER),
-    };
+    let options = StopOptions { timeout: args.timeout, signal: args.signal.clone() };
     let engine = session.engine()?;
-    super::for_each(&args.containers, session, |name| engine::stop(&engine, name, grace).map(|()| name.to_owned()))
+    super::for_each_at_once(&args.containers, session, |name| {
+        engine::stop(&engine, name, &options).map(|()| name.to_owned())
+    })
 }
 
 pub(super) fn kill(args: &KillArgs, session: &Session) -> Result<u8, Failure> {

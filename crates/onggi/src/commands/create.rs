@@ -1,11 +1,18 @@
-//! What `run` and `create` share: from flags to the engine's options.
+//! `create`, and what `run` shares with it: from flags to the engine's options.
 
-use engine::{CreateOptions, ExposeSpec, Lifetime, MountSettings, NetworkSettings, PortSpec};
+use std::path::Path;
 
-use crate::cli::create::{CreateFlags, MountFlags, NetworkFlags, parse_mount};
+use engine::{
+    CreateOptions, ExposeSpec, Lifetime, LogSettings, MountSettings, NetworkSettings, Platform, PortSpec, Pull,
+    StreamSettings,
+};
+
+use crate::cli::create::{CreateFlags, LabelFlags, LifeFlags, MountFlags, NetworkFlags, StreamFlags, parse_mount};
 use crate::cli::env_list;
+use crate::cli::start::CreateArgs;
 use crate::failure::Failure;
 use crate::render::problem::Problem;
+use crate::session::{Session, variable};
 
 /// The engine's options; `lookup` gives the environment's variables.
 pub(super) fn options(flags: &CreateFlags, lookup: &dyn Fn(&str) -> Option<String>) -> Result<CreateOptions, Failure> {
@@ -13,18 +20,117 @@ pub(super) fn options(flags: &CreateFlags, lookup: &dyn Fn(&str) -> Option<Strin
     Ok(CreateOptions {
         image: words.next().unwrap_or_default(),
         command: words.collect(),
-        interactive: flags.interactive,
-        tty: flags.tty,
-        name: flags.name.clone(),
+        interactive: flags.streams.interactive,
+        tty: flags.streams.tty,
+        name: flags.labels.name.clone(),
         env: environment(&flags.env_files, &flags.env, lookup)?,
         working_dir: flags.workdir.clone(),
         user: flags.user.clone(),
         entrypoint: flags.entrypoint.clone(),
         runtime: flags.runtime.clone(),
-        lifetime: Lifetime { auto_remove: flags.rm, ..Lifetime::default() },
+        lifetime: lifetime(&flags.life)?,
         mounts: mounts(&flags.mounts)?,
         network: network(&flags.network)?,
+        streams: streams(&flags.streams)?,
+        log: log(&flags.streams),
+        labels: labels(&flags.labels)?,
+        id_file: flags.labels.cidfile.clone(),
+        platform: flags.platform.as_deref().map(platform).transpose()?,
+        pull: pull(flags.pull.as_deref())?,
     })
+}
+
+/// `create`: prints the ID.
+pub(super) fn run(args: &CreateArgs, session: &Session) -> Result<u8, Failure> {
+    let created = options(&args.create, &variable)
+        .and_then(|options| Ok(engine::create_container(&session.engine()?, &options)?));
+    session.print(&format!("{}\n", created?))?;
+    Ok(0)
+}
+
+fn lifetime(flags: &LifeFlags) -> Result<Lifetime, Failure> {
+    Ok(Lifetime {
+        auto_remove: flags.rm,
+        stop_signal: flags.stop_signal.clone(),
+        stop_timeout: flags.stop_timeout,
+        restart: flags.restart.as_deref().unwrap_or_default().parse()?,
+    })
+}
+
+/// Without `-a`: what the container writes, and with `-i` what is typed. `-d` changes that later.
+fn streams(flags: &StreamFlags) -> Result<StreamSettings, Failure> {
+    let mut streams = StreamSettings::default();
+    for name in &flags.attach {
+        match name.to_ascii_lowercase().as_str() {
+            "stdin" => streams.stdin = true,
+            "stdout" => streams.stdout = true,
+            "stderr" => streams.stderr = true,
+            _ => {
+                let problem = Problem::error(format!("`{name}` is not a value of `--attach`"));
+                return Err(Failure::new(problem.with_hint("valid streams are `stdin`, `stdout` and `stderr`")));
+            }
+        }
+    }
+    if flags.attach.is_empty() {
+        streams = StreamSettings { stdin: flags.interactive, stdout: true, stderr: true, stdin_once: false };
+    }
+    streams.stdin &= flags.interactive;
+    streams.stdin_once = streams.stdin;
+    Ok(streams)
+}
+
+fn log(flags: &StreamFlags) -> LogSettings {
+    let pair = |text: &String| match text.split_once('=') {
+        Some((name, value)) => (name.to_owned(), value.to_owned()),
+        None => (text.clone(), String::new()),
+    };
+    LogSettings { driver: flags.log_driver.clone(), options: flags.log_opts.iter().map(pair).collect() }
+}
+
+/// Files first, so that `--label` wins over them.
+fn labels(flags: &LabelFlags) -> Result<Vec<(String, String)>, Failure> {
+    let empty = |_: &str| Some(String::new());
+    let mut labels = Vec::new();
+    for path in &flags.label_files {
+        let bytes = std::fs::read(path).map_err(|error| unreadable("labels", path, &error))?;
+        labels.extend(env_list::file(path, &bytes, &empty).map_err(wrong)?);
+    }
+    for text in &flags.labels {
+        labels.extend(
+            env_list::variable(text, &empty)
+                .map_err(|_| Failure::new(Problem::error(format!("invalid label '{text}': empty name"))))?,
+        );
+    }
+    Ok(labels)
+}
+
+fn platform(text: &str) -> Result<Platform, Failure> {
+    text.parse().map_err(|_| {
+        let problem = Problem::error(format!("`{text}` is not a platform"));
+        Failure::new(problem.with_hint("write it as in `--platform linux/amd64`"))
+    })
+}
+
+fn pull(when: Option<&str>) -> Result<Pull, Failure> {
+    match when {
+        None | Some("missing") => Ok(Pull::Missing),
+        Some("never") => Ok(Pull::Never),
+        Some("always") => Ok(Pull::Always),
+        Some(other) => {
+            let message =
+                format!("invalid pull option: '{other}': must be one of \"always\", \"missing\" or \"never\"");
+            Err(Failure::new(Problem::error(message)))
+        }
+    }
+}
+
+fn wrong(error: env_list::EnvError) -> Failure {
+    Failure::new(Problem::error(error.to_string()))
+}
+
+fn unreadable(what: &str, path: &Path, error: &std::io::Error) -> Failure {
+    let problem = Problem::error(format!("cannot read the {what} in {}", path.display()));
+    Failure::new(Problem { causes: vec![error.to_string()], ..problem })
 }
 
 fn mounts(flags: &MountFlags) -> Result<MountSettings, Failure> {
@@ -74,13 +180,9 @@ pub(super) fn environment(
     env: &[String],
     lookup: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Vec<String>, Failure> {
-    let wrong = |error: env_list::EnvError| Failure::new(Problem::error(error.to_string()));
     let mut variables = Vec::new();
     for path in files {
-        let bytes = std::fs::read(path).map_err(|error| {
-            let problem = Problem::error(format!("cannot read the variables in {}", path.display()));
-            Failure::new(Problem { causes: vec![error.to_string()], ..problem })
-        })?;
+        let bytes = std::fs::read(path).map_err(|error| unreadable("variables", path, &error))?;
         let lines = env_list::file(path, &bytes, lookup).map_err(wrong)?;
         variables.extend(lines.into_iter().map(|(name, value)| format!("{name}={value}")));
     }

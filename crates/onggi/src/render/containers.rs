@@ -115,7 +115,7 @@ fn ports(row: &ContainerSummary) -> String {
         ContainerStatus::Running | ContainerStatus::Paused => {
             engine::ports_column(&row.network.ports, &row.record.network.exposed)
         }
-        ContainerStatus::Created | ContainerStatus::Exited => String::new(),
+        ContainerStatus::Created | ContainerStatus::Restarting | ContainerStatus::Exited => String::new(),
     }
 }
 
@@ -129,6 +129,10 @@ fn status(row: &ContainerSummary, now: Timestamp) -> String {
         ContainerStatus::Created => "Created".to_owned(),
         ContainerStatus::Running => format!("Up {}", elapsed(&row.state.started)),
         ContainerStatus::Paused => format!("Up {} (Paused)", elapsed(&row.state.started)),
+        ContainerStatus::Restarting => {
+            let code = row.state.exit_code.unwrap_or_default();
+            format!("Restarting ({code}) {} ago", elapsed(&row.state.finished))
+        }
         ContainerStatus::Exited => {
             // Without an exit code its monitor was killed, or the machine restarted.
             let code = row.state.exit_code.map_or_else(|| "?".to_owned(), |code| code.to_string());

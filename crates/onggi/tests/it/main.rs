@@ -8,6 +8,7 @@
 mod build_project;
 
 mod archive;
+mod attach;
 mod broken;
 mod broken_copy;
 mod broken_hints;

@@ -5,7 +5,6 @@ use std::time::Duration;
 use testkit::Terminal;
 
 use crate::build_project::Project;
-use crate::containers::wait_until;
 
 const LIMIT: Duration = Duration::from_secs(30);
 
@@ -132,15 +131,22 @@ fn typing_ahead_and_end_of_input_requires_root() {
     assert_eq!((code, shown.matches("line\r\n").count()), (0, 2), "{shown}");
 }
 
-/// When the terminal's window is closed, the container on it ends.
+/// When the terminal's window is closed, the container is told so, as with Docker, and goes on if that is nothing to it.
 #[test]
 #[ignore = "requires root"]
-fn a_closed_terminal_ends_the_container_requires_root() {
+fn a_closed_terminal_leaves_the_container_running_requires_root() {
     let project = Project::new();
-    let terminal = shell(&project, &["--name", "it"]);
-    assert_eq!(project.container("it", "{{.State.Running}} {{.Config.Tty}}"), "true true");
+    let mut terminal = shell(&project, &["--name", "it"]);
+    terminal.write("trap 'echo hung up > /tmp/told' HUP; echo trap''ped\n");
+    terminal.wait_for("trapped", LIMIT);
     drop(terminal);
-    wait_until("it is gone", || project.ask(&["ps", "-aq"]).is_empty());
+    let mut terminal = Terminal::start(&project.onggi(["attach", "it"]), 100, 30);
+    terminal.write("\n");
+    terminal.wait_for("ready> ", LIMIT);
+    terminal.write("while ! cat /tmp/told; do sleep 0.05; done; exit 3\n");
+    let (code, shown) = terminal.finish(LIMIT);
+    assert_eq!(code, 3, "{shown}");
+    assert!(shown.contains("hung up"), "{shown}");
     project.has_no_containers();
 }
 
@@ -155,7 +161,7 @@ fn another_runtime_on_a_terminal_requires_root() {
     let mut terminal = shell(&project, &["--runtime", "runc"]);
     terminal.write("stty size\n");
     terminal.wait_for("30 100", LIMIT);
-    terminal.write("echo sleep''ing; sleep 1000\n");
+    terminal.write("sh -c \"echo sleep''ing; exec sleep 1000\"\n");
     terminal.wait_for("sleeping", LIMIT);
     terminal.write("\u{3}");
     terminal.wait_for("^C\r\nready> ", LIMIT);

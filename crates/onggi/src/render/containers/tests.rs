@@ -24,6 +24,8 @@ fn row(name: &str, command: &[&str], status: ContainerStatus) -> ContainerSummar
         lifetime: Default::default(),
         mounts: Default::default(),
         network: Default::default(),
+        streams: Default::default(),
+        log: Default::default(),
     };
     let state = ContainerState {
         started: "2026-11-21T04:20:18Z".to_owned(),
@@ -44,17 +46,19 @@ fn table_is_dockers() {
         row("web-ping", &["docker-entrypoint.sh", "node", "/web-ping/app.js"], ContainerStatus::Running),
         row("old", &["node", "app.js"], ContainerStatus::Exited),
         row("new", &["sh"], ContainerStatus::Created),
+        row("again", &["sh"], ContainerStatus::Restarting),
         lost,
     ];
     let now = "2026-11-21T04:30:17Z".parse().unwrap();
     let view =
         ContainersView { format: None, only_ids: false, in_full: false, with_size: false, now, zone: &TimeZone::UTC };
     insta::assert_snapshot!(render(&rows, &view).unwrap(), @r#"
-    CONTAINER ID   IMAGE                  COMMAND                  CREATED          STATUS                       PORTS     NAMES
-    0f1e2d3c4b5a   diamol/ch03-web-ping   "docker-entrypoint.s…"   10 minutes ago   Up 9 minutes                           web-ping
-    0f1e2d3c4b5a   diamol/ch03-web-ping   "node app.js"            10 minutes ago   Exited (137) 3 seconds ago             old
-    0f1e2d3c4b5a   diamol/ch03-web-ping   "sh"                     10 minutes ago   Created                                new
-    0f1e2d3c4b5a   diamol/ch03-web-ping   "x"                      10 minutes ago   Exited (?) 9 minutes ago               lost
+    CONTAINER ID   IMAGE                  COMMAND                  CREATED          STATUS                           PORTS     NAMES
+    0f1e2d3c4b5a   diamol/ch03-web-ping   "docker-entrypoint.s…"   10 minutes ago   Up 9 minutes                               web-ping
+    0f1e2d3c4b5a   diamol/ch03-web-ping   "node app.js"            10 minutes ago   Exited (137) 3 seconds ago                 old
+    0f1e2d3c4b5a   diamol/ch03-web-ping   "sh"                     10 minutes ago   Created                                    new
+    0f1e2d3c4b5a   diamol/ch03-web-ping   "sh"                     10 minutes ago   Restarting (137) 3 seconds ago             again
+    0f1e2d3c4b5a   diamol/ch03-web-ping   "x"                      10 minutes ago   Exited (?) 9 minutes ago                   lost
     "#);
     assert_eq!(render(&rows[..1], &ContainersView { only_ids: true, ..view }).as_deref(), Ok("0f1e2d3c4b5a\n"));
     let states = render(&rows[..3], &ContainersView { format: Some("{{.Names}} {{.State}}"), ..view });
