@@ -117,6 +117,12 @@ pub(super) const COPIES: &[Case] = &[
          COPY --exclude=*.txt --exclude=odd . /d\nCOPY --exclude=folder/** --exclude=!folder/top . /e\n",
     ),
     case(
+        "attributes",
+        "FROM busybox AS one\nADD attributes.tar /a/\nRUN cp -a /a/d/server /b && mv /a/d/noted /c\nFROM busybox\n\
+         COPY --from=one /a /a\nCOPY --from=one --chown=5:6 --chmod=755 /a/d/server /d\nCOPY --from=one --link /b /c /e/\n\
+         ADD --chown=7:8 attributes.tar /f/\nRUN chmod 700 /a/d/server && chown 5 /f/d/server && mv /e/c /g && touch /a/d\n",
+    ),
+    case(
         "symbolic modes",
         "FROM busybox\nCOPY --chmod=u+x a.txt /a\nCOPY --chmod=go-r,u=rw folder /b\nCOPY --chmod=a+rX folder /c\n\
          COPY --chmod=+x b.txt /d\nCOPY --chmod=g=u,o= odd /e\nCOPY --chmod=u+s,g+s,+t script.sh /f\nCOPY --chmod=ug=rwx,o=rX odd /g\n\
