@@ -1,4 +1,6 @@
 //! Runs a program to its end, with its output kept and nothing on its input; it ends with whoever waits for it.
+//!
+//! Where a process ignores `SIGCHLD` the kernel keeps no exit codes for it: who uses this crate sees to that beforehand.
 
 use std::io::{self, Read};
 use std::os::unix::process::CommandExt;
