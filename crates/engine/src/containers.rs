@@ -7,6 +7,7 @@
 mod attach;
 mod commit;
 pub(crate) mod container;
+mod copy;
 mod create;
 pub(crate) mod exec;
 mod files;
@@ -34,6 +35,7 @@ pub(crate) use create::random_id;
 
 pub use attach::{AttachOptions, Attached, attach};
 pub use commit::{CommitOptions, commit};
+pub use copy::{CopyOptions, copy_from_container, copy_to_container, pack_from_container, unpack_to_container};
 pub use create::{CreateOptions, Pull, create_container};
 pub use exec::{ExecOptions, exec};
 pub use inspect::inspect_containers;

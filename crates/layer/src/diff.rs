@@ -6,8 +6,8 @@
 //! entries or stays out. Nothing here looks at the layers below, except to leave out what mount points left behind.
 
 mod changes;
-mod walk;
-mod xattrs;
+pub(crate) mod walk;
+pub(crate) mod xattrs;
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::CStr;
@@ -150,7 +150,7 @@ const FILE: OFlags =
     OFlags::RDONLY.union(OFlags::NOFOLLOW).union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
 
 /// Without touching the time of last access: for a new file that would be a write to the disk for each one read.
-fn open_file(parent: BorrowedFd<'_>, name: &CStr) -> Result<OwnedFd, Errno> {
+pub(crate) fn open_file(parent: BorrowedFd<'_>, name: &CStr) -> Result<OwnedFd, Errno> {
     match rustix::fs::openat(parent, name, FILE | OFlags::NOATIME, Mode::empty()) {
         // Someone else's file, seen from a user namespace that its owner is not part of.
         Err(Errno::PERM) => rustix::fs::openat(parent, name, FILE, Mode::empty()),
@@ -268,7 +268,7 @@ impl Diff<'_> {
             FileType::CharacterDevice => EntryKind::CharDevice { major, minor },
             FileType::BlockDevice => EntryKind::BlockDevice { major, minor },
             FileType::Fifo => EntryKind::Fifo,
-            FileType::Symlink => EntryKind::Symlink { target: link_target(parent, found)? },
+            FileType::Symlink => EntryKind::Symlink { target: link_target(parent, &found.name, path)? },
             _ => return Err(DiffError::Replaced { path: path.clone() }),
         };
         if self.write_link(&status, path)? {
@@ -323,7 +323,7 @@ pub fn folder_metadata(folder: BorrowedFd<'_>) -> Result<Metadata, DiffError> {
     Ok(metadata_of(&status, xattrs))
 }
 
-fn metadata_of(status: &Statx, xattrs: Vec<crate::entry::Xattr>) -> Metadata {
+pub(crate) fn metadata_of(status: &Statx, xattrs: Vec<crate::entry::Xattr>) -> Metadata {
     Metadata {
         mode: u32::from(status.stx_mode) & 0o7777,
         uid: status.stx_uid,
@@ -337,7 +337,7 @@ fn is_same_but_for_time(now: &Metadata, before: &Metadata) -> bool {
     (now.mode, now.uid, now.gid, &now.xattrs) == (before.mode, before.uid, before.gid, &before.xattrs)
 }
 
-fn type_of(status: &Statx) -> FileType {
+pub(crate) fn type_of(status: &Statx) -> FileType {
     FileType::from_raw_mode(u32::from(status.stx_mode))
 }
 
@@ -351,10 +351,9 @@ fn status_at(parent: BorrowedFd<'_>, found: &Found) -> Result<Statx, DiffError> 
         .map_err(reading(&found.path, "reading its status"))
 }
 
-fn link_target(parent: BorrowedFd<'_>, found: &Found) -> Result<Vec<u8>, DiffError> {
-    let name: &CStr = &found.name;
+pub(crate) fn link_target(parent: BorrowedFd<'_>, name: &CStr, path: &[u8]) -> Result<Vec<u8>, DiffError> {
     let target = rustix::fs::readlinkat(parent, name, Vec::with_capacity(256));
-    Ok(target.map_err(reading(&found.path, "reading a symbolic link"))?.into_bytes())
+    Ok(target.map_err(reading(path, "reading a symbolic link"))?.into_bytes())
 }
 
 #[cfg(test)]

@@ -81,6 +81,7 @@ pub(crate) enum Command {
     Import(image::ImportArgs),
     Load(image::LoadArgs),
     Save(image::SaveArgs),
+    Cp(container::CopyArgs),
     Ps(container::PsArgs),
     Logs(container::LogsArgs),
     Stop(container::StopArgs),
@@ -137,6 +138,7 @@ pub(crate) enum ImageCommand {
 pub(crate) enum ContainerCommand {
     Attach(start::AttachArgs),
     Create(Box<start::CreateArgs>),
+    Cp(container::CopyArgs),
     Commit(written::CommitArgs),
     Diff(written::DiffArgs),
     Export(written::ExportArgs),
@@ -190,6 +192,7 @@ impl Command {
             Self::Container(command) => match command {
                 ContainerCommand::Attach(args) => Self::Attach(args),
                 ContainerCommand::Create(args) => Self::Create(args),
+                ContainerCommand::Cp(args) => Self::Cp(args),
                 ContainerCommand::Commit(args) => Self::Commit(args),
                 ContainerCommand::Diff(args) => Self::Diff(args),
                 ContainerCommand::Export(args) => Self::Export(args),

@@ -7,6 +7,7 @@ mod build_debug;
 mod build_logs;
 mod confirm;
 mod containers;
+mod copy;
 mod create;
 mod exec;
 mod history;
@@ -40,6 +41,7 @@ pub(crate) fn run(command: Command, session: &Session) -> Result<u8, Failure> {
         Command::Inspect(args) => inspect::run(&args, session),
         Command::Tag(args) => names::tag(&args, session),
         Command::Rmi(args) => names::remove(&args, session),
+        Command::Cp(args) => copy::run(&args, session),
         Command::Ps(args) => containers::list(&args, session),
         Command::Logs(args) => containers::logs(&args, session),
         Command::Stop(args) => containers::stop(&args, session),

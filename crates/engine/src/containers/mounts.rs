@@ -20,6 +20,7 @@ use oci::ImageId;
 use runtime::{BindMount, BindSource, Mount};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use attach::bind_mounts;
 pub(crate) use settle::settle;
 
 /// `--volume`, `--mount`, `--tmpfs`, `--volumes-from`, `--read-only`, `--shm-size`.

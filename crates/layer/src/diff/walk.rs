@@ -14,18 +14,18 @@ use super::{DiffError, reading};
 
 /// A name met on the walk.
 #[derive(Debug)]
-pub(super) struct Found {
+pub(crate) struct Found {
     /// From the root of the walk, in normal form.
-    pub(super) path: Vec<u8>,
+    pub(crate) path: Vec<u8>,
     /// Last component.
-    pub(super) name: CString,
+    pub(crate) name: CString,
     /// As the folder says; not every file system does.
-    pub(super) file_type: FileType,
+    pub(crate) file_type: FileType,
 }
 
 /// The walk: where it is, and what is left to visit in each folder above.
 #[derive(Debug)]
-pub(super) struct Walk {
+pub(crate) struct Walk {
     descent: Descent,
     levels: Vec<Level>,
     path: Vec<u8>,
@@ -40,13 +40,13 @@ struct Level {
 }
 
 impl Walk {
-    pub(super) fn new(root: OwnedFd) -> Result<Self, DiffError> {
+    pub(crate) fn new(root: OwnedFd) -> Result<Self, DiffError> {
         let names = sorted_names(root.as_fd()).map_err(reading(&[], "listing it"))?;
         Ok(Self { descent: Descent::new(root), levels: vec![Level { names, path_length: 0 }], path: Vec::new() })
     }
 
     /// The next name in order, none when all have been visited.
-    pub(super) fn next_name(&mut self) -> Result<Option<Found>, DiffError> {
+    pub(crate) fn next_name(&mut self) -> Result<Option<Found>, DiffError> {
         while let Some(level) = self.levels.last_mut() {
             self.path.truncate(level.path_length);
             if let Some((name, file_type)) = level.names.pop() {
@@ -59,12 +59,12 @@ impl Walk {
     }
 
     /// The folder that the last name is in.
-    pub(super) fn folder(&self) -> BorrowedFd<'_> {
+    pub(crate) fn folder(&self) -> BorrowedFd<'_> {
         self.descent.innermost()
     }
 
     /// Goes on inside the folder that was found last.
-    pub(super) fn descend(&mut self, folder: OwnedFd, found: &Found) -> Result<(), DiffError> {
+    pub(crate) fn descend(&mut self, folder: OwnedFd, found: &Found) -> Result<(), DiffError> {
         let names = sorted_names(folder.as_fd()).map_err(reading(&found.path, "listing it"))?;
         self.descent.enter(folder).map_err(reading(&found.path, "reading its status"))?;
         self.path.clone_from(&found.path);
@@ -74,12 +74,12 @@ impl Walk {
 }
 
 /// Whether a folder holds nothing but names that are to be skipped.
-pub(super) fn holds_only(folder: BorrowedFd<'_>, path: &[u8], skip: &HashSet<Vec<u8>>) -> Result<bool, Errno> {
+pub(crate) fn holds_only(folder: BorrowedFd<'_>, path: &[u8], skip: &HashSet<Vec<u8>>) -> Result<bool, Errno> {
     Ok(names(folder)?.iter().all(|name| skip.contains(&joined(path, name))))
 }
 
 /// Names in a folder; the walk reads it again from its beginning.
-pub(super) fn names(folder: BorrowedFd<'_>) -> Result<Vec<CString>, Errno> {
+pub(crate) fn names(folder: BorrowedFd<'_>) -> Result<Vec<CString>, Errno> {
     let names = sorted_names(folder)?;
     rustix::fs::seek(folder, rustix::fs::SeekFrom::Start(0))?;
     Ok(names.into_iter().map(|(name, _)| name).collect())

@@ -18,26 +18,26 @@ const HOST_LABEL: &[u8] = b"security.selinux";
 
 /// What overlayfs says about an entry of the upper folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Marks {
+pub(crate) struct Marks {
     /// The folder hides what is below it.
-    pub(super) opaque: bool,
+    pub(crate) opaque: bool,
     /// The file stands for a removed name.
-    pub(super) whiteout: bool,
+    pub(crate) whiteout: bool,
     /// The entry is not whole without the layers below: content or name are elsewhere.
-    pub(super) partial: bool,
+    pub(crate) partial: bool,
 }
 
 /// Attributes of one entry.
 #[derive(Debug, Default)]
-pub(super) struct Attributes {
-    pub(super) marks: Marks,
+pub(crate) struct Attributes {
+    pub(crate) marks: Marks,
     /// All others, sorted by name.
-    pub(super) xattrs: Vec<Xattr>,
+    pub(crate) xattrs: Vec<Xattr>,
 }
 
 /// What to read them from.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Source<'a> {
+pub(crate) enum Source<'a> {
     /// An open file or folder.
     Open(BorrowedFd<'a>),
     /// A name in an open folder, for what cannot be opened: links, devices, pipes.
@@ -46,7 +46,7 @@ pub(super) enum Source<'a> {
 
 /// Reads attributes into buffers that live as long as the walk.
 #[derive(Debug)]
-pub(super) struct XattrReader {
+pub(crate) struct XattrReader {
     own_marks: &'static [u8],
     names: Vec<u8>,
     value: Vec<u8>,
@@ -54,14 +54,14 @@ pub(super) struct XattrReader {
 
 impl XattrReader {
     /// `user_xattrs`: the overlay was mounted with `userxattr`.
-    pub(super) fn new(user_xattrs: bool) -> Self {
+    pub(crate) fn new(user_xattrs: bool) -> Self {
         // The kernel's limits: XATTR_LIST_MAX and XATTR_SIZE_MAX.
         const LONGEST: usize = 65536;
         let own_marks = if user_xattrs { USER } else { TRUSTED };
         Self { own_marks, names: vec![0; LONGEST], value: vec![0; LONGEST] }
     }
 
-    pub(super) fn read(&mut self, source: Source<'_>) -> Result<Attributes, Errno> {
+    pub(crate) fn read(&mut self, source: Source<'_>) -> Result<Attributes, Errno> {
         let mut found = Attributes::default();
         let length = match source {
             Source::Open(file) => rustix::fs::flistxattr(file, &mut self.names[..]),

@@ -116,6 +116,29 @@ pub(crate) struct PortArgs {
     pub(crate) port: Option<String>,
 }
 
+/// Copy files out of a container or into one; `-` is a tar
+#[derive(Debug, Args)]
+#[command(
+    override_usage = "onggi cp [OPTIONS] CONTAINER:SOURCE DEST|-\n       onggi cp [OPTIONS] SOURCE|- CONTAINER:DEST"
+)]
+pub(crate) struct CopyArgs {
+    /// What to copy: `CONTAINER:PATH`, a path, or `-`
+    #[arg(value_name = "SOURCE")]
+    pub(crate) source: String,
+    /// Where to: a path, `-`, or `CONTAINER:PATH`
+    #[arg(value_name = "DEST")]
+    pub(crate) target: String,
+    /// Keep owners; into a container, give the files to its user
+    #[arg(short, long)]
+    pub(crate) archive: bool,
+    /// Copy what a link at the end of the source leads to
+    #[arg(short = 'L', long)]
+    pub(crate) follow_link: bool,
+    /// Say nothing; so it is when standard output is no terminal
+    #[arg(short, long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) quiet: Option<bool>,
+}
+
 /// Watch over a container in the background
 // Started by `run --detach` itself, never by people.
 #[derive(Debug, Args)]

@@ -25,6 +25,7 @@ mod containers;
 mod context;
 mod context_list;
 mod context_stream;
+mod copy_containers;
 mod copy_flags;
 mod crash;
 mod exec;

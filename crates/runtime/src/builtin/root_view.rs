@@ -68,11 +68,12 @@ impl RootView {
         Ok(Some(content))
     }
 
-    /// A root file system with mounts on it. Whatever a mount needs and the root does not have is made there.
+    /// A root file system with mounts on it. Whatever a mount needs and the root does not have is made there, before the
+    /// root becomes `read_only`.
     ///
     /// # Errors
     /// When something cannot be mounted.
-    pub fn assemble(rootfs: OwnedFd, mounts: Vec<BindMount>) -> Result<Self, StartError> {
+    pub fn assemble(rootfs: OwnedFd, mounts: Vec<BindMount>, read_only: bool) -> Result<Self, StartError> {
         let words: Vec<_> = mounts.iter().map(|mount| mount.target.clone()).collect();
         let conditions = MountConditions {
             cgroup_folders: Vec::new(),
@@ -89,7 +90,11 @@ impl RootView {
             let namespace =
                 rustix::fs::open(c"/proc/thread-self/ns/mnt", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
             cover_root(rootfs.as_fd())?;
-            Ok((namespace, attach_all(rootfs.as_fd(), &mounts)))
+            let attached = attach_all(rootfs.as_fd(), &mounts);
+            if read_only {
+                make_read_only(rootfs.as_fd())?;
+            }
+            Ok((namespace, attached))
         });
         let action = "put the container's files together".to_owned();
         let (namespace, attached) = namespace.map_err(|source| StartError::Setup { action, source })?;
@@ -112,9 +117,13 @@ pub fn root_of_process(pid: u32, is_alive: impl Fn() -> bool) -> io::Result<Opti
     let Some(namespace) = open_namespace(&format!("/proc/{pid}/ns/mnt"), is_alive)? else { return Ok(None) };
     let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
     let root = in_namespace(&namespace, || Ok(rustix::mount::open_tree(CWD, c"/", flags)?))?;
-    let attributes = MountAttributes { set: MountAttributes::READ_ONLY, ..MountAttributes::default() };
-    mount_setattr(root.as_fd(), &attributes, false)?;
+    make_read_only(root.as_fd())?;
     Ok(Some(root))
+}
+
+fn make_read_only(mount: BorrowedFd<'_>) -> io::Result<()> {
+    let attributes = MountAttributes { set: MountAttributes::READ_ONLY, ..MountAttributes::default() };
+    Ok(mount_setattr(mount, &attributes, false)?)
 }
 
 /// The number may have become another process's before its namespace was opened, but not after it was found alive.

@@ -59,7 +59,8 @@ fn a_stopped_container_is_put_together_requires_root() {
     fs::write(bed.root().join("etc/part"), "part").unwrap();
     fs::create_dir(bed.root().join("data")).unwrap();
     let within = BindMount { source: part, target: "/part".into(), read_only: true, recursive: false };
-    let view = RootView::assemble(bed.mount(), vec![bind(&bed, "/link/deep"), bind(&bed, "/data"), within]).unwrap();
+    let view =
+        RootView::assemble(bed.mount(), vec![bind(&bed, "/link/deep"), bind(&bed, "/data"), within], true).unwrap();
     assert_eq!(read(&view, "link/sentinel").as_deref(), Some("untouched"));
     assert_eq!(read(&view, "part/part").as_deref(), Some("part"));
     assert_eq!(read(&view, "escape/sentinel"), None);
@@ -68,6 +69,6 @@ fn a_stopped_container_is_put_together_requires_root() {
     let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
     assert!(!mounts.contains(bed.root().to_str().unwrap()), "{mounts}");
     let missing = BindMount { source: BindSource::Path("/no/such".into()), ..bind(&bed, "/data") };
-    let error = RootView::assemble(bed.mount(), vec![missing]).unwrap_err();
+    let error = RootView::assemble(bed.mount(), vec![missing], false).unwrap_err();
     assert_eq!(chain(&error), "cannot bind mount /no/such: No such file or directory (os error 2)");
 }

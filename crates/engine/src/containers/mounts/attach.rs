@@ -45,7 +45,6 @@ impl MountSettings {
 }
 
 /// What of the settings is there while the container does not run: not what is in memory.
-#[expect(dead_code, reason = "for copies from and to containers that do not run")]
 pub(crate) fn bind_mounts(engine: &Engine, settings: &MountSettings) -> Result<Vec<BindMount>, Error> {
     let points = settings.points.iter().filter(|point| point.kind != MountKind::Tmpfs);
     points.map(|point| mount(engine, point)).collect()
