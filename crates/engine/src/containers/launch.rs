@@ -79,8 +79,11 @@ fn spec(engine: &Engine, container: &Container, stack: &Stack) -> Result<Contain
     let user = image::users::resolve(&tree, &record.user)
         .map_err(|error| failed(record, "cannot find the container's user", &error))?;
     let (upper, work) = (container.folder.subfolder("upper")?, container.folder.subfolder("work")?);
-    image::prepare_upper(stack, upper.as_fd())
-        .map_err(|error| failed(record, "cannot prepare the container's folder", &error))?;
+    // Later on, what the container made of its root stays.
+    if container.written_state()?.started.is_empty() {
+        image::prepare_upper(stack, upper.as_fd())
+            .map_err(|error| failed(record, "cannot prepare the container's folder", &error))?;
+    }
     let writable =
         Writable { upper: upper.as_fd(), work: work.as_fd(), below: None, volatile: record.lifetime.auto_remove };
     let rootfs = image::mount_rootfs(engine.store(), stack, writable)

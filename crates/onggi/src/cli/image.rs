@@ -65,9 +65,10 @@ pub(crate) struct HistoryArgs {
 pub(crate) enum ObjectType {
     Image,
     Container,
+    Volume,
 }
 
-/// Show all there is to know of images and containers
+/// Show all there is to know of images, containers and volumes
 #[derive(Debug, Args)]
 pub(crate) struct InspectArgs {
     /// Names or IDs

@@ -25,20 +25,27 @@ pub(super) fn run(args: &InspectArgs, session: &Session) -> Result<u8, Failure> 
     super::all_or_failure(errors)
 }
 
-/// Containers before images, as Docker looks (S230).
+/// Containers before images before volumes, as Docker looks (S230).
 fn find(engine: &Engine, name: &str, object_type: Option<ObjectType>) -> Result<Vec<Value>, Error> {
     match object_type {
         Some(ObjectType::Image) => image(engine, name),
         Some(ObjectType::Container) => container(engine, name),
-        None => match container(engine, name) {
-            Err(error) if error.kind == ErrorKind::NotFound => image(engine, name).map_err(|error| match error.kind {
-                ErrorKind::NotFound => Error::new(ErrorKind::NotFound, format!("no such object: {name}"))
-                    .with_hint("`onggi images` and `onggi ps -a` list what is there"),
-                _ => error,
-            }),
-            found => found,
-        },
+        Some(ObjectType::Volume) => volume(engine, name),
+        None => {
+            for look in [container, image, volume] {
+                match look(engine, name) {
+                    Err(error) if error.kind == ErrorKind::NotFound => {}
+                    found => return found,
+                }
+            }
+            let missing = Error::new(ErrorKind::NotFound, format!("no such object: {name}"));
+            Err(missing.with_hint("`onggi images`, `onggi ps -a` and `onggi volume ls` list what is there"))
+        }
     }
+}
+
+fn volume(engine: &Engine, name: &str) -> Result<Vec<Value>, Error> {
+    engine::inspect_volume(engine, name).map(|object| vec![object])
 }
 
 fn image(engine: &Engine, name: &str) -> Result<Vec<Value>, Error> {

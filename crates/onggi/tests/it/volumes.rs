@@ -69,6 +69,10 @@ fn c321_volume_commands_requires_root() {
     let inspected = project.volume_json("v10");
     assert_eq!(inspected["Labels"], serde_json::json!({"a": "b", "c": ""}));
     assert_eq!(inspected["Options"], serde_json::json!({"device": "tmpfs", "o": "size=10m", "type": "tmpfs"}));
+    for words in [&["inspect", "v10"][..], &["inspect", "--type", "volume", "v10"]] {
+        let found: Value = serde_json::from_str(&project.ask(words)).unwrap();
+        assert_eq!(found[0], inspected);
+    }
     let plain = project.volume_json("v1");
     assert_eq!((&plain["Labels"], &plain["Options"], &plain["Scope"]), (&Value::Null, &Value::Null, &"local".into()));
     assert_eq!(plain["Mountpoint"], project.volume("v1").display().to_string());
@@ -110,6 +114,15 @@ fn c321_a_volume_in_use_stays_and_prune_takes_the_nameless_requires_root() {
         );
     }
     assert_eq!(project.volumes().len(), 2);
+    for volume in ["v1", "/d", "/vol"] {
+        assert_eq!(
+            project.ask(&["ps", "-aqf", &format!("volume={volume}"), "--no-trunc"]),
+            format!("{id}\n"),
+            "{volume}"
+        );
+    }
+    assert_eq!(project.ask(&["ps", "-aqf", "volume=other"]), "");
+    assert!(project.ask(&["ps", "-a", "--format", "{{.Mounts}} {{.LocalVolumes}}"]).contains("v1"));
     project.onggi(["volume", "prune", "-af"]).run().success();
     assert_eq!(project.volumes().len(), 2, "both are in use");
     // Without `-v` the volume without a name stays, and nobody uses it any more.
@@ -337,8 +350,11 @@ fn c202_a_killed_copy_leaves_no_half_volume_requires_root() {
             child.wait().unwrap();
             let output = project.run_once(&["-v", &format!("{volume}:/vol"), "app", "sh", "-c", "ls /vol | wc -l"]);
             assert_eq!(output.success().stdout, "500\n", "{volume} after {delay}");
+            // Killed before the container was started, the command leaves it behind, as docker does.
+            for id in project.ask(&["ps", "-aq"]).lines() {
+                project.onggi(["rm", "-f", id]).run().success();
+            }
             if volume == "new" {
-                project.onggi(["ps", "-a"]).run().success();
                 project.onggi(["volume", "rm", "new"]).run().success();
             }
         }

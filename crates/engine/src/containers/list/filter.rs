@@ -31,6 +31,7 @@ enum Key {
     Network,
     Since,
     Status,
+    Volume,
 }
 
 /// Words for the keys.
@@ -45,6 +46,7 @@ const KEYS: &[(&str, Key)] = &[
     ("network", Key::Network),
     ("since", Key::Since),
     ("status", Key::Status),
+    ("volume", Key::Volume),
 ];
 
 /// What Docker knows, also what never is the case here.
@@ -143,7 +145,7 @@ impl ContainerFilter {
                 Test::Made(record.created, record.id)
             }
             Key::Ancestor => Test::Images(descendants(engine, &text)?),
-            Key::Exited | Key::IsTask | Key::Network | Key::Status => Test::Text(text),
+            Key::Exited | Key::IsTask | Key::Network | Key::Status | Key::Volume => Test::Text(text),
         })
     }
 }
@@ -170,6 +172,10 @@ impl Test {
             }
             (Key::Status, Self::Text(status)) => status == row.status.word(),
             (Key::Network, Self::Text(network)) => network == record.network.mode.name(),
+            // By the volume's name, or by a path that something is mounted on or from.
+            (Key::Volume, Self::Text(volume)) => {
+                record.mounts.points.iter().any(|point| [&point.name, &point.source, &point.target].contains(&volume))
+            }
             // There are no tasks of a swarm here.
             (Key::IsTask, Self::Text(wanted)) => wanted == "false" || wanted == "0",
             _ => false,

@@ -39,7 +39,7 @@ const MISTAKES: &[&str] = &[
     "build --no-cache=maybe .",
     "tag a",
     "rmi",
-    "inspect --type volume x",
+    "inspect --type plugin x",
     "stop -t soon x",
     "buidl .",
     "image lss",
@@ -120,9 +120,9 @@ fn mistakes_say_what_to_type() {
     error: missing `IMAGE`
     [1] Usage: onggi rmi <IMAGE>...
 
-    $ onggi inspect --type volume x
-    error: `volume` is not a value of `--type`
-    hint: use one of `image`, `container`
+    $ onggi inspect --type plugin x
+    error: `plugin` is not a value of `--type`
+    hint: use one of `image`, `container`, `volume`
     [125] 
 
     $ onggi stop -t soon x
