@@ -24,6 +24,7 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use store::Store;
 
 pub(crate) use self::agent::AgentProxy;
+pub(crate) use self::limits::{PARENT, PERIOD};
 use self::mounts::StepMounts;
 use crate::network::{HostFiles, NetworkMode};
 

@@ -102,6 +102,14 @@ pub fn resolve_in(read: impl Fn(&'static str) -> Result<String, UserError>, text
     Ok(resolved)
 }
 
+/// Resolves a group by itself.
+///
+/// # Errors
+/// As [`resolve`].
+pub fn resolve_group(tree: &Tree, text: &str) -> Result<u32, UserError> {
+    find_group(&read(tree, GROUP)?, text)
+}
+
 /// Resolves `--chown` of COPY and ADD: as [`resolve`], but a number alone is user and group (Dockerfile reference,
 /// "COPY --chown"), and `root` needs no row anywhere, as in BuildKit, nor does the user of `:group`, who is root.
 ///

@@ -28,15 +28,17 @@ pub use prepared::{BindOptions, Propagation, TmpfsOptions, prepare_bind, prepare
 pub(crate) use process_plan::lowered_limit;
 pub use root_path::make_mount_point;
 pub(crate) use root_path::{RootPath, Symlinks};
-pub use root_view::{RootView, root_of_process};
+pub use root_view::{RootView, mount_of_process, root_of_process};
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::pipe::PipeFlags;
 use rustix::process::{Pid, WaitId, WaitIdOptions, WaitIdStatus};
+use rustix::thread::LinkNameSpaceType;
 
 use self::failure::{Failure, Step};
 use self::mount_plan::setup;
@@ -44,7 +46,7 @@ use self::plan::{Plan, Surroundings, Words};
 use crate::cgroup::{self, CgroupCleanup, Layout, Prepared};
 use crate::process::{Process, Stdio};
 use crate::seccomp::docker_filter;
-use crate::spec::{Capabilities, ContainerSpec, NetworkNamespace};
+use crate::spec::{Capabilities, ContainerSpec, Namespace, NetworkNamespace};
 use crate::sys::{self, CloneFlags, FilterInstruction, Forked};
 use crate::{Executor, StartError};
 
@@ -149,18 +151,17 @@ enum Ended {
 fn attempt(plan: &Plan, cgroup: Option<&OwnedFd>) -> Result<(Pid, OwnedFd), Ended> {
     let (read, write) =
         rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map_err(|errno| Ended::Here("open a pipe", errno))?;
-    let mut flags = CloneFlags::NEW_MOUNT_NAMESPACE
-        .with(CloneFlags::NEW_PID_NAMESPACE)
-        .with(CloneFlags::NEW_UTS_NAMESPACE)
-        .with(CloneFlags::NEW_IPC_NAMESPACE);
-    if matches!(plan.network, NetworkNamespace::New) {
-        flags = flags.with(CloneFlags::NEW_NETWORK_NAMESPACE);
-    }
+    let flags = clone_flags(plan);
     // Where our own parent ignores the ends of its children, so do we, and the kernel would not keep them for `waitid`.
     sys::heed_children().map_err(|errno| Ended::Here("heed child processes", errno))?;
     // The child must not run a handler of ours, nor die before it has reset what it inherits.
     let mask = sys::set_signal_mask(u64::MAX).map_err(|errno| Ended::Here("block signals", errno))?;
-    let forked = sys::clone_process(flags, cgroup.map(AsFd::as_fd));
+    let forked = match &plan.pid {
+        Namespace::Join(namespace) => {
+            in_pid_namespace(namespace, || sys::clone_process(flags, cgroup.map(AsFd::as_fd)))
+        }
+        Namespace::New | Namespace::Host => sys::clone_process(flags, cgroup.map(AsFd::as_fd)),
+    };
     if let Ok(Forked::Child) = forked {
         child::run(plan, write.as_fd());
         sys::exit_now(1);
@@ -180,6 +181,30 @@ fn attempt(plan: &Plan, cgroup: Option<&OwnedFd>) -> Result<(Pid, OwnedFd), Ende
         Ok(Forked::Child) => Err(Ended::Silently),
         Err(errno) => Err(Ended::Here("create the container's namespaces", errno)),
     }
+}
+
+fn clone_flags(plan: &Plan) -> CloneFlags {
+    let kinds = [
+        (matches!(plan.pid, Namespace::New), CloneFlags::NEW_PID_NAMESPACE),
+        (matches!(plan.uts, Namespace::New), CloneFlags::NEW_UTS_NAMESPACE),
+        (matches!(plan.ipc, Namespace::New), CloneFlags::NEW_IPC_NAMESPACE),
+        (matches!(plan.network, NetworkNamespace::New), CloneFlags::NEW_NETWORK_NAMESPACE),
+    ];
+    let new = kinds.into_iter().filter(|(is_new, _)| *is_new).map(|(_, flag)| flag);
+    new.fold(CloneFlags::NEW_MOUNT_NAMESPACE, CloneFlags::with)
+}
+
+/// Makes a child in another PID namespace, as whose member this process never counts itself. In the child there is no way back.
+fn in_pid_namespace(namespace: &OwnedFd, fork: impl FnOnce() -> Result<Forked, Errno>) -> Result<Forked, Errno> {
+    let kind = Some(LinkNameSpaceType::ProcessID);
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+    let own = rustix::fs::open(c"/proc/thread-self/ns/pid_for_children", flags, Mode::empty())?;
+    rustix::thread::move_into_link_name_space(namespace.as_fd(), kind)?;
+    let forked = fork();
+    if !matches!(forked, Ok(Forked::Child)) {
+        rustix::thread::move_into_link_name_space(own.as_fd(), kind)?;
+    }
+    forked
 }
 
 /// Waits until the child stops at the first instruction of its program, checks that program, and lets it go.

@@ -14,6 +14,7 @@ use std::ffi::CString;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::process::Cleanup;
@@ -146,12 +147,29 @@ fn remove(hierarchy: &Path, folder: &Path) {
     for attempt in 0..ATTEMPTS {
         match std::fs::remove_dir(folder) {
             Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {
+                if attempt == 0 {
+                    end_all(folder);
+                }
                 std::thread::sleep(Duration::from_micros(50 << attempt.min(8)));
             }
             _ => break,
         }
     }
     remove_parents(hierarchy, folder);
+}
+
+/// Ends processes that outlive the first one: those of a container without a PID namespace of its own.
+fn end_all(folder: &Path) {
+    if write(folder, "cgroup.kill", "1").is_ok() {
+        return;
+    }
+    let text = std::fs::read_to_string(folder.join("cgroup.procs")).unwrap_or_default();
+    for pid in text.lines().filter_map(|line| rustix::process::Pid::from_raw(line.parse().ok()?)) {
+        // It may have ended meanwhile; while it is in this group, its number is nobody else's.
+        match rustix::process::kill_process(pid, rustix::process::Signal::KILL) {
+            Ok(()) | Err(_) => {}
+        }
+    }
 }
 
 fn remove_parents(hierarchy: &Path, folder: &Path) {
@@ -181,18 +199,36 @@ impl Drop for CgroupFolders {
 
 /// Keeps the folders until the container has ended.
 #[derive(Debug)]
-pub(crate) struct CgroupCleanup(std::sync::Mutex<Option<CgroupFolders>>);
+pub(crate) struct CgroupCleanup {
+    folders: std::sync::Mutex<Option<CgroupFolders>>,
+    was_out_of_memory: AtomicBool,
+}
 
 impl CgroupCleanup {
     pub(crate) fn new(folders: CgroupFolders) -> Self {
-        Self(std::sync::Mutex::new(Some(folders)))
+        Self { folders: std::sync::Mutex::new(Some(folders)), was_out_of_memory: AtomicBool::new(false) }
     }
 }
 
 impl Cleanup for CgroupCleanup {
     fn clean_up(&self) {
-        drop(self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take());
+        let folders = self.folders.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        let Some(folders) = folders else { return };
+        let out_of_memory = folders.folders.iter().any(|(_, folder)| has_killed(folder));
+        self.was_out_of_memory.store(out_of_memory, Ordering::Relaxed);
     }
+
+    fn was_out_of_memory(&self) -> bool {
+        self.was_out_of_memory.load(Ordering::Relaxed)
+    }
+}
+
+/// Whether the kernel has counted a process that it killed for want of memory.
+fn has_killed(folder: &Path) -> bool {
+    ["memory.oom_control", "memory.events"].iter().any(|file| {
+        let text = std::fs::read_to_string(folder.join(file)).unwrap_or_default();
+        text.lines().any(|line| line.strip_prefix("oom_kill ").is_some_and(|count| count.trim() != "0"))
+    })
 }
 
 /// Writes one setting; the kernel takes each with one `write`.

@@ -18,16 +18,17 @@ mod spec;
 mod sys;
 
 pub use builtin::{
-    BindOptions, BuiltIn, Propagation, RootView, TmpfsOptions, exec, make_mount_point, prepare_bind, prepare_tmpfs,
-    root_of_process,
+    BindOptions, BuiltIn, Propagation, RootView, TmpfsOptions, exec, make_mount_point, mount_of_process, prepare_bind,
+    prepare_tmpfs, root_of_process,
 };
 pub use cgroup::{CgroupError, RunningContainer, remove_control_group};
 pub use error::StartError;
 pub use external::External;
 pub use process::{ExitStatus, Process, Stdio, StdioStream, WindowSize};
+pub use seccomp::{ProfileError, SeccompProfile};
 pub use spec::{
-    BindMount, BindSource, Capabilities, Cgroup, ContainerSpec, CpuQuota, Device, FileMount, Mount, NetworkNamespace,
-    ProcessSpec, Rlimit, Seccomp, TmpfsMount, UnknownCapability, User,
+    BindMount, BindSource, Capabilities, Cgroup, ContainerSpec, CpuQuota, Device, FileMount, Mount, Namespace,
+    NetworkNamespace, ProcessSpec, Rlimit, Seccomp, TmpfsMount, UnknownCapability, User,
 };
 pub use sys::{SignalQueue, close_on_exec_from, is_ignored};
 

@@ -93,6 +93,10 @@ impl Stdio {
 pub(crate) trait Cleanup: Send + Sync + Debug {
     /// Called once, after the last process of the container has ended.
     fn clean_up(&self);
+    /// Whether somebody of the container was killed for want of memory; known once it has been cleaned up.
+    fn was_out_of_memory(&self) -> bool {
+        false
+    }
     /// Last chance to kill what `SIGKILL` to the first process may not reach.
     fn kill_rest(&self) {}
 }
@@ -161,6 +165,13 @@ impl Process {
     /// Lets it go on without us: it is not killed when this is dropped, and how it ends is not asked.
     pub fn leave(self) {
         *self.status.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(ExitStatus::Exited(0));
+    }
+
+    /// Whether the kernel has killed a process of the container because it wanted more memory than its limit; known once the
+    /// container has been waited for.
+    #[must_use]
+    pub fn was_out_of_memory(&self) -> bool {
+        self.cleanup.iter().any(|cleanup| cleanup.was_out_of_memory())
     }
 
     /// Waits until the container has ended; all its processes are gone then. Repeated calls return the same.

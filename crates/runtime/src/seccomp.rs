@@ -2,12 +2,14 @@
 //!
 //! `profile` says what is allowed, `compiler` turns that into instructions: two binary searches over the numbers, one
 //! per interface (native and 32-bit), some ten instructions for a call. Compiling takes microseconds, so nothing is
-//! kept on disk. Custom profiles are not read here.
+//! kept on disk. `custom` reads profiles of the user's own.
 
 mod compiler;
+mod custom;
 mod profile;
 
 pub(crate) use compiler::docker_filter;
+pub use custom::{ProfileError, SeccompProfile};
 pub(crate) use profile::{OCI_ARCHITECTURES, OciRule, oci_rules};
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use std::ffi::OsString;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
+use crate::SeccompProfile;
 use crate::builtin::Propagation;
 use crate::process::WindowSize;
 
@@ -41,6 +42,14 @@ pub struct ContainerSpec {
     pub mounts: Vec<Mount>,
     /// The network namespace.
     pub network: NetworkNamespace,
+    /// The PID namespace.
+    pub pid: Namespace,
+    /// The namespace of System V IPC and message queues.
+    pub ipc: Namespace,
+    /// The namespace of the host name; in the host's, none is set.
+    pub uts: Namespace,
+    /// Whether the container has a cgroup namespace of its own, if not as is usual: with cgroup v2 alone.
+    pub own_cgroup_namespace: Option<bool>,
     /// Bounding, permitted and effective set; inheritable and ambient sets are always empty, as Docker's are.
     pub capabilities: Capabilities,
     /// Set-user-ID programs gain nothing.
@@ -59,6 +68,8 @@ pub struct ContainerSpec {
     pub cgroup: Option<Cgroup>,
     /// Devices of the host besides Docker's standard ones.
     pub devices: Vec<Device>,
+    /// Further rules for devices, as in `c 42:* rwm`; they need a control group.
+    pub device_rules: Vec<String>,
     /// Any device may be used and made (`--privileged`); nodes still appear for `devices` only.
     pub all_devices: bool,
     /// Adjustment of the out-of-memory score, if not the caller's own.
@@ -227,6 +238,17 @@ pub enum BindSource {
     },
 }
 
+/// A namespace of a container.
+#[derive(Debug)]
+pub enum Namespace {
+    /// The one of this process.
+    Host,
+    /// A new one.
+    New,
+    /// An existing one.
+    Join(OwnedFd),
+}
+
 /// The network namespace of a container.
 #[derive(Debug)]
 pub enum NetworkNamespace {
@@ -245,6 +267,8 @@ pub enum Seccomp {
     Default,
     /// None.
     Unconfined,
+    /// The user's own.
+    Profile(Box<SeccompProfile>),
 }
 
 /// A resource limit.
@@ -265,6 +289,14 @@ pub struct Cgroup {
     pub name: String,
     /// Bytes of memory.
     pub memory: Option<u64>,
+    /// Bytes that are left to it when memory is short.
+    pub memory_reservation: Option<u64>,
+    /// Readiness to swap, 0 to 100; v1 only.
+    pub memory_swappiness: Option<u64>,
+    /// Nobody is killed when memory is short; v1 only.
+    pub oom_kill_disable: bool,
+    /// Share of block devices, 10 to 1000.
+    pub block_weight: Option<u64>,
     /// Bytes of memory and swap together; equal to `memory` for no swap, `u64::MAX` is unlimited.
     pub memory_and_swap: Option<u64>,
     /// Share of processors.
@@ -275,7 +307,7 @@ pub struct Cgroup {
     pub cpuset_cpus: Option<String>,
     /// `--cpuset-mems`, memory nodes such as `0-1`.
     pub cpuset_mems: Option<String>,
-    /// Number of tasks.
+    /// Number of tasks; `u64::MAX` is unlimited.
     pub pids: Option<u64>,
 }
 

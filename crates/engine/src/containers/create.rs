@@ -6,10 +6,12 @@ use oci::{ContainerConfig, ImageConfig, ImageId, Platform, Reference};
 
 use super::container::Container;
 use super::lifetime::Lifetime;
+use super::limits::Limits;
 use super::log::LogSettings;
 use super::mounts::{MountSettings, settle};
 use super::names::random_name;
 use super::record::ContainerRecord;
+use super::security::Security;
 use super::streams::StreamSettings;
 use crate::network::{NetworkMode, NetworkSettings, check_hostname};
 use crate::{Engine, Error, ErrorKind};
@@ -43,6 +45,10 @@ pub struct CreateOptions {
     pub mounts: MountSettings,
     /// Its connection to the world.
     pub network: NetworkSettings,
+    /// What it may use.
+    pub limits: Limits,
+    /// What keeps it apart from the host.
+    pub security: Security,
     /// What whoever starts it is attached to.
     pub streams: StreamSettings,
     /// How its output is kept.
@@ -75,6 +81,12 @@ impl CreateOptions {
         self.mounts.check()?;
         self.lifetime.check()?;
         self.log.check()?;
+        self.limits.check()?;
+        self.security.check(&self.network.mode)?;
+        if self.network.hostname.is_some() && self.security.uts.as_deref() == Some("host") {
+            let message = "conflicting options: hostname and the UTS mode";
+            return Err(Error::new(ErrorKind::InvalidInput, message).with_exit_code(125));
+        }
         if let Some(name) = &self.name {
             check_name(name)?;
         }
@@ -112,6 +124,9 @@ pub(crate) fn create(engine: &Engine, options: &CreateOptions) -> Result<Contain
     let (entrypoint, cmd) = command_line(config, options)?;
     let hostname = match (&options.network.mode, &options.network.hostname) {
         (_, Some(name)) => name.clone(),
+        (_, None) if options.security.uts.as_deref() == Some("host") => {
+            rustix::system::uname().nodename().to_string_lossy().into_owned()
+        }
         (NetworkMode::Host, None) => rustix::system::uname().nodename().to_string_lossy().into_owned(),
         (_, None) => id[..12].to_owned(),
     };
@@ -138,6 +153,8 @@ pub(crate) fn create(engine: &Engine, options: &CreateOptions) -> Result<Contain
         network: options.network.clone().or_image(config),
         streams: options.streams,
         log: options.log.clone(),
+        limits: options.limits.clone(),
+        security: options.security.clone(),
         id,
     };
     let container = Container::create(engine, record)?;

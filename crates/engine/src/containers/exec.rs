@@ -9,7 +9,7 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use image::users::{LIMIT, UserError};
-use runtime::{Capabilities, Process, ProcessSpec, RootView, StartError, Stdio, WindowSize};
+use runtime::{Process, ProcessSpec, RootView, StartError, Stdio, WindowSize};
 
 use super::container::Container;
 use super::pause::{not_running, running};
@@ -130,16 +130,17 @@ pub(crate) fn process(
         let message = format!("the working directory `{}` is not an absolute path", working_dir.display());
         return Err(Error::new(ErrorKind::InvalidInput, message).with_exit_code(126));
     }
+    let (capabilities, seccomp, no_new_privileges) = record.security.process(options.privileged)?;
     Ok(ProcessSpec {
         args: options.command.iter().map(OsString::from).collect(),
         env: environment(&env, user.home.as_deref()),
         cwd: working_dir,
         user: runtime::User { uid: user.uid, gid: user.gid, additional_gids: user.additional_gids },
-        capabilities: if options.privileged { Capabilities::ALL } else { Capabilities::DOCKER },
-        no_new_privileges: false,
-        seccomp: runtime::Seccomp::Default,
-        rlimits: Vec::new(),
-        oom_score_adj: None,
+        capabilities,
+        no_new_privileges,
+        seccomp,
+        rlimits: record.limits.rlimits(),
+        oom_score_adj: record.limits.oom_score_adj.filter(|score| *score != 0),
         die_with_parent: false,
     })
 }

@@ -86,6 +86,8 @@ fn host_config(record: &ContainerRecord) -> Value {
     let mut object = Map::new();
     record.mounts.describe(&mut object);
     record.network.describe(&mut object);
+    record.limits.describe(&mut object);
+    record.security.describe(&mut object);
     record.lifetime.describe(&mut object);
     record.log.describe(&mut object);
     let runtime = record.runtime.clone().unwrap_or_else(|| "onggi".to_owned());

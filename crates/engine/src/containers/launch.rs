@@ -35,6 +35,8 @@ pub(crate) fn launch(
     let stack = Stack::open(engine.store(), &config.rootfs.diff_ids)?;
     let mut spec = spec(engine, container, &stack)?;
     spec.terminal = terminal;
+    record.limits.apply(&mut spec);
+    record.security.apply(engine, &stack, &mut spec)?;
     let mode = &record.network.mode;
     let host = HostFiles::read();
     let (namespace, network) = connect(engine, container, &host)?;

@@ -7,8 +7,10 @@ use serde::{Deserialize, Serialize};
 use store::ProcessIdentity;
 
 use super::lifetime::Lifetime;
+use super::limits::Limits;
 use super::log::LogSettings;
 use super::mounts::MountSettings;
+use super::security::Security;
 use super::streams::StreamSettings;
 use crate::network::NetworkSettings;
 
@@ -57,6 +59,12 @@ pub struct ContainerRecord {
     /// How its output is kept.
     #[serde(default)]
     pub log: LogSettings,
+    /// What it may use.
+    #[serde(default)]
+    pub limits: Limits,
+    /// What keeps it apart from the host.
+    #[serde(default)]
+    pub security: Security,
 }
 
 impl ContainerRecord {

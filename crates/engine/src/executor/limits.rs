@@ -4,10 +4,10 @@ use builder::{RunLimits, RunResources};
 use runtime::{Cgroup, ContainerSpec, CpuQuota, Mount, Rlimit};
 
 /// Where steps are that have limits, unless told otherwise.
-const PARENT: &str = "onggi";
+pub(crate) const PARENT: &str = "onggi";
 
 /// Length of a period that nobody chose, in microseconds.
-const PERIOD: u64 = 100_000;
+pub(crate) const PERIOD: u64 = 100_000;
 
 /// Limits a step. The control group is only made for those that need one.
 pub(super) fn apply(spec: &mut ContainerSpec, limits: &RunLimits) {
@@ -33,5 +33,14 @@ fn cgroup(name: String, resources: &RunResources) -> Cgroup {
         resources.clone();
     let cpu_quota = (cpu_period.is_some() || cpu_quota.is_some())
         .then(|| CpuQuota { quota_usecs: cpu_quota.unwrap_or(u64::MAX), period_usecs: cpu_period.unwrap_or(PERIOD) });
-    Cgroup { name, memory, memory_and_swap: memory_swap, cpu_quota, cpu_shares, cpuset_cpus, cpuset_mems, pids: None }
+    Cgroup {
+        name,
+        memory,
+        memory_and_swap: memory_swap,
+        cpu_quota,
+        cpu_shares,
+        cpuset_cpus,
+        cpuset_mems,
+        ..Cgroup::default()
+    }
 }

@@ -118,6 +118,8 @@ pub(crate) fn container(engine: &Engine, image: ImageId, digit: char, is_running
         network: Default::default(),
         streams: Default::default(),
         log: Default::default(),
+        limits: Default::default(),
+        security: Default::default(),
     };
     let record = serde_json::to_vec(&record).unwrap();
     let folder = engine.store().create_container(&id, &name, image, &record).unwrap();

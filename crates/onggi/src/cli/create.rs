@@ -4,16 +4,20 @@
 
 mod labels;
 mod life;
+mod limits;
 mod mounts;
 mod network;
+mod security;
 mod streams;
 
 use clap::Args;
 
 pub(crate) use labels::LabelFlags;
 pub(crate) use life::LifeFlags;
+pub(crate) use limits::LimitFlags;
 pub(crate) use mounts::{MountFlags, parse_mount};
 pub(crate) use network::NetworkFlags;
+pub(crate) use security::SecurityFlags;
 pub(crate) use streams::StreamFlags;
 
 /// A new container.
@@ -63,4 +67,8 @@ pub(crate) struct CreateFlags {
     pub(crate) network: NetworkFlags,
     #[command(flatten)]
     pub(crate) streams: StreamFlags,
+    #[command(flatten)]
+    pub(crate) limits: LimitFlags,
+    #[command(flatten)]
+    pub(crate) security: SecurityFlags,
 }

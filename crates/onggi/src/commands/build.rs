@@ -9,6 +9,8 @@ mod platforms;
 mod steps;
 mod view;
 
+pub(super) use steps::ulimit;
+
 use std::fs::File;
 use std::io::{IsTerminal, Read};
 use std::os::fd::AsFd;

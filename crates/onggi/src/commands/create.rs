@@ -1,5 +1,8 @@
 //! `create`, and what `run` shares with it: from flags to the engine's options.
 
+mod limits;
+mod security;
+
 use std::path::Path;
 
 use engine::{
@@ -31,6 +34,8 @@ pub(super) fn options(flags: &CreateFlags, lookup: &dyn Fn(&str) -> Option<Strin
         lifetime: lifetime(&flags.life)?,
         mounts: mounts(&flags.mounts)?,
         network: network(&flags.network)?,
+        limits: limits::limits(&flags.limits)?,
+        security: security::security(&flags.security)?,
         streams: streams(&flags.streams)?,
         log: log(&flags.streams),
         labels: labels(&flags.labels)?,

@@ -20,7 +20,7 @@ use rustix::thread::{LinkNameSpaceType, Timespec};
 use super::failure::{At, Failure, Step};
 use super::plan::Plan;
 use super::root_path::{Missing, Symlinks};
-use crate::spec::NetworkNamespace;
+use crate::spec::{Namespace, NetworkNamespace};
 use crate::sys::{self, MountAttributes};
 
 pub(super) use mounts::{attach, is_proc};
@@ -67,6 +67,9 @@ fn prepare(plan: &Plan) -> Result<(), Failure> {
     sys::reset_signals().at(Step::Signals)?;
     // Modes of what we make are exactly as asked for.
     rustix::process::umask(Mode::empty());
+    if let Some(score) = &plan.process.oom_score_adj {
+        process::write_score(score).at(Step::OomScore)?;
+    }
     join(plan)?;
     mount_root(plan)?;
     let fresh = mounts::mount_all(plan)?;
@@ -81,7 +84,9 @@ fn prepare(plan: &Plan) -> Result<(), Failure> {
         sys::mount_setattr(plan.rootfs.as_fd(), &attributes, false).at(Step::ReadOnlyRoot)?;
     }
     enter_root(plan).at(Step::PivotRoot)?;
-    rustix::system::sethostname(&plan.hostname).at(Step::Hostname)?;
+    if matches!(plan.uts, Namespace::New) {
+        rustix::system::sethostname(&plan.hostname).at(Step::Hostname)?;
+    }
     process::standard_streams(&plan.process).at(Step::Stdio)?;
     enter_working_directory(cwd.as_fd()).at(Step::WorkingDirectory)?;
     process::drop_privileges(&plan.process)?;
@@ -101,6 +106,14 @@ fn join(plan: &Plan) -> Result<(), Failure> {
         NetworkNamespace::Join(namespace) => {
             rustix::thread::move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))
                 .at(Step::NetworkNamespace)?;
+        }
+    }
+    for (namespace, kind, step) in [
+        (&plan.ipc, LinkNameSpaceType::InterProcessCommunication, Step::Namespaces),
+        (&plan.uts, LinkNameSpaceType::HostNameAndNISDomainName, Step::Namespaces),
+    ] {
+        if let Namespace::Join(namespace) = namespace {
+            rustix::thread::move_into_link_name_space(namespace.as_fd(), Some(kind)).at(step)?;
         }
     }
     if plan.new_cgroup_namespace {
@@ -132,6 +145,11 @@ fn mount_root(plan: &Plan) -> Result<(), Failure> {
     let mut attributes = MountAttributes { propagation: libc::MS_PRIVATE, ..MountAttributes::default() };
     if plan.no_devices {
         attributes.set |= MountAttributes::NO_DEVICES;
+    }
+    if plan.devices_work {
+        // Whoever mounted it may have kept all devices away.
+        let all = MountAttributes { clear: MountAttributes::NO_DEVICES, ..MountAttributes::default() };
+        sys::mount_setattr(plan.rootfs.as_fd(), &all, false).at(Step::AttachRoot)?;
     }
     sys::mount_setattr(plan.rootfs.as_fd(), &attributes, true).at(Step::AttachRoot)
 }

@@ -245,7 +245,7 @@ fn prepare(joining: &Joining) -> Result<&CStringArray, Failure> {
         rustix::io::write(tasks, b"0").at_index(Step::JoinCgroup, index)?;
     }
     if let Some(score) = &joining.process.oom_score_adj {
-        write_score(score).at(Step::OomScore)?;
+        process::write_score(score).at(Step::OomScore)?;
     }
     rustix::process::setsid().at(Step::Session)?;
     match sys::join_session_keyring(&joining.keyring) {
@@ -262,12 +262,6 @@ fn prepare(joining: &Joining) -> Result<&CStringArray, Failure> {
     process::drop_privileges(&joining.process)?;
     rustix::process::umask(Mode::from_raw_mode(0o022));
     choose(joining)
-}
-
-/// In the host's procfs, which we still see.
-fn write_score(score: &[u8]) -> Result<(), Errno> {
-    let file = rustix::fs::open(c"/proc/self/oom_score_adj", OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
-    rustix::io::write(file, score).map(drop)
 }
 
 /// The first candidate that can be executed, with the rights that the program will have. What becomes of it until it is

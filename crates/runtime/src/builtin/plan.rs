@@ -15,7 +15,7 @@ use super::root_path::RootPath;
 use super::terminal::Terminal;
 use crate::StartError;
 use crate::process::Stdio;
-use crate::spec::{Capabilities, ContainerSpec, NetworkNamespace, PING_GROUPS};
+use crate::spec::{Capabilities, ContainerSpec, Namespace, NetworkNamespace, PING_GROUPS};
 use crate::sys::FilterInstruction;
 
 /// A container, ready for the clone.
@@ -26,12 +26,17 @@ pub(super) struct Plan {
     pub(super) cgroup_tasks: Vec<OwnedFd>,
     pub(super) new_cgroup_namespace: bool,
     pub(super) network: NetworkNamespace,
+    pub(super) pid: Namespace,
+    pub(super) ipc: Namespace,
+    pub(super) uts: Namespace,
     pub(super) keyring: CString,
     pub(super) hostname: Vec<u8>,
     pub(super) rootfs: OwnedFd,
     pub(super) readonly_rootfs: bool,
     /// No control group guards the devices: no mount but those of single nodes may have any.
     pub(super) no_devices: bool,
+    /// A control group says which devices work, or all do.
+    pub(super) devices_work: bool,
     pub(super) mounts: Vec<PlannedMount>,
     pub(super) devices: PlannedDevices,
     pub(super) sysctls: Vec<(CString, Vec<u8>)>,
@@ -97,13 +102,17 @@ impl Plan {
         Ok(Self {
             traced: true,
             cgroup_tasks: surroundings.cgroup_tasks,
-            new_cgroup_namespace: surroundings.has_cgroup_v2,
+            new_cgroup_namespace: spec.own_cgroup_namespace.unwrap_or(surroundings.has_cgroup_v2),
             network: spec.network,
+            pid: spec.pid,
+            ipc: spec.ipc,
+            uts: spec.uts,
             keyring: c_string("id", spec.id.as_ref())?,
             hostname: spec.hostname.into_bytes(),
             rootfs: spec.rootfs,
             readonly_rootfs: spec.readonly_rootfs,
             no_devices,
+            devices_work: surroundings.devices_are_guarded || spec.all_devices,
             mounts,
             devices,
             sysctls: spec.sysctls.iter().map(sysctl).collect::<Result<_, _>>()?,

@@ -69,6 +69,10 @@ impl ProcessPlan {
             filter: match &spec.seccomp {
                 Seccomp::Default => Some(filter(spec.capabilities)),
                 Seccomp::Unconfined => None,
+                Seccomp::Profile(profile) => {
+                    let filter = profile.compile(spec.capabilities);
+                    Some(filter.map_err(|error| invalid(error.to_string()))?.into())
+                }
             },
             oom_score_adj: spec.oom_score_adj.map(|value| value.to_string().into_bytes()),
             die_with_parent: spec.die_with_parent,

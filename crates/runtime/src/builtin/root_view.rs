@@ -126,6 +126,24 @@ fn make_read_only(mount: BorrowedFd<'_>) -> io::Result<()> {
     Ok(mount_setattr(mount, &attributes, false)?)
 }
 
+/// A mount of a running container, attached nowhere; `None` when the container has ended or nothing is there.
+///
+/// # Errors
+/// When the kernel refuses.
+pub fn mount_of_process(pid: u32, path: &Path, is_alive: impl Fn() -> bool) -> io::Result<Option<OwnedFd>> {
+    let Some(namespace) = open_namespace(&format!("/proc/{pid}/ns/mnt"), is_alive)? else { return Ok(None) };
+    let path = RootPath::new(path).ok_or(Errno::INVAL)?;
+    let mount = in_namespace(&namespace, || {
+        let root = open_root(OFlags::PATH | OFlags::DIRECTORY)?;
+        Ok(path.open(root.as_fd(), Symlinks::Refuse).and_then(|place| clone_tree(place.as_fd(), false))?)
+    });
+    match mount {
+        Ok(mount) => Ok(Some(mount)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// The number may have become another process's before its namespace was opened, but not after it was found alive.
 fn open_namespace(path: &str, is_alive: impl Fn() -> bool) -> io::Result<Option<OwnedFd>> {
     match rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()) {

@@ -53,7 +53,22 @@ pub(crate) fn device_rules(spec: &ContainerSpec) -> Result<Vec<DeviceRule>, Star
         let (major, minor) = (rustix::fs::major(host.device), rustix::fs::minor(host.device));
         rules.push(DeviceRule::new(kind, Some(major), Some(minor), &device.access));
     }
+    for text in &spec.device_rules {
+        let invalid = || StartError::InvalidSpec { reason: format!("invalid device cgroup format: {text:?}") };
+        rules.push(parse_rule(text).ok_or_else(invalid)?);
+    }
     Ok(rules)
+}
+
+/// `a`, `b` or `c`, two numbers or `*`, and any of `r`, `w` and `m`: `c 42:* rwm`.
+fn parse_rule(text: &str) -> Option<DeviceRule> {
+    let mut words = text.split_whitespace();
+    let (kind, numbers, access) = (words.next()?, words.next()?, words.next()?);
+    let (major, minor) = numbers.split_once(':')?;
+    let number = |text: &str| if text == "*" { Some(None) } else { text.parse().ok().map(Some) };
+    let kind = ["a", "b", "c"].contains(&kind).then(|| kind.chars().next())??;
+    let is_access = !access.is_empty() && access.chars().all(|one| "rwm".contains(one)) && words.next().is_none();
+    is_access.then(|| Some(DeviceRule::new(kind, number(major)?, number(minor)?, access)))?
 }
 
 /// Registers 0 and 1: result and context; 2 to 5: type, access, major, minor; 6: scratch.

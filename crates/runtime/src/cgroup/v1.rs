@@ -27,7 +27,7 @@ pub(super) fn prepare(root: &Path, cgroup: &Cgroup, prepared: &mut Prepared) {
             }
         };
         if controller == "cpuset" {
-            inherit_cpuset(&hierarchy, &cgroup.name, prepared);
+            inherit_cpuset(&hierarchy, &cgroup.name, &mut prepared.warnings);
         }
         for (file, value) in settings {
             prepared.warnings.extend(write(&folder, file, &value).err());
@@ -37,13 +37,22 @@ pub(super) fn prepare(root: &Path, cgroup: &Cgroup, prepared: &mut Prepared) {
 }
 
 /// The files to write, by controller.
-fn settings(cgroup: &Cgroup) -> [(&'static str, Vec<(&'static str, String)>); 4] {
+pub(super) fn settings(cgroup: &Cgroup) -> [(&'static str, Vec<(&'static str, String)>); 5] {
     let mut memory = Vec::new();
     if let Some(limit) = cgroup.memory {
-        memory.push(("memory.limit_in_bytes", limit.to_string()));
+        memory.push(("memory.limit_in_bytes", number(limit)));
     }
     if let Some(limit) = cgroup.memory_and_swap {
         memory.push(("memory.memsw.limit_in_bytes", number(limit)));
+    }
+    if let Some(bytes) = cgroup.memory_reservation {
+        memory.push(("memory.soft_limit_in_bytes", number(bytes)));
+    }
+    if let Some(readiness) = cgroup.memory_swappiness {
+        memory.push(("memory.swappiness", readiness.to_string()));
+    }
+    if cgroup.oom_kill_disable {
+        memory.push(("memory.oom_control", "1".to_owned()));
     }
     let mut cpu = Vec::new();
     if let Some(quota) = cgroup.cpu_quota {
@@ -55,8 +64,13 @@ fn settings(cgroup: &Cgroup) -> [(&'static str, Vec<(&'static str, String)>); 4]
     }
     let cpus = cgroup.cpuset_cpus.iter().map(|cpus| ("cpuset.cpus", cpus.clone()));
     let cpuset = cpus.chain(cgroup.cpuset_mems.iter().map(|mems| ("cpuset.mems", mems.clone()))).collect();
-    let pids = cgroup.pids.iter().map(|limit| ("pids.max", limit.to_string())).collect();
-    [("memory", memory), ("cpu", cpu), ("cpuset", cpuset), ("pids", pids)]
+    let pids = cgroup
+        .pids
+        .iter()
+        .map(|limit| ("pids.max", if *limit == u64::MAX { "max".to_owned() } else { limit.to_string() }))
+        .collect();
+    let block = cgroup.block_weight.iter().map(|weight| ("blkio.weight", weight.to_string())).collect();
+    [("memory", memory), ("cpu", cpu), ("cpuset", cpuset), ("pids", pids), ("blkio", block)]
 }
 
 /// A limit, or none.
@@ -65,7 +79,7 @@ fn number(limit: u64) -> String {
 }
 
 /// A new cpuset is empty and takes no task until it has processors and memory nodes, from the top down.
-fn inherit_cpuset(hierarchy: &Path, name: &str, prepared: &mut Prepared) {
+pub(super) fn inherit_cpuset(hierarchy: &Path, name: &str, warnings: &mut Vec<String>) {
     let mut folder = hierarchy.to_owned();
     for component in name.split('/') {
         let parent = folder.clone();
@@ -73,7 +87,7 @@ fn inherit_cpuset(hierarchy: &Path, name: &str, prepared: &mut Prepared) {
         for file in ["cpuset.cpus", "cpuset.mems"] {
             let is_empty = std::fs::read_to_string(folder.join(file)).is_ok_and(|value| value.trim().is_empty());
             if let (true, Ok(value)) = (is_empty, std::fs::read_to_string(parent.join(file))) {
-                prepared.warnings.extend(write(&folder, file, value.trim()).err());
+                warnings.extend(write(&folder, file, value.trim()).err());
             }
         }
     }

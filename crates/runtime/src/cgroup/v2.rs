@@ -44,15 +44,22 @@ pub(super) fn prepare(root: &Path, cgroup: &Cgroup, rules: &[DeviceRule], prepar
 }
 
 /// The files to write.
-fn settings(cgroup: &Cgroup) -> Vec<(&'static str, String)> {
+pub(super) fn settings(cgroup: &Cgroup) -> Vec<(&'static str, String)> {
     let mut settings = Vec::new();
     if let Some(limit) = cgroup.memory {
-        settings.push(("memory.max", limit.to_string()));
+        settings.push(("memory.max", number(limit)));
     }
     if let (Some(both), Some(memory)) = (cgroup.memory_and_swap, cgroup.memory) {
         // v2 counts swap alone.
         let swap = if both == u64::MAX { both } else { both.saturating_sub(memory) };
         settings.push(("memory.swap.max", number(swap)));
+    }
+    if let Some(bytes) = cgroup.memory_reservation {
+        settings.push(("memory.low", number(bytes)));
+    }
+    if let Some(weight) = cgroup.block_weight {
+        // As the OCI runtimes have it: from 10..1000 to 1..10000.
+        settings.push(("io.weight", (1 + weight.clamp(10, 1000).saturating_sub(10) * 9999 / 990).to_string()));
     }
     if let Some(quota) = cgroup.cpu_quota {
         settings.push(("cpu.max", format!("{} {}", number(quota.quota_usecs), quota.period_usecs)));
@@ -67,7 +74,7 @@ fn settings(cgroup: &Cgroup) -> Vec<(&'static str, String)> {
         settings.push(("cpuset.mems", mems.clone()));
     }
     if let Some(limit) = cgroup.pids {
-        settings.push(("pids.max", limit.to_string()));
+        settings.push(("pids.max", number(limit)));
     }
     settings
 }
@@ -84,7 +91,7 @@ fn weight(shares: u64) -> u64 {
 }
 
 /// Hands the controllers down from the root to the folder above ours.
-fn enable_controllers(root: &Path, name: &str, settings: &[(&str, String)]) -> Result<(), String> {
+pub(super) fn enable_controllers(root: &Path, name: &str, settings: &[(&str, String)]) -> Result<(), String> {
     let mut controllers: Vec<&str> = settings.iter().filter_map(|(file, _)| file.split('.').next()).collect();
     controllers.dedup();
     let request = controllers.iter().map(|controller| format!("+{controller}")).collect::<Vec<_>>().join(" ");

@@ -16,7 +16,7 @@ use crate::builtin::{
 };
 use crate::cgroup::device_rules;
 use crate::seccomp::{OCI_ARCHITECTURES, OciRule, oci_rules};
-use crate::spec::{BindMount, BindSource, Cgroup, ContainerSpec, Mount, NetworkNamespace, PING_GROUPS};
+use crate::spec::{BindMount, BindSource, Cgroup, ContainerSpec, Mount, Namespace, NetworkNamespace, PING_GROUPS};
 use crate::{Seccomp, StartError};
 
 /// A bundle that is written and not yet in use. Its folder is removed with it unless it is to be kept.
@@ -25,8 +25,8 @@ pub(super) struct Bundle {
     folder: PathBuf,
     mounts: Vec<Attachment>,
     files: MemoryFiles,
-    /// Kept open while the runtime opens it through `/proc`.
-    network: Option<OwnedFd>,
+    /// Kept open while the runtime opens them through `/proc`.
+    namespaces: Vec<OwnedFd>,
     in_use: bool,
 }
 
@@ -50,7 +50,7 @@ impl Bundle {
         private.recursive(true).mode(0o700);
         private.create(&folder).and_then(|()| private.create(folder.join("rootfs"))).map_err(failed(&folder))?;
         let files = MemoryFiles::default();
-        let mut bundle = Self { folder, mounts: Vec::new(), files, network: None, in_use: false };
+        let mut bundle = Self { folder, mounts: Vec::new(), files, namespaces: Vec::new(), in_use: false };
         let config = config(&mut spec, &mut bundle, runtime)?;
         // It has the environment, and so values of secrets: it is a link to memory that only the runtime can reach.
         let name = bundle.files.add_private(config.to_string().as_bytes(), Path::new("config.json"))?;
@@ -63,7 +63,12 @@ impl Bundle {
         }
         bundle.mounts.insert(0, Attachment::new(&bundle.folder.join("rootfs"), spec.rootfs)?);
         if let NetworkNamespace::Join(namespace) = spec.network {
-            bundle.network = Some(namespace);
+            bundle.namespaces.push(namespace);
+        }
+        for namespace in [spec.pid, spec.ipc, spec.uts] {
+            if let Namespace::Join(namespace) = namespace {
+                bundle.namespaces.push(namespace);
+            }
         }
         Ok(bundle)
     }
@@ -157,7 +162,7 @@ fn config(spec: &mut ContainerSpec, bundle: &mut Bundle, runtime: &str) -> Resul
         "ociVersion": "1.0.2",
         "process": process,
         "root": {"path": "rootfs", "readonly": spec.readonly_rootfs},
-        "hostname": spec.hostname,
+        "hostname": if matches!(spec.uts, Namespace::New) { spec.hostname.as_str() } else { "" },
         "mounts": mounts(std::mem::take(&mut spec.mounts), bundle)?,
         "linux": linux(spec)?,
     }))
@@ -243,15 +248,30 @@ fn linux(spec: &ContainerSpec) -> Result<Value, StartError> {
         if let Some(cgroup) = &spec.cgroup {
             linux.insert("cgroupsPath".to_owned(), json!(format!("/{}", cgroup.name)));
         }
-        if spec.seccomp == Seccomp::Default {
-            linux.insert("seccomp".to_owned(), seccomp(spec));
+        match &spec.seccomp {
+            Seccomp::Default => drop(linux.insert("seccomp".to_owned(), seccomp(spec))),
+            Seccomp::Profile(profile) => drop(linux.insert("seccomp".to_owned(), profile.oci(spec.capabilities))),
+            Seccomp::Unconfined => {}
         }
     }
     Ok(linux)
 }
 
 fn namespaces(spec: &ContainerSpec) -> Vec<Value> {
-    let mut namespaces: Vec<Value> = ["pid", "mount", "uts", "ipc"].map(|kind| json!({"type": kind})).to_vec();
+    let mut namespaces = vec![json!({"type": "mount"})];
+    for (kind, namespace) in [("pid", &spec.pid), ("uts", &spec.uts), ("ipc", &spec.ipc)] {
+        match namespace {
+            Namespace::Host => {}
+            Namespace::New => namespaces.push(json!({"type": kind})),
+            Namespace::Join(namespace) => {
+                let path = format!("/proc/{}/fd/{}", std::process::id(), namespace.as_raw_fd());
+                namespaces.push(json!({"type": kind, "path": path}));
+            }
+        }
+    }
+    if spec.own_cgroup_namespace == Some(true) {
+        namespaces.push(json!({"type": "cgroup"}));
+    }
     match &spec.network {
         NetworkNamespace::Host => {}
         NetworkNamespace::New => namespaces.push(json!({"type": "network"})),
@@ -286,7 +306,13 @@ fn limits(cgroup: &Cgroup) -> Map<String, Value> {
     };
     // The largest number stands for no limit, which OCI writes as -1.
     let number = |limit: u64| if limit == u64::MAX { json!(-1) } else { json!(limit) };
-    let memory = object(&[("limit", cgroup.memory.map(Value::from)), ("swap", cgroup.memory_and_swap.map(number))]);
+    let memory = object(&[
+        ("limit", cgroup.memory.map(number)),
+        ("reservation", cgroup.memory_reservation.map(number)),
+        ("swappiness", cgroup.memory_swappiness.map(Value::from)),
+        ("disableOOMKiller", cgroup.oom_kill_disable.then_some(Value::Bool(true))),
+        ("swap", cgroup.memory_and_swap.map(number)),
+    ]);
     let cpu = object(&[
         ("quota", cgroup.cpu_quota.map(|quota| number(quota.quota_usecs))),
         ("period", cgroup.cpu_quota.map(|quota| quota.period_usecs.into())),
@@ -294,8 +320,9 @@ fn limits(cgroup: &Cgroup) -> Map<String, Value> {
         ("cpus", cgroup.cpuset_cpus.clone().map(Value::from)),
         ("mems", cgroup.cpuset_mems.clone().map(Value::from)),
     ]);
-    let pids = object(&[("limit", cgroup.pids.map(Value::from))]);
-    let parts = [("memory", memory), ("cpu", cpu), ("pids", pids)];
+    let pids = object(&[("limit", cgroup.pids.map(number))]);
+    let block = object(&[("weight", cgroup.block_weight.map(Value::from))]);
+    let parts = [("memory", memory), ("cpu", cpu), ("pids", pids), ("blockIO", block)];
     parts.into_iter().filter(|(_, part)| !part.is_empty()).map(|(key, part)| (key.to_owned(), part.into())).collect()
 }
 

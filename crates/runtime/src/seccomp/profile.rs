@@ -215,6 +215,14 @@ pub(super) fn actions(capabilities: Capabilities, interface: Interface) -> Vec<(
     actions
 }
 
+/// The number of a call by its name.
+pub(super) fn number_of(name: &str, compat: bool) -> Option<u32> {
+    match compat {
+        false => name.parse::<Native>().ok().map(|number| number as u32),
+        true => name.parse::<Compat>().ok().map(|number| number as u32),
+    }
+}
+
 /// The first number that our tables do not know.
 pub(super) fn first_unknown(interface: Interface) -> u32 {
     match interface {

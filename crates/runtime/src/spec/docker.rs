@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-use super::{Capabilities, ContainerSpec, Mount, NetworkNamespace, Seccomp, TmpfsMount, User};
+use super::{Capabilities, ContainerSpec, Mount, Namespace, NetworkNamespace, Seccomp, TmpfsMount, User};
 
 /// `PATH` where neither image nor user sets one.
 const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -55,6 +55,10 @@ impl ContainerSpec {
             terminal: None,
             mounts: docker_mounts(),
             network: NetworkNamespace::New,
+            pid: Namespace::New,
+            ipc: Namespace::New,
+            uts: Namespace::New,
+            own_cgroup_namespace: None,
             capabilities: Capabilities::DOCKER,
             no_new_privileges: false,
             seccomp: Seccomp::Default,
@@ -68,6 +72,7 @@ impl ContainerSpec {
             ],
             cgroup: None,
             devices: Vec::new(),
+            device_rules: Vec::new(),
             all_devices: false,
             oom_score_adj: None,
             init: false,

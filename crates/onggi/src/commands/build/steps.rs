@@ -22,7 +22,7 @@ type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 const SSH_AUTH_SOCK: &str = "SSH_AUTH_SOCK";
 
 /// What is wrong with a flag: what, and what to type instead.
-struct Wrong {
+pub(in crate::commands) struct Wrong {
     message: String,
     hint: String,
 }
@@ -305,7 +305,7 @@ fn is_list(text: &str) -> bool {
 }
 
 /// `name=soft[:hard]`, -1 for no limit.
-fn ulimit(text: &str) -> Result<Ulimit, Wrong> {
+pub(in crate::commands) fn ulimit(text: &str) -> Result<Ulimit, Wrong> {
     const NAMES: [&str; 15] = [
         "core",
         "cpu",

@@ -26,6 +26,8 @@ fn row(name: &str, command: &[&str], status: ContainerStatus) -> ContainerSummar
         network: Default::default(),
         streams: Default::default(),
         log: Default::default(),
+        limits: Default::default(),
+        security: Default::default(),
     };
     let state = ContainerState {
         started: "2026-11-21T04:20:18Z".to_owned(),

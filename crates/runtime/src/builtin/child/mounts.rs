@@ -293,7 +293,7 @@ fn cover_dev(plan: &Plan, below: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
     Ok(dev)
 }
 
-/// Sysctls and the out-of-memory score, written through the descriptor of a procfs that we have mounted ourselves.
+/// Sysctls, written through the descriptor of a procfs that we have mounted ourselves.
 pub(super) fn write_settings(plan: &Plan, fresh: &Fresh) -> Result<(), Failure> {
     let write = |path: &CStr, value: &[u8]| {
         let proc = fresh.proc.as_ref().ok_or(Errno::NOENT)?;
@@ -306,11 +306,7 @@ pub(super) fn write_settings(plan: &Plan, fresh: &Fresh) -> Result<(), Failure> 
     for (index, (path, value)) in plan.sysctls.iter().enumerate() {
         write(path, value).at_index(Step::Sysctl, index)?;
     }
-    match &plan.process.oom_score_adj {
-        // We are process 1 there.
-        Some(value) => write(c"1/oom_score_adj", value).at(Step::OomScore),
-        None => Ok(()),
-    }
+    Ok(())
 }
 
 /// Hides the masked paths and makes the read-only ones so; what does not exist needs neither.

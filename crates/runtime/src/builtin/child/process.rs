@@ -4,7 +4,7 @@
 use std::ffi::CStr;
 use std::os::fd::BorrowedFd;
 
-use rustix::fs::{Access, AtFlags, CWD, FileType};
+use rustix::fs::{Access, AtFlags, CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::Signal;
 use rustix::thread::{CapabilitySet, CapabilitySets, NanosleepRelativeResult, Timespec};
@@ -12,6 +12,12 @@ use rustix::thread::{CapabilitySet, CapabilitySets, NanosleepRelativeResult, Tim
 use super::super::failure::{At, Failure, Step};
 use super::super::process_plan::{ProcessPlan, Program};
 use crate::sys;
+
+/// In the host's procfs, which we still see.
+pub(in crate::builtin) fn write_score(score: &[u8]) -> Result<(), Errno> {
+    let file = rustix::fs::open(c"/proc/self/oom_score_adj", OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
+    rustix::io::write(file, score).map(drop)
+}
 
 /// Terminal or given files become descriptors 0, 1 and 2, and belong to the container's user.
 pub(in crate::builtin) fn standard_streams(plan: &ProcessPlan) -> Result<(), Errno> {
