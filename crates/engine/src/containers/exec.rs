@@ -114,7 +114,7 @@ pub(crate) fn process(
 ) -> Result<ProcessSpec, Error> {
     let record = &container.record;
     let user = user(container, state, options)?;
-    let mut env = record.env.clone();
+    let mut env = record.environment();
     if options.tty && !record.tty {
         set(&mut env, "TERM=xterm");
     }
