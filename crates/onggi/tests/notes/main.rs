@@ -12,9 +12,12 @@ mod debian_store;
 mod project;
 
 mod apache;
+mod apache_story;
 mod classic;
 mod differential;
+mod express_story;
 mod hello_name;
+mod http;
 mod peers;
 mod simple_express;
 mod stages;

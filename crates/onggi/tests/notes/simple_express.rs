@@ -3,11 +3,10 @@
 //! `npm` is a stand-in (see [`crate::debian_store`]) and `express` eight lines of node's `http`; the application, its
 //! Dockerfile and its ignore file are the notes'.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use crate::debian_store::project_with;
+use crate::http::get;
 use crate::project::{Project, outcomes};
 
 const DOCKERFILE: &str = "FROM node:12-alpine\n\nWORKDIR /usr/src/app\n\nCOPY package*.json ./\n\nRUN npm install\n\n\
@@ -33,14 +32,6 @@ fn simple_express() -> Project {
     project
 }
 
-fn get(address: &str) -> std::io::Result<String> {
-    let mut stream = TcpStream::connect((address, 8080))?;
-    stream.write_all(b"GET / HTTP/1.0\r\n\r\n")?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
-    Ok(answer)
-}
-
 #[test]
 #[ignore = "requires root, debootstrap"]
 fn s057_s153_s154_s161_s192_s193_simple_express_requires_root() {
@@ -60,7 +51,7 @@ fn s057_s153_s154_s161_s192_s193_simple_express_requires_root() {
     let address = inspected[0]["NetworkSettings"]["IPAddress"].as_str().unwrap();
     let end = Instant::now() + Duration::from_secs(20);
     let answer = loop {
-        match get(address) {
+        match get((address, 8080)) {
             Ok(answer) => break answer,
             Err(error) => assert!(Instant::now() < end, "{address}: {error}"),
         }
