@@ -36,7 +36,7 @@ mod volumes;
 
 use std::path::Path;
 
-pub use dockerfile::nearest;
+pub use dockerfile::{DurationError, nearest, parse_duration};
 pub use image::archive::{Annotation, AnnotationTarget, Annotations, MediaTypes};
 use jiff::Timestamp;
 pub use layer::Encoding;

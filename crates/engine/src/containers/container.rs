@@ -13,6 +13,7 @@ use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 use serde::Serialize;
 use store::{ContainerFolder, ContainerLookup};
 
+use super::health::HEALTH;
 use super::pause::running;
 use super::record::{ContainerRecord, ContainerState};
 
@@ -137,7 +138,12 @@ impl Container {
     /// As its owner wrote it down.
     pub(crate) fn written_state(&self) -> Result<ContainerState, Error> {
         let bytes = self.folder.read(STATE)?.unwrap_or_default();
-        Ok(serde_json::from_slice(&bytes).unwrap_or_default())
+        let mut state: ContainerState = serde_json::from_slice(&bytes).unwrap_or_default();
+        if self.record.health.command().is_some() {
+            let bytes = self.folder.read(HEALTH)?.unwrap_or_default();
+            state.health = serde_json::from_slice(&bytes).ok();
+        }
+        Ok(state)
     }
 
     pub(crate) fn write_state(&self, state: &ContainerState) -> Result<(), Error> {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use oci::{ContainerConfig, ImageConfig, ImageId, Platform, Reference};
 
 use super::container::Container;
+use super::health::HealthSettings;
 use super::lifetime::Lifetime;
 use super::limits::Limits;
 use super::log::LogSettings;
@@ -49,6 +50,8 @@ pub struct CreateOptions {
     pub limits: Limits,
     /// What keeps it apart from the host.
     pub security: Security,
+    /// How its health is looked after.
+    pub health: HealthSettings,
     /// What whoever starts it is attached to.
     pub streams: StreamSettings,
     /// How its output is kept.
@@ -82,6 +85,7 @@ impl CreateOptions {
         self.lifetime.check()?;
         self.log.check()?;
         self.limits.check()?;
+        self.health.check()?;
         self.security.check(&self.network.mode)?;
         if self.network.hostname.is_some() && self.security.uts.as_deref() == Some("host") {
             let message = "conflicting options: hostname and the UTS mode";
@@ -155,6 +159,7 @@ pub(crate) fn create(engine: &Engine, options: &CreateOptions) -> Result<Contain
         log: options.log.clone(),
         limits: options.limits.clone(),
         security: options.security.clone(),
+        health: options.health.clone().or_image(config),
         id,
     };
     let container = Container::create(engine, record)?;

@@ -26,7 +26,7 @@ fn inspect(engine: &Engine, name: &str) -> Result<Value, Error> {
     let mut words = record.entrypoint.iter().chain(&record.cmd).cloned();
     let (path, args) = (words.next().unwrap_or_default(), words.collect::<Vec<_>>());
     let running = state.is_active();
-    Ok(json!({
+    let mut inspected = json!({
         "Id": record.id,
         "Created": record.created,
         "Path": path,
@@ -36,7 +36,7 @@ fn inspect(engine: &Engine, name: &str) -> Result<Value, Error> {
             "Running": running,
             "Paused": state.paused,
             "Restarting": state.is_restarting,
-            "OOMKilled": false,
+            "OOMKilled": state.oom_killed,
             "Dead": false,
             "Pid": if running { state.process.map_or(0, |(pid, _)| pid) } else { 0 },
             "ExitCode": state.exit_code.unwrap_or_default(),
@@ -52,7 +52,11 @@ fn inspect(engine: &Engine, name: &str) -> Result<Value, Error> {
         "Mounts": record.mounts.describe_points(engine),
         "Config": config(record),
         "NetworkSettings": NetworkState::inspect(&container)?,
-    }))
+    });
+    if let Some(health) = &state.health {
+        inspected["State"]["Health"] = json!(health);
+    }
+    Ok(inspected)
 }
 
 /// What other tools read the output from.
@@ -78,6 +82,9 @@ fn config(record: &ContainerRecord) -> Value {
     insert("WorkingDir", json!(record.working_dir));
     insert("Entrypoint", json!(record.entrypoint));
     insert("Labels", json!(record.labels));
+    if let Some(health) = record.health.describe() {
+        insert("Healthcheck", health);
+    }
     record.streams.describe(&mut object);
     Value::Object(object)
 }

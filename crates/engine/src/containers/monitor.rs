@@ -183,10 +183,10 @@ fn live(
         drop(launched.network);
         let next = restarts.next(code, began.elapsed()).filter(|_| !supervisor.is_held());
         let Some(delay) = next else {
-            container.write_state(&ended(engine, container, code)?)?;
+            container.write_state(&ended(engine, container, &launched.process, code)?)?;
             return Ok(code);
         };
-        let state = ended(engine, container, code)?;
+        let state = ended(engine, container, &launched.process, code)?;
         container.write_state(&ContainerState { is_restarting: true, restarts: restarts.count(), ..state.clone() })?;
         supervisor.tell_end(code);
         if !supervisor.pause(delay).map_err(|error| broken(&error))? {

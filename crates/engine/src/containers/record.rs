@@ -6,6 +6,7 @@ use oci::ImageId;
 use serde::{Deserialize, Serialize};
 use store::ProcessIdentity;
 
+use super::health::{Health, HealthSettings};
 use super::lifetime::Lifetime;
 use super::limits::Limits;
 use super::log::LogSettings;
@@ -65,6 +66,9 @@ pub struct ContainerRecord {
     /// What keeps it apart from the host.
     #[serde(default)]
     pub security: Security,
+    /// How its health is looked after.
+    #[serde(default)]
+    pub health: HealthSettings,
 }
 
 impl ContainerRecord {
@@ -104,6 +108,12 @@ pub struct ContainerState {
     pub exit_code: Option<u8>,
     /// Why it could not start.
     pub error: String,
+    /// The kernel killed one of its processes because it wanted more memory than it may have.
+    #[serde(default)]
+    pub oom_killed: bool,
+    /// Whether it works, if that is looked after; in a file of its own.
+    #[serde(skip)]
+    pub health: Option<Health>,
     /// Its processes are frozen: asked of the kernel, written down nowhere.
     #[serde(skip)]
     pub paused: bool,

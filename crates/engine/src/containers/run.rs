@@ -2,6 +2,8 @@
 
 use std::io::IsTerminal;
 
+use runtime::Process;
+
 use super::attach::{AttachOptions, Attached, Client};
 use super::container::Container;
 use super::create::{CreateOptions, create};
@@ -108,7 +110,7 @@ fn foreground(engine: &Engine, container: &Container) -> Result<u8, Error> {
     let code = supervisor.attend(&launched.process).map_err(broken)?;
     // Its ports are free before anybody learns that it has ended.
     drop(launched.network);
-    container.write_state(&ended(engine, container, code)?)?;
+    container.write_state(&ended(engine, container, &launched.process, code)?)?;
     supervisor.tell_end(code);
     supervisor.see_off();
     Ok(code)
@@ -143,12 +145,18 @@ pub(crate) fn running(engine: &Engine, launched: &Launched) -> ContainerState {
 }
 
 /// The state of a container that has just ended.
-pub(crate) fn ended(engine: &Engine, container: &Container, code: u8) -> Result<ContainerState, Error> {
+pub(crate) fn ended(
+    engine: &Engine,
+    container: &Container,
+    process: &Process,
+    code: u8,
+) -> Result<ContainerState, Error> {
     // The owner's own note, which is outdated by now: that is what this is about.
     let state = container.written_state()?;
     runtime::remove_control_group(&container.record.id);
     let finished = engine.now().to_string();
-    Ok(ContainerState { finished, process: None, exit_code: Some(code), ..state })
+    let oom_killed = process.was_out_of_memory();
+    Ok(ContainerState { finished, process: None, exit_code: Some(code), oom_killed, ..state })
 }
 
 /// Notes that a container could not start.

@@ -33,6 +33,7 @@ use self::input::{Input, Origin};
 use self::listener::Listener;
 pub(super) use self::listener::connect;
 use super::container::Container;
+use super::health::watch::HealthWatch;
 use super::log::Log;
 use super::record::ContainerRecord;
 use super::stop::stop_signal;
@@ -68,6 +69,7 @@ pub(super) struct Supervisor<'a> {
     ends: Ends,
     log: Log,
     buffer: Vec<u8>,
+    health: Option<HealthWatch>,
     /// It is to stay ended when it ends.
     is_held: bool,
     /// We were told to end: when to stop asking the container nicely.
@@ -83,6 +85,7 @@ enum Source {
     Signals,
     Listener,
     Output(OutputStream),
+    Health,
     Input,
     ConsoleInput,
     ConsoleOutput,
@@ -123,6 +126,7 @@ impl<'a> Supervisor<'a> {
             ends: Ends::default(),
             log: Log::new(&container.record),
             buffer: vec![0; CHUNK],
+            health: None,
             is_held: false,
             kill_at: None,
             is_abandoned: false,
@@ -173,7 +177,9 @@ impl<'a> Supervisor<'a> {
         if let Some(stdin) = self.ends.stdin.take() {
             self.input.open(stdin);
         }
+        self.health = HealthWatch::begin(self.container);
         while self.turn(Some(process), None)? != Turn::Ended {}
+        self.health = None;
         let code = process.wait()?.docker_code();
         self.input.close();
         self.drain()?;
@@ -255,11 +261,18 @@ impl<'a> Supervisor<'a> {
                 Source::Signals => self.take_signals(process),
                 Source::Listener => self.accept(),
                 Source::Output(stream) => drop(self.read(stream)),
+                // All that is to be done comes after the rest.
+                Source::Health => {}
                 Source::Input => self.feed(),
                 Source::ConsoleInput => self.read_console(),
                 Source::ConsoleOutput => self.flush_console(),
                 Source::Client(place) => self.serve(place, events, process),
             }
+        }
+        if turn != Turn::Ended
+            && let Some(health) = &mut self.health
+        {
+            health.work(self.engine, self.container);
         }
         self.clients.retain(|client| !client.is_gone());
         Ok(if turn == Turn::Again && until.is_some_and(|until| until <= now) { Turn::TimeIsUp } else { turn })
@@ -282,6 +295,9 @@ impl<'a> Supervisor<'a> {
                 }
             }
         }
+        if let Some(health) = &self.health {
+            health.descriptors().for_each(|descriptor| add(Source::Health, descriptor, PollFlags::IN));
+        }
         if let Some(end) = self.input.waits_for() {
             add(Source::Input, end, PollFlags::OUT);
         }
@@ -297,7 +313,8 @@ impl<'a> Supervisor<'a> {
         }
         let kill_at = self.kill_at.filter(|_| process.is_some());
         let listen_at = self.listen_at.filter(|_| process.is_some());
-        let deadline = [until, kill_at, listen_at].into_iter().flatten().min();
+        let health_at = self.health.as_ref().and_then(HealthWatch::deadline);
+        let deadline = [until, kill_at, listen_at, health_at].into_iter().flatten().min();
         let timeout = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         let timeout = timeout.map(|left| Timespec::try_from(left).map_err(io::Error::other)).transpose()?;
         match rustix::event::poll(&mut polled, timeout.as_ref()) {

@@ -120,6 +120,7 @@ pub(crate) fn container(engine: &Engine, image: ImageId, digit: char, is_running
         log: Default::default(),
         limits: Default::default(),
         security: Default::default(),
+        health: Default::default(),
     };
     let record = serde_json::to_vec(&record).unwrap();
     let folder = engine.store().create_container(&id, &name, image, &record).unwrap();

@@ -2,6 +2,7 @@
 //!
 //! Flags that belong together are a struct in a file of its own.
 
+mod health;
 mod labels;
 mod life;
 mod limits;
@@ -12,6 +13,7 @@ mod streams;
 
 use clap::Args;
 
+pub(crate) use health::HealthFlags;
 pub(crate) use labels::LabelFlags;
 pub(crate) use life::LifeFlags;
 pub(crate) use limits::LimitFlags;
@@ -71,4 +73,6 @@ pub(crate) struct CreateFlags {
     pub(crate) limits: LimitFlags,
     #[command(flatten)]
     pub(crate) security: SecurityFlags,
+    #[command(flatten)]
+    pub(crate) health: HealthFlags,
 }

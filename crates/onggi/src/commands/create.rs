@@ -1,5 +1,6 @@
 //! `create`, and what `run` shares with it: from flags to the engine's options.
 
+mod health;
 mod limits;
 mod security;
 
@@ -36,6 +37,7 @@ pub(super) fn options(flags: &CreateFlags, lookup: &dyn Fn(&str) -> Option<Strin
         network: network(&flags.network)?,
         limits: limits::limits(&flags.limits)?,
         security: security::security(&flags.security)?,
+        health: health::health(&flags.health)?,
         streams: streams(&flags.streams)?,
         log: log(&flags.streams),
         labels: labels(&flags.labels)?,

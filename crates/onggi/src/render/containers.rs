@@ -119,6 +119,15 @@ fn ports(row: &ContainerSummary) -> String {
     }
 }
 
+/// ` (healthy)`; nothing where it is not looked after.
+fn health(row: &ContainerSummary) -> String {
+    match row.state.health.as_ref().map(|health| health.status.as_str()) {
+        None => String::new(),
+        Some("starting") => " (health: starting)".to_owned(),
+        Some(status) => format!(" ({status})"),
+    }
+}
+
 /// `Up 5 minutes`, `Exited (0) 3 seconds ago`.
 fn status(row: &ContainerSummary, now: Timestamp) -> String {
     let elapsed = |since: &str| {
@@ -127,7 +136,7 @@ fn status(row: &ContainerSummary, now: Timestamp) -> String {
     };
     match row.status {
         ContainerStatus::Created => "Created".to_owned(),
-        ContainerStatus::Running => format!("Up {}", elapsed(&row.state.started)),
+        ContainerStatus::Running => format!("Up {}{}", elapsed(&row.state.started), health(row)),
         ContainerStatus::Paused => format!("Up {} (Paused)", elapsed(&row.state.started)),
         ContainerStatus::Restarting => {
             let code = row.state.exit_code.unwrap_or_default();

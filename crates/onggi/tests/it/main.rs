@@ -30,6 +30,7 @@ mod copy_flags;
 mod crash;
 mod exec;
 mod forge;
+mod health;
 mod history;
 mod images;
 mod inspect;

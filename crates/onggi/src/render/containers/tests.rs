@@ -28,6 +28,7 @@ fn row(name: &str, command: &[&str], status: ContainerStatus) -> ContainerSummar
         log: Default::default(),
         limits: Default::default(),
         security: Default::default(),
+        health: Default::default(),
     };
     let state = ContainerState {
         started: "2026-11-21T04:20:18Z".to_owned(),
