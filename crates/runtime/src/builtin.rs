@@ -28,7 +28,7 @@ pub use prepared::{BindOptions, Propagation, TmpfsOptions, prepare_bind, prepare
 pub(crate) use process_plan::lowered_limit;
 pub use root_path::make_mount_point;
 pub(crate) use root_path::{RootPath, Symlinks};
-pub use root_view::{RootView, mount_of_process, root_of_process};
+pub use root_view::{RootView, mount_of_process, root_of_process, tmpfs_of_process};
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};

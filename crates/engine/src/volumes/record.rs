@@ -30,7 +30,7 @@ pub(crate) enum VolumeContent {
     Own,
     /// A folder of this machine.
     Folder(PathBuf),
-    /// A folder in memory with these options, new in each container.
+    /// A folder in memory with these options, shared by the containers that run.
     Memory(String),
 }
 

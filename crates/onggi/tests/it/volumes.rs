@@ -274,6 +274,16 @@ fn c321_options_of_the_driver_requires_root() {
         let output = project.run_once(&[flags, &["--mount", &mount, "busybox", "sh", "-c", script]].concat()).success();
         assert!(output.stdout.contains("size=1024k,mode=700"), "{}", output.stdout);
     }
+    // In memory as long as a container runs that has it, and the same for all of them.
+    let run = |script: &str| project.run_once(&["-v", "memory:/m", "busybox", "sh", "-c", script]).success().stdout;
+    assert_eq!(run("echo >/m/lost; ls /m"), "lost\n");
+    assert_eq!(run("ls /m"), "");
+    project.start(&["--network", "none", "--name", "holder", "-v", "memory:/h:ro", "busybox", "sleep", "1000"]);
+    assert_eq!(run("echo kept >/m/file; cat /m/file"), "kept\n");
+    assert_eq!(run("cat /m/file"), "kept\n");
+    project.onggi(["cp", "holder:/h/file", "file"]).run().success();
+    project.onggi(["rm", "-f", "holder"]).run().success();
+    assert_eq!(run("ls /m"), "");
     fs::remove_dir_all(project.sandbox.work().join("data")).unwrap();
     let gone = project.run_once(&["-v", "bound:/x", "busybox", "true"]).exits(125);
     assert!(gone.stderr.starts_with("error: error while mounting volume '"), "{}", gone.stderr);

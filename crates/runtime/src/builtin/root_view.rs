@@ -10,7 +10,7 @@ use std::io::{self, Read as _};
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use rustix::fs::{CWD, FileType, Mode, OFlags};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, StatxAttributes, StatxFlags};
 use rustix::io::Errno;
 use rustix::mount::{MountPropagationFlags, MoveMountFlags, OpenTreeFlags};
 use rustix::thread::LinkNameSpaceType;
@@ -119,6 +119,42 @@ pub fn root_of_process(pid: u32, is_alive: impl Fn() -> bool) -> io::Result<Opti
     let root = in_namespace(&namespace, || Ok(rustix::mount::open_tree(CWD, c"/", flags)?))?;
     make_read_only(root.as_fd())?;
     Ok(Some(root))
+}
+
+/// A copy of the folder in memory that a running container has mounted at a path: the same files, attached nowhere. `None`
+/// when the container has ended, or has something else there.
+///
+/// # Errors
+/// When the kernel refuses.
+pub fn tmpfs_of_process(
+    pid: u32,
+    is_alive: impl Fn() -> bool,
+    target: &Path,
+    read_only: bool,
+) -> io::Result<Option<OwnedFd>> {
+    const TMPFS_MAGIC: i64 = 0x0102_1994;
+    let Some(target) = RootPath::new(target) else { return Ok(None) };
+    let Some(namespace) = open_namespace(&format!("/proc/{pid}/ns/mnt"), is_alive)? else { return Ok(None) };
+    let copy = in_namespace(&namespace, || {
+        let root = open_root(OFlags::PATH | OFlags::DIRECTORY)?;
+        let folder = match target.open(root.as_fd(), Symlinks::Follow) {
+            Ok(folder) => folder,
+            Err(Errno::NOENT | Errno::NOTDIR) => return Ok(None),
+            Err(errno) => return Err(errno.into()),
+        };
+        let status = rustix::fs::statx(&folder, c"", AtFlags::EMPTY_PATH, StatxFlags::empty())?;
+        let is_mount = status.stx_attributes.contains(StatxAttributes::MOUNT_ROOT);
+        if !is_mount || rustix::fs::fstatfs(&folder)?.f_type != TMPFS_MAGIC {
+            return Ok(None);
+        }
+        Ok(Some(clone_tree(folder.as_fd(), false)?))
+    })?;
+    if let Some(copy) = &copy {
+        let (set, clear) = if read_only { (MountAttributes::READ_ONLY, 0) } else { (0, MountAttributes::READ_ONLY) };
+        let attributes = MountAttributes { set, clear, propagation: libc::MS_PRIVATE, ..MountAttributes::default() };
+        mount_setattr(copy.as_fd(), &attributes, false)?;
+    }
+    Ok(copy)
 }
 
 fn make_read_only(mount: BorrowedFd<'_>) -> io::Result<()> {

@@ -11,6 +11,8 @@ use rustix::mount::OpenTreeFlags;
 
 use super::bind_text::invalid;
 use super::{MountKind, MountPoint, MountSettings, Recursion, tmpfs};
+use crate::containers::container::Container;
+use crate::containers::files;
 use crate::volumes::{VolumeContent, VolumeRecord};
 use crate::{Engine, Error, ErrorKind};
 
@@ -119,11 +121,33 @@ fn volume(engine: &Engine, point: &MountPoint) -> Result<BindSource, Error> {
             Ok(BindSource::Within { mount: tree, path: Path::new("/").join(&point.subpath) })
         }
         VolumeContent::Memory(options) => {
+            if let Some(tree) = shared_memory(engine, point)? {
+                return Ok(BindSource::Prepared { tree, propagation: Propagation::Private });
+            }
             let mut options = tmpfs::parse_volume(&options)?;
             options.read_only |= read_only;
             prepared(runtime::prepare_tmpfs(&options))
         }
     }
+}
+
+/// A volume in memory is what the containers that run have mounted of it, and is new when none does.
+fn shared_memory(engine: &Engine, point: &MountPoint) -> Result<Option<OwnedFd>, Error> {
+    for id in engine.store().users_of_volumes()?.remove(&point.name).unwrap_or_default() {
+        let Some(container) = Container::open(engine, &id)? else { continue };
+        let Some(process) = files::process(&container)? else { continue };
+        let points = &container.record.mounts.points;
+        let Some(other) = points.iter().find(|other| other.kind == MountKind::Volume && other.name == point.name)
+        else {
+            continue;
+        };
+        let (is_alive, target) = (|| process.is_alive(), Path::new(&other.target));
+        let shared = runtime::tmpfs_of_process(process.pid, is_alive, target, point.read_only);
+        if let Some(shared) = shared.map_err(|error| cannot(point, &error))? {
+            return Ok(Some(shared));
+        }
+    }
+    Ok(None)
 }
 
 /// A part of a volume: links in it lead nowhere else.

@@ -46,7 +46,7 @@ const MISTAKES: &[&str] = &[
     "bogus",
     "pull node:18",
     "image pull node:18",
-    "attach x",
+    "search x",
     "swarm init",
     "--root images",
     "build logs -a 3f2a",
@@ -154,8 +154,8 @@ fn mistakes_say_what_to_type() {
     hint: bring an image in with `onggi load -i FILE` or `onggi import FILE NAME`
     [1] Usage: onggi image <COMMAND>
 
-    $ onggi attach x
-    error: `onggi attach` is not there yet
+    $ onggi search x
+    error: `onggi search` is not there yet
     [1] Usage: onggi [OPTIONS] <COMMAND>
 
     $ onggi swarm init
