@@ -42,7 +42,7 @@ pub use copy::{CopyOptions, copy_from_container, copy_to_container, pack_from_co
 pub use create::{CreateOptions, Pull, create_container};
 pub use exec::{ExecOptions, exec};
 pub use health::{Health, HealthProbe, HealthSettings};
-pub use inspect::inspect_containers;
+pub use inspect::inspect_container;
 pub use lifetime::Lifetime;
 pub use limits::Limits;
 pub use list::{ContainerFilter, ContainerSize, ContainerSummary, ContainersOptions, containers};

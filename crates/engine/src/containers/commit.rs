@@ -6,6 +6,7 @@ use std::os::fd::AsFd;
 
 use image::{CaptureError, Stack};
 use oci::{ContainerConfig, History, ImageId, Reference, StringOrList};
+use serde_json::Value;
 
 use super::container::Container;
 use super::pause::hold_still;
@@ -89,10 +90,14 @@ fn image_name(text: &str) -> Result<Reference, Error> {
 
 /// The image's config with what the container was told. HEALTHCHECK, ONBUILD and SHELL stay (N043).
 fn config_of(record: &ContainerRecord, image: &ContainerConfig) -> ContainerConfig {
+    let object = |value: Value| value.as_object().cloned().unwrap_or_default();
     let words = |words: &[String]| (!words.is_empty()).then(|| StringOrList(words.to_vec()));
     ContainerConfig {
         user: record.user.clone(),
         env: record.env.clone(),
+        exposed_ports: object(record.network.describe_exposed()),
+        healthcheck: record.health.describe().and_then(|check| serde_json::from_value(check).ok()),
+        volumes: object(record.mounts.describe_volumes()),
         entrypoint: words(&record.entrypoint),
         cmd: words(&record.cmd),
         // `/` is where a container starts whose image does not say.

@@ -1,62 +1,81 @@
 //! `container inspect`: all there is to know of a container, in Docker's shape.
 
+mod shape;
+
 use serde_json::{Map, Value, json};
 
 use super::container::Container;
+use super::list::container_size;
 use super::log::Driver;
-use super::record::ContainerRecord;
+use super::record::{ContainerRecord, ContainerState};
 use crate::network::NetworkState;
 use crate::{Engine, Error};
 
-/// Containers in Docker's shape.
+/// A container in Docker's shape; `with_size` measures what it has written.
 ///
 /// # Errors
-/// When one of them is not there.
-pub fn inspect_containers(engine: &Engine, names: &[String]) -> Result<Value, Error> {
-    names.iter().map(|name| inspect(engine, name)).collect::<Result<Vec<_>, _>>().map(Value::Array)
-}
-
-fn inspect(engine: &Engine, name: &str) -> Result<Value, Error> {
+/// When it is not there, or the store cannot be read.
+pub fn inspect_container(engine: &Engine, name: &str, with_size: bool) -> Result<Value, Error> {
     let container = Container::find(engine, name)?;
-    let state = container.state()?;
     let record = &container.record;
-    let status = state.status().word();
-    let never = "0001-01-01T00:00:00Z";
-    let or_never = |time: &str| if time.is_empty() { never.to_owned() } else { time.to_owned() };
     let mut words = record.entrypoint.iter().chain(&record.cmd).cloned();
     let (path, args) = (words.next().unwrap_or_default(), words.collect::<Vec<_>>());
-    let running = state.is_active();
-    let mut inspected = json!({
-        "Id": record.id,
-        "Created": record.created,
-        "Path": path,
-        "Args": args,
-        "State": {
-            "Status": status,
-            "Running": running,
-            "Paused": state.paused,
-            "Restarting": state.is_restarting,
-            "OOMKilled": state.oom_killed,
-            "Dead": false,
-            "Pid": if running { state.process.map_or(0, |(pid, _)| pid) } else { 0 },
-            "ExitCode": state.exit_code.unwrap_or_default(),
-            "Error": state.error,
-            "StartedAt": or_never(&state.started),
-            "FinishedAt": or_never(&state.finished),
-        },
-        "Image": record.image.to_string(),
-        "RestartCount": state.restarts,
-        "LogPath": log_path(&container),
-        "Name": format!("/{}", record.name),
-        "HostConfig": host_config(record),
-        "Mounts": record.mounts.describe_points(engine),
-        "Config": config(record),
-        "NetworkSettings": NetworkState::inspect(&container)?,
-    });
-    if let Some(health) = &state.health {
-        inspected["State"]["Health"] = json!(health);
+    let state = container.state()?;
+    let file = |name: &str| container.folder.path().join(name).display().to_string();
+    let mut object = Map::new();
+    let mut put = |name: &str, value: Value| drop(object.insert(name.to_owned(), value));
+    put("Id", json!(record.id));
+    put("Created", json!(record.created));
+    put("Path", json!(path));
+    put("Args", json!(args));
+    put("State", described_state(&state));
+    put("Image", json!(record.image.to_string()));
+    put("ResolvConfPath", json!(file("resolv.conf")));
+    put("HostnamePath", json!(file("hostname")));
+    put("HostsPath", json!(file("hosts")));
+    put("LogPath", json!(log_path(&container)));
+    put("Name", json!(format!("/{}", record.name)));
+    put("RestartCount", json!(state.restarts));
+    put("Driver", json!("overlay2"));
+    put("Platform", json!("linux"));
+    put("MountLabel", json!(""));
+    put("ProcessLabel", json!(""));
+    put("AppArmorProfile", json!(""));
+    put("ExecIDs", Value::Null);
+    put("HostConfig", host_config(record));
+    put("GraphDriver", json!({"Data": {"UpperDir": file("upper"), "WorkDir": file("work")}, "Name": "overlay2"}));
+    if with_size {
+        let size = container_size(engine, record, &container.folder)?;
+        put("SizeRw", json!(size.written));
+        put("SizeRootFs", json!(size.whole));
     }
-    Ok(inspected)
+    put("Mounts", record.mounts.describe_points(engine));
+    put("Config", config(record));
+    put("NetworkSettings", NetworkState::inspect(&container)?);
+    Ok(Value::Object(object))
+}
+
+fn described_state(state: &ContainerState) -> Value {
+    let mut object = shape::state();
+    let mut put = |name: &str, value: Value| drop(object.insert(name.to_owned(), value));
+    let is_running = state.is_active();
+    put("Status", json!(state.status().word()));
+    put("Running", json!(is_running));
+    put("Paused", json!(state.paused));
+    put("OOMKilled", json!(state.oom_killed));
+    put("Restarting", json!(state.is_restarting));
+    put("Pid", json!(state.process.filter(|_| is_running).map_or(0, |(pid, _)| pid)));
+    put("ExitCode", json!(state.exit_code.unwrap_or_default()));
+    put("Error", json!(state.error));
+    for (name, time) in [("StartedAt", &state.started), ("FinishedAt", &state.finished)] {
+        if !time.is_empty() {
+            put(name, json!(time));
+        }
+    }
+    if let Some(health) = &state.health {
+        object.insert("Health".to_owned(), json!(health));
+    }
+    Value::Object(object)
 }
 
 /// What other tools read the output from.
@@ -68,29 +87,34 @@ fn log_path(container: &Container) -> String {
 }
 
 fn config(record: &ContainerRecord) -> Value {
-    let mut object = Map::new();
-    let mut insert = |name: &str, value: Value| drop(object.insert(name.to_owned(), value));
-    insert("Hostname", json!(record.hostname));
-    insert("ExposedPorts", json!(record.network.describe_exposed()));
-    insert("User", json!(record.user));
-    insert("Tty", json!(record.tty));
-    insert("OpenStdin", json!(record.interactive));
-    insert("Env", json!(record.env));
-    insert("Cmd", json!(record.cmd));
-    insert("Image", json!(record.image_name));
-    insert("Volumes", json!(record.mounts.describe_volumes()));
-    insert("WorkingDir", json!(record.working_dir));
-    insert("Entrypoint", json!(record.entrypoint));
-    insert("Labels", json!(record.labels));
-    if let Some(health) = record.health.describe() {
-        insert("Healthcheck", health);
-    }
+    let list = |words: &[String]| if words.is_empty() { Value::Null } else { json!(words) };
+    let mut object = shape::config();
+    let mut put = |name: &str, value: Value| drop(object.insert(name.to_owned(), value));
+    put("Hostname", json!(record.hostname));
+    put("User", json!(record.user));
+    put("ExposedPorts", record.network.describe_exposed());
+    put("Tty", json!(record.tty));
+    put("OpenStdin", json!(record.interactive));
+    put("Env", json!(record.env));
+    put("Cmd", list(&record.cmd));
+    put("Image", json!(record.image_name));
+    put("Volumes", record.mounts.describe_volumes());
+    put("WorkingDir", json!(record.working_dir));
+    put("Entrypoint", list(&record.entrypoint));
+    put("Labels", json!(record.labels));
+    put("Healthcheck", record.health.describe().unwrap_or_default());
     record.streams.describe(&mut object);
+    // As Docker: fields that are about nothing are not there.
+    for name in ["ExposedPorts", "Healthcheck"] {
+        if object.get(name).is_some_and(|value| value.is_null() || *value == json!({})) {
+            object.shift_remove(name);
+        }
+    }
     Value::Object(object)
 }
 
 fn host_config(record: &ContainerRecord) -> Value {
-    let mut object = Map::new();
+    let mut object = shape::host_config();
     record.mounts.describe(&mut object);
     record.network.describe(&mut object);
     record.limits.describe(&mut object);

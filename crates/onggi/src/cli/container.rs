@@ -42,11 +42,14 @@ pub(crate) struct ContainerInspectArgs {
     /// Choose the output: `json`, or a Go template
     #[arg(short, long, value_name = "FORMAT")]
     format: Option<String>,
+    /// Measure what they have written
+    #[arg(short, long)]
+    size: bool,
 }
 
 impl From<ContainerInspectArgs> for InspectArgs {
     fn from(args: ContainerInspectArgs) -> Self {
-        Self { names: args.names, format: args.format, object_type: Some(ObjectType::Container) }
+        Self { names: args.names, format: args.format, size: args.size, object_type: Some(ObjectType::Container) }
     }
 }
 

@@ -77,6 +77,9 @@ pub(crate) struct InspectArgs {
     /// Choose the output: `json`, or a Go template
     #[arg(short, long, value_name = "FORMAT")]
     pub(crate) format: Option<String>,
+    /// Measure what containers have written
+    #[arg(short, long)]
+    pub(crate) size: bool,
     /// Look only for objects of this type
     #[arg(long = "type", value_name = "TYPE")]
     pub(crate) object_type: Option<ObjectType>,
@@ -95,7 +98,7 @@ pub(crate) struct ImageInspectArgs {
 
 impl From<ImageInspectArgs> for InspectArgs {
     fn from(args: ImageInspectArgs) -> Self {
-        Self { names: args.names, format: args.format, object_type: Some(ObjectType::Image) }
+        Self { names: args.names, format: args.format, size: false, object_type: Some(ObjectType::Image) }
     }
 }
 

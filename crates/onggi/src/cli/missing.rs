@@ -42,7 +42,6 @@ const FLAGS: &[(&[&str], &[&str])] = &[
     (&["build"], &["--attest", "--builder", "--provenance", "--sbom"]),
     (&["images", "image ls", "image list"], &["--tree"]),
     (&["logs"], &["--details", "--follow", "-f", "--since", "--tail", "-n", "--timestamps", "-t", "--until"]),
-    (&["inspect"], &["--size", "-s"]),
     (&["exec", "container exec"], &["--detach-keys"]),
     (&["rm"], &["--link", "-l"]),
     (&["save", "load", "import", "history", "rmi", "image rm", "image remove", "inspect"], &["--platform"]),

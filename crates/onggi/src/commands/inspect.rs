@@ -14,8 +14,8 @@ pub(super) fn run(args: &InspectArgs, session: &Session) -> Result<u8, Failure> 
     let mut objects = Vec::new();
     let mut errors = Vec::new();
     for name in &args.names {
-        match find(&engine, name, args.object_type) {
-            Ok(found) => objects.extend(found),
+        match find(&engine, name, args) {
+            Ok(found) => objects.push(found),
             Err(error) => errors.push(error),
         }
     }
@@ -26,39 +26,33 @@ pub(super) fn run(args: &InspectArgs, session: &Session) -> Result<u8, Failure> 
 }
 
 /// Containers before images before volumes, as Docker looks (S230).
-fn find(engine: &Engine, name: &str, object_type: Option<ObjectType>) -> Result<Vec<Value>, Error> {
-    match object_type {
-        Some(ObjectType::Image) => image(engine, name),
-        Some(ObjectType::Container) => container(engine, name),
-        Some(ObjectType::Volume) => volume(engine, name),
-        None => {
-            for look in [container, image, volume] {
-                match look(engine, name) {
-                    Err(error) if error.kind == ErrorKind::NotFound => {}
-                    found => return found,
-                }
-            }
-            let missing = Error::new(ErrorKind::NotFound, format!("no such object: {name}"));
-            Err(missing.with_hint("`onggi images`, `onggi ps -a` and `onggi volume ls` list what is there"))
+fn find(engine: &Engine, name: &str, args: &InspectArgs) -> Result<Value, Error> {
+    if let Some(object_type) = args.object_type {
+        return find_as(object_type, engine, name, args);
+    }
+    for object_type in [ObjectType::Container, ObjectType::Image, ObjectType::Volume] {
+        match find_as(object_type, engine, name, args) {
+            Err(error) if error.kind == ErrorKind::NotFound => {}
+            found => return found,
         }
     }
+    let missing = Error::new(ErrorKind::NotFound, format!("no such object: {name}"));
+    Err(missing.with_hint("`onggi images`, `onggi ps -a` and `onggi volume ls` list what is there"))
 }
 
-fn volume(engine: &Engine, name: &str) -> Result<Vec<Value>, Error> {
-    engine::inspect_volume(engine, name).map(|object| vec![object])
-}
-
-fn image(engine: &Engine, name: &str) -> Result<Vec<Value>, Error> {
-    let mut inspected = engine::inspect_images(engine, &[name.to_owned()])?;
-    match inspected.errors.pop() {
-        Some(error) => Err(error),
-        None => Ok(inspected.objects),
+fn find_as(object_type: ObjectType, engine: &Engine, name: &str, args: &InspectArgs) -> Result<Value, Error> {
+    match object_type {
+        ObjectType::Container => engine::inspect_container(engine, name, args.size),
+        ObjectType::Image => image(engine, name),
+        ObjectType::Volume => engine::inspect_volume(engine, name),
     }
 }
 
-fn container(engine: &Engine, name: &str) -> Result<Vec<Value>, Error> {
-    match engine::inspect_containers(engine, &[name.to_owned()])? {
-        Value::Array(objects) => Ok(objects),
-        object => Ok(vec![object]),
+fn image(engine: &Engine, name: &str) -> Result<Value, Error> {
+    let mut inspected = engine::inspect_images(engine, &[name.to_owned()])?;
+    match (inspected.objects.pop(), inspected.errors.pop()) {
+        (Some(object), None) => Ok(object),
+        (_, Some(error)) => Err(error),
+        (None, None) => Err(Error::no_such_image(name)),
     }
 }

@@ -27,6 +27,59 @@ fn s230_one_word_for_containers_and_images_requires_root() {
     project.ask(&["rm", "nginx"]);
 }
 
+/// Every field of docker 28's answer is there, in its order, and what was asked for is in its place.
+#[test]
+#[ignore = "requires root"]
+fn a062_c222_a_container_has_dockers_shape_requires_root() {
+    const STATE: &str = "Status Running Paused Restarting OOMKilled Dead Pid ExitCode Error StartedAt FinishedAt";
+    const HOST: &str = "Binds ContainerIDFile LogConfig NetworkMode PortBindings RestartPolicy AutoRemove VolumeDriver \
+        VolumesFrom ConsoleSize CapAdd CapDrop CgroupnsMode Dns DnsOptions DnsSearch ExtraHosts GroupAdd IpcMode Cgroup \
+        Links OomScoreAdj PidMode Privileged PublishAllPorts ReadonlyRootfs SecurityOpt UTSMode UsernsMode ShmSize \
+        Runtime Isolation CpuShares Memory NanoCpus CgroupParent BlkioWeight BlkioWeightDevice BlkioDeviceReadBps \
+        BlkioDeviceWriteBps BlkioDeviceReadIOps BlkioDeviceWriteIOps CpuPeriod CpuQuota CpuRealtimePeriod \
+        CpuRealtimeRuntime CpusetCpus CpusetMems Devices DeviceCgroupRules DeviceRequests MemoryReservation MemorySwap \
+        MemorySwappiness OomKillDisable PidsLimit Ulimits";
+    const CONFIG: &str = "Hostname Domainname User AttachStdin AttachStdout AttachStderr ExposedPorts Tty OpenStdin \
+        StdinOnce Env Cmd Image Volumes WorkingDir Entrypoint OnBuild Labels";
+    const TOP: &str = "Id Created Path Args State Image ResolvConfPath HostnamePath HostsPath LogPath Name RestartCount \
+        Driver Platform MountLabel ProcessLabel AppArmorProfile ExecIDs HostConfig GraphDriver SizeRw SizeRootFs Mounts \
+        Config NetworkSettings";
+    let project = Project::with("FROM busybox\nENV A=1\nEXPOSE 80\nVOLUME /data\nENTRYPOINT [\"sh\"]\n");
+    project.build_app();
+    project.ask(&[
+        "create",
+        "--name",
+        "one",
+        "-e",
+        "B=2",
+        "-m",
+        "100m",
+        "--restart",
+        "on-failure:3",
+        "app",
+        "-c",
+        "true",
+    ]);
+    let object: Value = serde_json::from_str(&project.ask(&["inspect", "-s", "one"])).unwrap();
+    let object = &object[0];
+    let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>().join(" ");
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(keys(object), words(TOP));
+    assert_eq!(keys(&object["State"]), words(STATE));
+    assert_eq!(keys(&object["Config"]), words(CONFIG));
+    let host = keys(&object["HostConfig"]);
+    assert!(host.starts_with(&words(HOST)), "{host}");
+    assert_eq!(object["HostConfig"]["Memory"], 100 << 20);
+    assert_eq!(object["HostConfig"]["RestartPolicy"], json!({"Name": "on-failure", "MaximumRetryCount": 3}));
+    assert_eq!(
+        object["Config"]["Env"],
+        json!(["B=2", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "A=1"])
+    );
+    assert_eq!(object["Config"]["ExposedPorts"], json!({"80/tcp": {}}));
+    assert_eq!((&object["Config"]["Entrypoint"], &object["Config"]["Cmd"]), (&json!(["sh"]), &json!(["-c", "true"])));
+    assert_eq!((&object["SizeRw"], &object["Mounts"][0]["Destination"]), (&json!(0), &json!("/data")));
+}
+
 #[test]
 fn s231_images_only_as_a_list_with_four_spaces() {
     let project = Project::new();
@@ -50,7 +103,7 @@ fn s232_layers_bottom_first() {
     assert_eq!(image.chain_ids[..base.chain_ids.len()], base.chain_ids);
 }
 
-/// S233 without `commit`, which is not there yet: one more step is one more layer on the same ones.
+/// S233 by a build: one more step is one more layer on the same ones.
 #[test]
 fn s233_one_layer_more_on_the_same_first_ones() {
     let project = Project::with("FROM busybox\nCOPY a /a\n");
