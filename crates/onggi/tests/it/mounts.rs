@@ -180,6 +180,25 @@ fn c202_inner_mounts_come_last_requires_root() {
     assert!(project.sandbox.root().join("volumes/v1/_data/c/x").exists());
 }
 
+/// What a link of the image leads to is made where it is missing, inside: `/etc/resolv.conf` is such a link in many images.
+#[test]
+#[ignore = "requires root"]
+fn c202_targets_that_are_links_into_nothing_requires_root() {
+    let project = Project::with("FROM busybox\nCOPY links /\nVOLUME /data\n");
+    let links = project.sandbox.work().join("links");
+    fs::create_dir_all(links.join("etc")).unwrap();
+    symlink("../run/resolve/stub.conf", links.join("etc/resolv.conf")).unwrap();
+    symlink("/store/data", links.join("data")).unwrap();
+    project.build_app();
+    for flags in runtimes("c202_targets_that_are_links_into_nothing") {
+        let script =
+            "touch /data/x && ls /store/data && test -f /run/resolve/stub.conf && echo >>/etc/resolv.conf && echo fine";
+        let output = project.run_once(&[flags, &["app", "sh", "-c", script]].concat());
+        assert_eq!(output.success().stdout, "x\nfine\n", "{flags:?}");
+    }
+    project.nothing_runs();
+}
+
 /// What was mounted on the host later is seen with `rslave`, and never with the default.
 #[test]
 #[ignore = "requires root"]

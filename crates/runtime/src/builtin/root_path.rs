@@ -5,6 +5,7 @@
 //! that both work between `clone3` and `execve`.
 
 use std::ffi::{CStr, CString};
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path};
@@ -98,19 +99,74 @@ impl RootPath {
         }
         let count = self.steps.len();
         for (index, (parent, name)) in self.steps.iter().enumerate() {
-            let parent = open_path(root, parent, symlinks)?;
-            let created = if missing == Missing::File && index + 1 == count {
-                create_file(parent.as_fd(), name)
-            } else {
-                rustix::fs::mkdirat(&parent, name.as_c_str(), Mode::from_raw_mode(0o755))
-            };
-            match created {
-                Ok(()) | Err(Errno::EXIST) => {}
+            let missing = if index + 1 == count { missing } else { Missing::Directory };
+            let folder = open_path(root, parent, symlinks)?;
+            match create(folder.as_fd(), name, missing) {
+                Ok(()) => {}
+                Err(Errno::EXIST) => {
+                    let whole = self.steps.get(index + 1).map_or(&self.relative, |(parent, _)| parent);
+                    let dangles = symlinks == Symlinks::Follow
+                        && open_path(root, whole, symlinks).is_err_and(|errno| errno == Errno::NOENT);
+                    if dangles {
+                        create_link_target(root, parent, folder.as_fd(), name, missing)?;
+                    }
+                }
                 Err(error) => return Err(error),
             }
         }
         self.open(root, symlinks)
     }
+}
+
+fn create(parent: BorrowedFd<'_>, name: &CStr, missing: Missing) -> Result<(), Errno> {
+    match missing {
+        Missing::File => create_file(parent, name),
+        Missing::Directory => rustix::fs::mkdirat(parent, name, Mode::from_raw_mode(0o755)),
+    }
+}
+
+/// Makes what a link leads to, with the folders on the way, all of it inside the root: `/etc/resolv.conf` is a link into
+/// an empty `/run` in many images. One that leads to another such link is left alone.
+fn create_link_target(
+    root: BorrowedFd<'_>,
+    parent: &CStr,
+    folder: BorrowedFd<'_>,
+    link: &CStr,
+    missing: Missing,
+) -> Result<(), Errno> {
+    const LONGEST: usize = libc::PATH_MAX as usize;
+    let mut target = [const { MaybeUninit::uninit() }; LONGEST];
+    let (target, _) = rustix::fs::readlinkat_raw(folder, link, &mut target)?;
+    let mut path = [0_u8; 2 * LONGEST];
+    let before = if target.starts_with(b"/") { &b""[..] } else { parent.to_bytes() };
+    let end = before.len() + 1 + target.len();
+    let place = path.get_mut(..end).filter(|_| end < 2 * LONGEST).ok_or(Errno::NAMETOOLONG)?;
+    place[..before.len()].copy_from_slice(before);
+    place[before.len()] = b'/';
+    place[before.len() + 1..].copy_from_slice(target);
+    let mut at = 0;
+    while let Some(begin) = (at..end).find(|place| path[*place] != b'/') {
+        let stop = (begin..end).find(|place| path[*place] == b'/').unwrap_or(end);
+        at = stop;
+        // The name alone, and the path up to it, each with its zero at the end.
+        let mut name = [0_u8; libc::NAME_MAX as usize + 1];
+        name.get_mut(..stop - begin).ok_or(Errno::NAMETOOLONG)?.copy_from_slice(&path[begin..stop]);
+        let behind = std::mem::replace(&mut path[stop], 0);
+        let is_missing = open_path(root, text(&path)?, Symlinks::Follow).is_err_and(|errno| errno == Errno::NOENT);
+        path[stop] = behind;
+        if is_missing {
+            let first = std::mem::replace(&mut path[begin], 0);
+            let folder = open_path(root, text(&path)?, Symlinks::Follow);
+            path[begin] = first;
+            let is_last = !(stop..end).any(|place| path[place] != b'/');
+            create(folder?.as_fd(), text(&name)?, if is_last { missing } else { Missing::Directory })?;
+        }
+    }
+    Ok(())
+}
+
+fn text(bytes: &[u8]) -> Result<&CStr, Errno> {
+    CStr::from_bytes_until_nul(bytes).map_err(|_| Errno::NAMETOOLONG)
 }
 
 /// Makes a folder, or an empty file, at an absolute path below `root`, with the folders on the way, unless it is there.

@@ -124,7 +124,8 @@ pub(crate) fn settle<'e>(engine: &'e Engine, asked: &MountSettings, image: &Imag
         put(&mut points, wanted);
     }
     for target in &volumes {
-        let target = clean_target(MountKind::Volume, target)?;
+        // An image can say anything: what is not absolute counts from the root.
+        let target = clean_target(MountKind::Volume, &format!("/{target}"))?;
         if !points.contains_key(&target) && !asked.tmpfs.keys().any(|other| bind_text::clean(other) == target) {
             let point = MountPoint { target, ..MountPoint::default() };
             put(&mut points, Wanted { point, copies: true, ..Wanted::default() });

@@ -47,10 +47,25 @@ fn nothing_is_created_outside_the_root() {
     assert!(root.join("d/new/folder").is_dir());
     create("/d/file", Missing::File).unwrap();
     assert!(root.join("d/file").is_file());
-    for path in ["/up/file", "/absolute/file", "/dangling"] {
-        // Inside the root these lead nowhere; whatever happens, it happens inside.
-        drop(create(path, Missing::File));
+    // Inside the root these lead nowhere; what they lead to is made inside.
+    for (path, made) in [
+        ("/up/file", "outside/file"),
+        ("/dangling", "nowhere/file"),
+        ("/absolute/deep/file", &*format!("{}/outside/deep/file", scratch.path().display())),
+    ] {
+        create(path, Missing::File).unwrap();
+        assert!(root.join(made.trim_start_matches('/')).is_file(), "{path}");
     }
+    for (target, link) in [("loop", "loop"), ("../../../../x/../y", "odd"), ("a//b/./c/", "folder")] {
+        symlink(target, root.join(link)).unwrap();
+    }
+    assert_eq!(create("/loop/x", Missing::File).err(), Some(Errno::LOOP));
+    create("/folder/d", Missing::Directory).unwrap();
+    assert!(root.join("a/b/c/d").is_dir());
+    drop(create("/odd", Missing::Directory));
+    let long = "x".repeat(300);
+    symlink(&long, root.join("long")).unwrap();
+    assert!(create("/long", Missing::File).is_err());
     assert_eq!(std::fs::read_dir(scratch.path().join("outside")).unwrap().count(), 0);
     assert!(matches!(
         RootPath::new(Path::new("/link/new")).unwrap().open(fd.as_fd(), Symlinks::Refuse),
