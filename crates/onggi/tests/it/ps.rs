@@ -4,10 +4,11 @@ use crate::build_project::Project;
 
 /// Three containers of an image and one of its child, made one after the other.
 fn project() -> Project {
-    let project = Project::with("FROM busybox\nLABEL com.example.team=kiln\n");
+    let project =
+        Project::with("FROM busybox\nLABEL com.example.team=kiln\nEXPOSE 80\nHEALTHCHECK --interval=1h CMD true\n");
     project.build_app();
     project.onggi(["run", "--name", "ended", "busybox", "sh", "-c", "echo 12345 > /file; exit 3"]).run().exits(3);
-    project.ask(&["run", "--name", "fine", "busybox", "true"]);
+    project.ask(&["run", "--name", "fine", "-p", "127.0.0.1::8000", "busybox", "true"]);
     project.start(&["--name", "web-1", "--network", "none", "app", "sleep", "1000"]);
     project.start(&["--name", "web-2", "busybox", "sleep", "1000"]);
     project
@@ -49,6 +50,13 @@ fn c222_filters_choose_requires_root() {
         (&["-a", "-f", "network=none"], "web-1"),
         (&["-f", "is-task=false", "-f", "name=1"], "web-1"),
         (&["-f", "is-task=true"], ""),
+        (&["-a", "-f", "expose=80"], "web-1"),
+        (&["-a", "-f", "expose=70-90/tcp"], "web-1"),
+        (&["-a", "-f", "expose=80/udp"], ""),
+        (&["-a", "-f", "publish=8000"], "fine"),
+        (&["-a", "-f", "publish=80"], ""),
+        (&["-f", "health=starting"], "web-1"),
+        (&["-f", "health=none"], "web-2"),
     ] {
         assert_eq!(listed(words), expected, "{words:?}");
     }
@@ -57,6 +65,8 @@ fn c222_filters_choose_requires_root() {
         ("name", "it must be KEY=VALUE"),
         ("status=asleep", "there is no such status"),
         ("exited=x", "the value must be an exit code"),
+        ("health=ill", "there is no such state of health"),
+        ("publish=x", "the value must be a port"),
         ("name=(", "no regular expression"),
         ("before=nope", "no such container: nope"),
     ] {

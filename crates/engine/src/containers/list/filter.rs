@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::ContainerSummary;
 use crate::containers::container::Container;
 use crate::containers::record::ContainerStatus;
+use crate::network::{ContainerPort, ExposeSpec};
 use crate::{Engine, Error, ErrorKind};
 
 /// One `KEY=VALUE`. Those with the same key are alternatives, but for labels, which must all be there.
@@ -24,11 +25,14 @@ enum Key {
     Ancestor,
     Before,
     Exited,
+    Expose,
+    Health,
     Id,
     IsTask,
     Label,
     Name,
     Network,
+    Publish,
     Since,
     Status,
     Volume,
@@ -39,11 +43,14 @@ const KEYS: &[(&str, Key)] = &[
     ("ancestor", Key::Ancestor),
     ("before", Key::Before),
     ("exited", Key::Exited),
+    ("expose", Key::Expose),
+    ("health", Key::Health),
     ("id", Key::Id),
     ("is-task", Key::IsTask),
     ("label", Key::Label),
     ("name", Key::Name),
     ("network", Key::Network),
+    ("publish", Key::Publish),
     ("since", Key::Since),
     ("status", Key::Status),
     ("volume", Key::Volume),
@@ -51,6 +58,9 @@ const KEYS: &[(&str, Key)] = &[
 
 /// What Docker knows, also what never is the case here.
 const STATUSES: [&str; 7] = ["created", "restarting", "running", "removing", "paused", "exited", "dead"];
+
+/// What a container's probe may say of it.
+const HEALTHS: [&str; 4] = ["none", "starting", "healthy", "unhealthy"];
 
 impl FromStr for ContainerFilter {
     type Err = Error;
@@ -70,6 +80,16 @@ impl FromStr for ContainerFilter {
                 return Err(bad("there is no such status").with_hint(format!("use one of {}", STATUSES.join(", "))));
             }
             Key::Exited if value.parse::<i32>().is_err() => return Err(bad("the value must be an exit code")),
+            Key::Health if !HEALTHS.contains(&value) => {
+                return Err(
+                    bad("there is no such state of health").with_hint(format!("use one of {}", HEALTHS.join(", ")))
+                );
+            }
+            Key::Publish | Key::Expose if value.parse::<ExposeSpec>().is_err() => {
+                return Err(
+                    bad("the value must be a port").with_hint("write it as in `publish=80`, `80/udp` or `8000-8010`")
+                );
+            }
             Key::Name | Key::Id if Regex::new(value).is_err() => {
                 return Err(bad("the value is no regular expression"));
             }
@@ -100,6 +120,7 @@ enum Test {
     /// The time that another container was made at, and its ID.
     Made(String, String),
     Images(HashSet<ImageId>),
+    Ports(Vec<ContainerPort>),
 }
 
 impl Selection {
@@ -144,8 +165,9 @@ impl ContainerFilter {
                 let record = Container::find(engine, &text)?.record;
                 Test::Made(record.created, record.id)
             }
+            Key::Publish | Key::Expose => Test::Ports(text.parse::<ExposeSpec>()?.0),
             Key::Ancestor => Test::Images(descendants(engine, &text)?),
-            Key::Exited | Key::IsTask | Key::Network | Key::Status | Key::Volume => Test::Text(text),
+            Key::Exited | Key::Health | Key::IsTask | Key::Network | Key::Status | Key::Volume => Test::Text(text),
         })
     }
 }
@@ -169,6 +191,16 @@ impl Test {
             (Key::Exited, Self::Text(code)) => {
                 let ended = row.state.exit_code.filter(|_| row.status == ContainerStatus::Exited);
                 ended.is_some_and(|ended| code.parse() == Ok(i32::from(ended)))
+            }
+            // By the container's port, whatever port of this machine it is on.
+            (Key::Publish, Self::Ports(ports)) => {
+                let exposed = record.network.exposed.iter().filter(|_| record.network.publish_all);
+                let published = record.network.ports.iter().map(|port| &port.container);
+                published.chain(exposed).any(|port| ports.contains(port))
+            }
+            (Key::Expose, Self::Ports(ports)) => record.network.exposed.iter().any(|port| ports.contains(port)),
+            (Key::Health, Self::Text(health)) => {
+                health == row.state.health.as_ref().map_or("none", |health| health.status.as_str())
             }
             (Key::Status, Self::Text(status)) => status == row.status.word(),
             (Key::Network, Self::Text(network)) => network == record.network.mode.name(),
