@@ -13,7 +13,7 @@ use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 use serde::Serialize;
 use store::{ContainerFolder, ContainerLookup};
 
-use super::health::HEALTH;
+use super::health::{HEALTH, Health};
 use super::pause::running;
 use super::record::{ContainerRecord, ContainerState};
 
@@ -139,9 +139,10 @@ impl Container {
     pub(crate) fn written_state(&self) -> Result<ContainerState, Error> {
         let bytes = self.folder.read(STATE)?.unwrap_or_default();
         let mut state: ContainerState = serde_json::from_slice(&bytes).unwrap_or_default();
-        if self.record.health.command().is_some() {
+        if !state.started.is_empty() && self.record.health.command().is_some() {
             let bytes = self.folder.read(HEALTH)?.unwrap_or_default();
-            state.health = serde_json::from_slice(&bytes).ok();
+            // Between the start and the first word about it.
+            state.health = Some(serde_json::from_slice(&bytes).unwrap_or_else(|_| Health::starting()));
         }
         Ok(state)
     }

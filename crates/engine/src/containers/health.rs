@@ -62,6 +62,13 @@ pub struct HealthProbe {
     pub output: String,
 }
 
+impl Health {
+    /// Before the first probe.
+    pub(crate) fn starting() -> Self {
+        Self { status: "starting".to_owned(), ..Self::default() }
+    }
+}
+
 impl HealthSettings {
     /// Refuses what cannot be, in Docker's words.
     pub(crate) fn check(&self) -> Result<(), Error> {

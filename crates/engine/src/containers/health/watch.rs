@@ -51,7 +51,7 @@ impl HealthWatch {
     pub(in crate::containers) fn begin(container: &Container) -> Option<Self> {
         let settings = container.record.health.clone();
         let command = settings.command()?;
-        let health = Health { status: "starting".to_owned(), ..Health::default() };
+        let health = Health::starting();
         let began = Instant::now();
         let mut watch = Self { settings, command, began, next: began, probe: None, health };
         watch.next = began + watch.interval();
