@@ -23,6 +23,7 @@ pub(crate) mod switches;
 pub(crate) mod system;
 pub(crate) mod usage;
 pub(crate) mod volume;
+pub(crate) mod watch;
 pub(crate) mod written;
 
 use std::ffi::OsString;
@@ -88,6 +89,9 @@ pub(crate) enum Command {
     Kill(container::KillArgs),
     Pause(pause::PauseArgs),
     Unpause(pause::UnpauseArgs),
+    Top(watch::TopArgs),
+    Stats(watch::StatsArgs),
+    Update(Box<watch::UpdateArgs>),
     Port(container::PortArgs),
     Wait(container::WaitArgs),
     Rm(container::RmArgs),
@@ -156,7 +160,10 @@ pub(crate) enum ContainerCommand {
     Run(Box<run::RunArgs>),
     Start(start::StartArgs),
     Stop(container::StopArgs),
+    Stats(watch::StatsArgs),
+    Top(watch::TopArgs),
     Unpause(pause::UnpauseArgs),
+    Update(Box<watch::UpdateArgs>),
     Wait(container::WaitArgs),
 }
 
@@ -208,7 +215,10 @@ impl Command {
                 ContainerCommand::Run(args) => Self::Run(args),
                 ContainerCommand::Start(args) => Self::Start(args),
                 ContainerCommand::Stop(args) => Self::Stop(args),
+                ContainerCommand::Stats(args) => Self::Stats(args),
+                ContainerCommand::Top(args) => Self::Top(args),
                 ContainerCommand::Unpause(args) => Self::Unpause(args),
+                ContainerCommand::Update(args) => Self::Update(args),
                 ContainerCommand::Wait(args) => Self::Wait(args),
             },
             Self::Builder(BuilderCommand::Build(args)) => Self::Build(args),

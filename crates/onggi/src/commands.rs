@@ -20,6 +20,7 @@ mod run;
 mod start;
 mod version;
 mod volumes;
+mod watch;
 mod written;
 
 use crate::cli::Command;
@@ -48,6 +49,9 @@ pub(crate) fn run(command: Command, session: &Session) -> Result<u8, Failure> {
         Command::Kill(args) => containers::kill(&args, session),
         Command::Pause(args) => pause::pause(&args, session),
         Command::Unpause(args) => pause::unpause(&args, session),
+        Command::Top(args) => watch::top(&args, session),
+        Command::Stats(args) => watch::stats(&args, session),
+        Command::Update(args) => watch::update(&args, session),
         Command::Port(args) => containers::port(&args, session),
         Command::Wait(args) => containers::wait(&args, session),
         Command::Rm(args) => containers::remove(&args, session),

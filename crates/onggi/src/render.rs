@@ -11,4 +11,5 @@ pub(crate) mod images;
 pub(crate) mod inspect;
 pub(crate) mod list;
 pub(crate) mod problem;
+pub(crate) mod stats;
 pub(crate) mod volumes;

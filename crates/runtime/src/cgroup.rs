@@ -7,6 +7,7 @@
 
 mod device_program;
 mod running;
+mod usage;
 mod v1;
 mod v2;
 
@@ -23,6 +24,7 @@ use crate::spec::Cgroup;
 pub(crate) use device_program::{DeviceRule, device_rules};
 pub(crate) use running::groups_to_join;
 pub use running::{CgroupError, RunningContainer, remove_control_group};
+pub use usage::Usage;
 
 /// Where the hierarchies are mounted, everywhere.
 const ROOT: &str = "/sys/fs/cgroup";

@@ -151,6 +151,11 @@ impl Container {
         Ok(self.folder.write(STATE, &json(state))?)
     }
 
+    /// Replaces the description by one that has changed.
+    pub(crate) fn write_record(&self) -> Result<(), Error> {
+        Ok(self.folder.write(RECORD, &json(&self.record))?)
+    }
+
     /// Makes this process the one that runs, or removes, the container; `None` when another one is.
     pub(crate) fn own(&self) -> Result<Option<Ownership>, Error> {
         Ok(self.lock(FlockOperation::NonBlockingLockExclusive)?.map(|folder| Ownership { folder }))

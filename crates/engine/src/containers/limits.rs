@@ -144,6 +144,31 @@ impl Limits {
         Ok(())
     }
 
+    /// These limits with those in their place that the others name.
+    pub(crate) fn changed_by(self, other: &Self) -> Self {
+        let Self { oom_kill_disable, oom_score_adj, cgroup_parent, cgroupns, ulimits, .. } = self;
+        let changed = other.clone();
+        Self {
+            memory: changed.memory.or(self.memory),
+            memory_swap: changed.memory_swap.or(self.memory_swap),
+            memory_reservation: changed.memory_reservation.or(self.memory_reservation),
+            memory_swappiness: changed.memory_swappiness.or(self.memory_swappiness),
+            nano_cpus: changed.nano_cpus.or(self.nano_cpus),
+            cpu_shares: changed.cpu_shares.or(self.cpu_shares),
+            cpu_period: changed.cpu_period.or(self.cpu_period),
+            cpu_quota: changed.cpu_quota.or(self.cpu_quota),
+            cpuset_cpus: changed.cpuset_cpus.or(self.cpuset_cpus),
+            cpuset_mems: changed.cpuset_mems.or(self.cpuset_mems),
+            pids: changed.pids.or(self.pids),
+            blkio_weight: changed.blkio_weight.or(self.blkio_weight),
+            ulimits,
+            oom_kill_disable,
+            oom_score_adj,
+            cgroup_parent,
+            cgroupns,
+        }
+    }
+
     /// What is odd and yet done, in Docker's words.
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();

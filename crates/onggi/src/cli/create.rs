@@ -16,7 +16,7 @@ use clap::Args;
 pub(crate) use health::HealthFlags;
 pub(crate) use labels::LabelFlags;
 pub(crate) use life::LifeFlags;
-pub(crate) use limits::LimitFlags;
+pub(crate) use limits::{LimitFlags, LiveLimitFlags};
 pub(crate) use mounts::{MountFlags, parse_mount};
 pub(crate) use network::NetworkFlags;
 pub(crate) use security::SecurityFlags;

@@ -12,9 +12,6 @@ const COMMANDS: &[(&str, Option<&str>)] = &[
     ("push", Some("write an archive with `onggi save -o FILE IMAGE`")),
     ("rename", None),
     ("search", None),
-    ("stats", None),
-    ("top", None),
-    ("update", None),
 ];
 
 /// Commands that will not come (C332).

@@ -1,7 +1,7 @@
 //! `create`, and what `run` shares with it: from flags to the engine's options.
 
 mod health;
-mod limits;
+pub(super) mod limits;
 mod security;
 
 use std::path::Path;

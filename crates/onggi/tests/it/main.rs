@@ -63,3 +63,4 @@ mod run_terminal;
 mod run_traces;
 mod security;
 mod volumes;
+mod watch;

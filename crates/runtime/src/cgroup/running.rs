@@ -143,7 +143,7 @@ impl RunningContainer<'_> {
     }
 
     /// Moves every process of the container into the group, until none is outside.
-    fn gather(&self, folder: &Path) -> Result<(), CgroupError> {
+    pub(super) fn gather(&self, folder: &Path) -> Result<(), CgroupError> {
         const ROUNDS: u32 = 200;
         let procs = folder.join("cgroup.procs");
         for _ in 0..ROUNDS {
@@ -257,10 +257,12 @@ pub(crate) fn groups_to_join(layout: &Layout, id: &str, pid: u32) -> io::Result<
 
 /// Removes what was made around a container that has ended. Costs next to nothing where there is nothing.
 pub fn remove_control_group(id: &str) {
-    if let Some(freezer) = Freezer::of_this_machine() {
-        let folder = freezer.root.join(PARENT).join(id);
+    let root = Path::new(ROOT);
+    let hierarchies = ["unified", "freezer", "memory", "cpu", "cpuset", "pids", "blkio"].map(|name| root.join(name));
+    for hierarchy in hierarchies.into_iter().chain([root.to_owned()]) {
+        let folder = hierarchy.join(PARENT).join(id);
         if std::fs::remove_dir(&folder).is_ok() {
-            remove_parents(&freezer.root, &folder);
+            remove_parents(&hierarchy, &folder);
         }
     }
 }

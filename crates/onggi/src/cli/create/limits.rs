@@ -5,15 +5,34 @@ use clap::Args;
 /// Memory, processors, tasks and files.
 #[derive(Debug, Default, Args)]
 pub(crate) struct LimitFlags {
-    /// Set the share of block devices, 10 to 1000
-    #[arg(long, value_name = "WEIGHT")]
-    pub(crate) blkio_weight: Option<u64>,
+    #[command(flatten)]
+    pub(crate) live: LiveLimitFlags,
     /// Put the control group below this one
     #[arg(long, value_name = "PATH")]
     pub(crate) cgroup_parent: Option<String>,
     /// Choose the cgroup namespace: `host` or `private`
     #[arg(long, value_name = "MODE")]
     pub(crate) cgroupns: Option<String>,
+    /// Set the readiness to swap, 0 to 100
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
+    pub(crate) memory_swappiness: Option<i64>,
+    /// Let it wait instead of killing it when memory is short
+    #[arg(long)]
+    pub(crate) oom_kill_disable: bool,
+    /// Set how ready the host is to kill it, -1000 to 1000
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
+    pub(crate) oom_score_adj: Option<i32>,
+    /// Limit what each process may use (`nofile=1024:2048`)
+    #[arg(long = "ulimit", value_name = "NAME=SOFT[:HARD]")]
+    pub(crate) ulimits: Vec<String>,
+}
+
+/// Those that can be otherwise later.
+#[derive(Debug, Default, Args)]
+pub(crate) struct LiveLimitFlags {
+    /// Set the share of block devices, 10 to 1000
+    #[arg(long, value_name = "WEIGHT")]
+    pub(crate) blkio_weight: Option<u64>,
     /// Set the length of a scheduler's period
     #[arg(long, value_name = "MICROSECONDS")]
     pub(crate) cpu_period: Option<u64>,
@@ -44,19 +63,7 @@ pub(crate) struct LimitFlags {
     /// Limit memory and swap together, -1 for no limit
     #[arg(long, value_name = "BYTES", allow_negative_numbers = true)]
     pub(crate) memory_swap: Option<String>,
-    /// Set the readiness to swap, 0 to 100
-    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
-    pub(crate) memory_swappiness: Option<i64>,
-    /// Let it wait instead of killing it when memory is short
-    #[arg(long)]
-    pub(crate) oom_kill_disable: bool,
-    /// Set how ready the host is to kill it, -1000 to 1000
-    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
-    pub(crate) oom_score_adj: Option<i32>,
     /// Limit the number of tasks, -1 for no limit
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
     pub(crate) pids_limit: Option<i64>,
-    /// Limit what each process may use (`nofile=1024:2048`)
-    #[arg(long = "ulimit", value_name = "NAME=SOFT[:HARD]")]
-    pub(crate) ulimits: Vec<String>,
 }

@@ -2,21 +2,13 @@
 
 use engine::{Limits, parse_memory_size};
 
-use crate::cli::create::LimitFlags;
+use crate::cli::create::{LimitFlags, LiveLimitFlags};
 use crate::commands::build::ulimit;
 use crate::failure::Failure;
 use crate::render::problem::Problem;
 
 /// The engine's limits.
 pub(in crate::commands) fn limits(flags: &LimitFlags) -> Result<Limits, Failure> {
-    let bytes = |name: &str, text: &Option<String>| -> Result<Option<u64>, Failure> {
-        let Some(text) = text else { return Ok(None) };
-        parse_memory_size(text).map(Some).ok_or_else(|| wrong(name, text, "512m"))
-    };
-    let memory_swap = match flags.memory_swap.as_deref() {
-        Some("-1") => Some(-1),
-        _ => bytes("--memory-swap", &flags.memory_swap)?.and_then(|bytes| i64::try_from(bytes).ok()),
-    };
     let mut ulimits: Vec<engine::Ulimit> = Vec::new();
     for text in &flags.ulimits {
         let limit = ulimit(text)?;
@@ -26,10 +18,30 @@ pub(in crate::commands) fn limits(flags: &LimitFlags) -> Result<Limits, Failure>
     }
     ulimits.sort_by(|one, other| one.name.cmp(&other.name));
     Ok(Limits {
+        memory_swappiness: flags.memory_swappiness.filter(|readiness| *readiness != -1),
+        ulimits,
+        oom_kill_disable: flags.oom_kill_disable,
+        oom_score_adj: flags.oom_score_adj,
+        cgroup_parent: flags.cgroup_parent.clone(),
+        cgroupns: flags.cgroupns.clone(),
+        ..live_limits(&flags.live)?
+    })
+}
+
+/// Those that `update` has too.
+pub(in crate::commands) fn live_limits(flags: &LiveLimitFlags) -> Result<Limits, Failure> {
+    let bytes = |name: &str, text: &Option<String>| -> Result<Option<u64>, Failure> {
+        let Some(text) = text else { return Ok(None) };
+        parse_memory_size(text).map(Some).ok_or_else(|| wrong(name, text, "512m"))
+    };
+    let memory_swap = match flags.memory_swap.as_deref() {
+        Some("-1") => Some(-1),
+        _ => bytes("--memory-swap", &flags.memory_swap)?.and_then(|bytes| i64::try_from(bytes).ok()),
+    };
+    Ok(Limits {
         memory: bytes("--memory", &flags.memory)?,
         memory_swap,
         memory_reservation: bytes("--memory-reservation", &flags.memory_reservation)?,
-        memory_swappiness: flags.memory_swappiness.filter(|readiness| *readiness != -1),
         nano_cpus: flags.cpus.as_deref().map(cpus).transpose()?.filter(|nano| *nano > 0),
         cpu_shares: flags.cpu_shares,
         cpu_period: flags.cpu_period,
@@ -37,12 +49,8 @@ pub(in crate::commands) fn limits(flags: &LimitFlags) -> Result<Limits, Failure>
         cpuset_cpus: flags.cpuset_cpus.clone(),
         cpuset_mems: flags.cpuset_mems.clone(),
         pids: flags.pids_limit,
-        ulimits,
-        oom_kill_disable: flags.oom_kill_disable,
-        oom_score_adj: flags.oom_score_adj,
         blkio_weight: flags.blkio_weight,
-        cgroup_parent: flags.cgroup_parent.clone(),
-        cgroupns: flags.cgroupns.clone(),
+        ..Limits::default()
     })
 }
 

@@ -1,0 +1,106 @@
+//! `stats`: one row for each container.
+
+use engine::Sample;
+use serde_json::{Value, json};
+
+use super::images::shown_id;
+use super::list::{self, Columns};
+use crate::template::TemplateError;
+use crate::ui::size::{LIST_DIGITS, human_size};
+
+const COLUMNS: Columns = Columns {
+    table: &["ID", "Name", "CPUPerc", "MemUsage", "MemPerc", "NetIO", "BlockIO", "PIDs"],
+    titles: &[
+        ("Container", "CONTAINER"),
+        ("ID", "CONTAINER ID"),
+        ("Name", "NAME"),
+        ("CPUPerc", "CPU %"),
+        ("MemUsage", "MEM USAGE / LIMIT"),
+        ("MemPerc", "MEM %"),
+        ("NetIO", "NET I/O"),
+        ("BlockIO", "BLOCK I/O"),
+        ("PIDs", "PIDS"),
+    ],
+};
+
+/// The list: what is used now, and since the time before.
+pub(crate) fn render(
+    before: &[Sample],
+    now: &[Sample],
+    format: Option<&str>,
+    in_full: bool,
+) -> Result<String, TemplateError> {
+    let memory = engine::memory_of_this_machine();
+    let rows: Vec<Value> = now
+        .iter()
+        .map(|sample| fields(before.iter().find(|one| one.id == sample.id), sample, memory, in_full))
+        .collect();
+    list::render(format, &COLUMNS, &rows)
+}
+
+fn fields(before: Option<&Sample>, now: &Sample, memory: u64, in_full: bool) -> Value {
+    let usage = now.usage;
+    let limit = match usage.tasks {
+        0 => 0,
+        _ => usage.memory_limit.filter(|limit| *limit < memory).unwrap_or(memory),
+    };
+    let pair =
+        |(one, other): (u64, u64)| format!("{} / {}", human_size(one, LIST_DIGITS), human_size(other, LIST_DIGITS));
+    json!({
+        "Container": shown_id(&now.id, in_full),
+        "ID": shown_id(&now.id, in_full),
+        "Name": now.name,
+        "CPUPerc": format!("{:.2}%", before.map_or(0.0, |before| processors(before, now) * 100.0)),
+        "MemUsage": format!("{} / {}", binary_size(usage.memory), binary_size(limit)),
+        "MemPerc": format!("{:.2}%", share(usage.memory, limit) * 100.0),
+        "NetIO": pair(usage.network),
+        "BlockIO": pair(usage.block),
+        "PIDs": usage.tasks.to_string(),
+    })
+}
+
+#[expect(clippy::cast_precision_loss, reason = "only a few digits are shown")]
+fn share(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+}
+
+/// Processors that were busy between two looks.
+#[expect(clippy::cast_precision_loss, reason = "only a few digits are shown")]
+fn processors(before: &Sample, now: &Sample) -> f64 {
+    let busy = now.usage.cpu_nanos.saturating_sub(before.usage.cpu_nanos);
+    let time = now.taken.duration_since(before.taken).as_nanos().max(1);
+    busy as f64 / time as f64
+}
+
+/// `1.944GiB`: powers of 1024 and four digits.
+#[expect(clippy::cast_precision_loss, reason = "only a few digits are shown")]
+fn binary_size(bytes: u64) -> String {
+    const UNITS: [&str; 6] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
+    let mut size = bytes as f64;
+    let mut unit = 0;
+    while size >= 1024.0 && unit + 1 < UNITS.len() {
+        size /= 1024.0;
+        unit += 1;
+    }
+    let digits: usize = match size {
+        size if size >= 1000.0 => 0,
+        size if size >= 100.0 => 1,
+        size if size >= 10.0 => 2,
+        _ => 3,
+    };
+    let text = format!("{size:.digits$}");
+    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+    format!("{text}{}", UNITS[unit])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::binary_size;
+
+    #[test]
+    fn c231_sizes_of_memory_are_dockers() {
+        for (bytes, text) in [(0, "0B"), (1536, "1.5KiB"), (2_087_000_000, "1.944GiB"), (64 << 20, "64MiB")] {
+            assert_eq!(binary_size(bytes), text);
+        }
+    }
+}
