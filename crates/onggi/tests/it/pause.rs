@@ -97,16 +97,16 @@ fn c220_a_signal_waits_until_the_container_goes_on_requires_root() {
 #[ignore = "requires root"]
 fn c220_every_process_is_caught_requires_root() {
     let project = Project::new();
-    let script = "for i in 1 2 3 4 5; do (while :; do setsid sleep 0.02 & wait; done) & done; echo ready; wait";
+    let script = "for i in 1 2 3 4 5; do (while :; do setsid sleep 0.0217 & wait; done) & done; echo ready; wait";
     let id = project.start(&["--name", "one", "busybox", "sh", "-c", script]);
     project.wait_for_log("one", "ready");
     project.ask(&["pause", "one"]);
-    let sleepers = processes_with("sleep 0.02");
+    let sleepers = processes_with("sleep 0.0217");
     assert!(!sleepers.is_empty());
     let inside = |pid: &u32| fs::read_to_string(format!("/proc/{pid}/cgroup")).is_ok_and(|text| text.contains(&id));
     let free: Vec<_> = sleepers.iter().filter(|pid| !inside(pid)).collect();
-    assert!(free.is_empty(), "{free:?} of {sleepers:?}");
     project.ask(&["rm", "-f", "one"]);
+    assert!(free.is_empty(), "{free:?} of {sleepers:?}");
 }
 
 /// The owner is killed while it is paused: all can still be ended (C220).

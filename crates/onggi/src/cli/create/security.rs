@@ -26,7 +26,7 @@ pub(crate) struct SecurityFlags {
     /// Run a small init as process 1
     #[arg(long)]
     pub(crate) init: bool,
-    /// Choose the IPC namespace: `none`, `private`, `shareable`, `host` or `container:NAME`
+    /// Choose the IPC namespace: `none`, `private`, `host` or `container:NAME`
     #[arg(long, value_name = "MODE")]
     pub(crate) ipc: Option<String>,
     /// Choose the PID namespace: `host` or `container:NAME`
