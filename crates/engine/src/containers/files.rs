@@ -1,4 +1,4 @@
-//! A container's files from outside: what `commit`, `diff`, `export` and `cp` look at, whether it runs or not.
+//! A container's files from outside: what `cp` reads and writes, whether the container runs or not.
 //!
 //! Nothing here follows a path of the container: whoever looks gets a descriptor, and lets the kernel resolve below it.
 

@@ -115,7 +115,8 @@ fn check_volumes(root: &Path) -> Result<(), Problem> {
     for name in &volumes {
         let folder = root.join("volumes").join(name);
         json(&format!("volumes/{name}"), &read(&folder.join("volume.json"))?)?;
-        if !folder.join("_data").is_dir() || folder.join("arriving").exists() {
+        // What a killed process has left in `arriving` is finished by whoever opens the volume next.
+        if !folder.join("_data").is_dir() {
             return Err(Problem::new(format!("volumes/{name} is not whole")));
         }
     }
