@@ -23,6 +23,7 @@ mod import;
 mod info;
 mod inspect;
 mod load;
+mod moment;
 mod network;
 pub mod progress;
 mod remove;
@@ -63,6 +64,7 @@ pub use import::{ImportOptions, import};
 pub use info::{Backend, Info, Version, info, version};
 pub use inspect::{Inspected, inspect_image, inspect_images};
 pub use load::{Loaded, load};
+pub use moment::parse_moment;
 pub use network::{
     ContainerPort, EndpointState, ExposeSpec, NetworkMode, NetworkSettings, NetworkState, PortBinding, PortSpec,
     PublishedPort, ports_column, published_ports,

@@ -13,6 +13,7 @@ pub(crate) mod env_list;
 pub(crate) mod exec;
 pub(crate) mod fields;
 pub(crate) mod image;
+pub(crate) mod logs;
 mod missing;
 pub(crate) mod options;
 pub(crate) mod pause;
@@ -73,6 +74,9 @@ pub(crate) enum Command {
     Start(start::StartArgs),
     Restart(start::RestartArgs),
     Attach(start::AttachArgs),
+    Rename(start::RenameArgs),
+    #[command(skip)]
+    ContainerPrune(start::ContainerPruneArgs),
     Exec(exec::ExecArgs),
     Images(image::ImagesArgs),
     History(image::HistoryArgs),
@@ -84,7 +88,7 @@ pub(crate) enum Command {
     Save(image::SaveArgs),
     Cp(container::CopyArgs),
     Ps(container::PsArgs),
-    Logs(container::LogsArgs),
+    Logs(logs::LogsArgs),
     Stop(container::StopArgs),
     Kill(container::KillArgs),
     Pause(pause::PauseArgs),
@@ -149,13 +153,15 @@ pub(crate) enum ContainerCommand {
     Exec(exec::ExecArgs),
     Inspect(container::ContainerInspectArgs),
     Kill(container::KillArgs),
-    Logs(container::LogsArgs),
+    Logs(logs::LogsArgs),
     #[command(visible_aliases = ["list", "ps"])]
     Ls(container::PsArgs),
     Pause(pause::PauseArgs),
     Port(container::PortArgs),
     #[command(visible_alias = "remove")]
     Rm(container::RmArgs),
+    Prune(start::ContainerPruneArgs),
+    Rename(start::RenameArgs),
     Restart(start::RestartArgs),
     Run(Box<run::RunArgs>),
     Start(start::StartArgs),
@@ -211,6 +217,8 @@ impl Command {
                 ContainerCommand::Pause(args) => Self::Pause(args),
                 ContainerCommand::Port(args) => Self::Port(args),
                 ContainerCommand::Rm(args) => Self::Rm(args),
+                ContainerCommand::Prune(args) => Self::ContainerPrune(args),
+                ContainerCommand::Rename(args) => Self::Rename(args),
                 ContainerCommand::Restart(args) => Self::Restart(args),
                 ContainerCommand::Run(args) => Self::Run(args),
                 ContainerCommand::Start(args) => Self::Start(args),

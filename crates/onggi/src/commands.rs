@@ -14,6 +14,7 @@ mod history;
 mod images;
 mod info;
 mod inspect;
+mod logs;
 mod names;
 mod pause;
 mod run;
@@ -36,6 +37,8 @@ pub(crate) fn run(command: Command, session: &Session) -> Result<u8, Failure> {
         Command::Start(args) => start::start(&args, session),
         Command::Restart(args) => start::restart(&args, session),
         Command::Attach(args) => start::attach(&args, session),
+        Command::Rename(args) => start::rename(&args, session),
+        Command::ContainerPrune(args) => containers::prune(&args, session),
         Command::Exec(args) => exec::run(&args, session),
         Command::Images(args) => images::run(&args, session),
         Command::History(args) => history::run(&args, session),
@@ -44,7 +47,7 @@ pub(crate) fn run(command: Command, session: &Session) -> Result<u8, Failure> {
         Command::Rmi(args) => names::remove(&args, session),
         Command::Cp(args) => copy::run(&args, session),
         Command::Ps(args) => containers::list(&args, session),
-        Command::Logs(args) => containers::logs(&args, session),
+        Command::Logs(args) => logs::run(&args, session),
         Command::Stop(args) => containers::stop(&args, session),
         Command::Kill(args) => containers::kill(&args, session),
         Command::Pause(args) => pause::pause(&args, session),
@@ -92,18 +95,25 @@ fn for_each_at_once(
     session: &Session,
     act: impl Fn(&str) -> Result<String, engine::Error> + Sync,
 ) -> Result<u8, Failure> {
-    if names.len() == 1 {
-        return for_each(names, session, act);
+    let mut done = at_once(names, act).into_iter();
+    for_each(names, session, |name| done.next().unwrap_or_else(|| Ok(name.to_owned())))
+}
+
+/// Does something for all names at the same time.
+fn at_once<T: Send>(
+    names: &[String],
+    act: impl Fn(&str) -> Result<T, engine::Error> + Sync,
+) -> Vec<Result<T, engine::Error>> {
+    if let [name] = names {
+        return vec![act(name)];
     }
     std::thread::scope(|scope| {
         let act = &act;
         let running: Vec<_> = names.iter().map(|name| scope.spawn(move || act(name))).collect();
-        let mut running = running.into_iter();
-        for_each(names, session, |_| match running.next().map(std::thread::ScopedJoinHandle::join) {
-            Some(Ok(done)) => done,
-            Some(Err(panic)) => std::panic::resume_unwind(panic),
-            None => Ok(String::new()),
-        })
+        running
+            .into_iter()
+            .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .collect()
     })
 }
 

@@ -30,6 +30,8 @@ pub enum ContainerLookup {
     Ambiguous,
 }
 
+/// A container's file with the name that it was given later.
+const NAME: &str = "name";
 /// Lock for changing which container a name belongs to.
 const NAMES: &str = "names";
 
@@ -130,6 +132,24 @@ impl Store {
         Ok(content.map(|id| String::from_utf8_lossy(&id).trim_end().to_owned()))
     }
 
+    /// Gives a container another name: at once to those who look for it, and in its file `name`.
+    ///
+    /// # Errors
+    /// When the name is taken, or a file cannot be written.
+    pub fn rename_container(&self, id: &str, new: &str) -> Result<(), StoreError> {
+        let names = Lock::exclusive(self, NAMES)?;
+        let old: Vec<String> = file::list(self, "names")?;
+        self.take_name(new, id)?;
+        file::replace_lazily(self, &format!("containers/{id}/{NAME}"), new.as_bytes())?;
+        for name in old.iter().filter(|name| *name != new) {
+            if self.named(name)?.as_deref() == Some(id) {
+                file::remove(self, &format!("names/{name}"))?;
+            }
+        }
+        drop(names);
+        Ok(())
+    }
+
     /// Opens a container's folder.
     ///
     /// # Errors
@@ -190,7 +210,10 @@ impl Store {
             Err(Errno::NOENT) => return Ok(()),
             Err(errno) => return Err(StoreError::io("remove", file::full(self, &format!("containers/{id}")), errno)),
         }
-        if self.named(name)?.as_deref() == Some(id) {
+        // Whoever removes it may know it by the name that it had before.
+        let renamed = file::read(self, &format!("{hidden}/{NAME}"))?;
+        let name = renamed.map_or_else(|| name.to_owned(), |name| String::from_utf8_lossy(&name).into_owned());
+        if self.named(&name)?.as_deref() == Some(id) {
             file::remove(self, &format!("names/{name}"))?;
         }
         drop(names);
@@ -215,6 +238,14 @@ impl Store {
 }
 
 impl ContainerFolder {
+    /// The name that it was given later, if it was.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn later_name(&self) -> Result<Option<String>, StoreError> {
+        Ok(self.read(NAME)?.map(|name| String::from_utf8_lossy(&name).into_owned()))
+    }
+
     /// Reads one of its files; `None` where there is none.
     ///
     /// # Errors

@@ -22,9 +22,10 @@
 //!                                  URL or commit
 //!   logs/ID/                       what a build wrote: index.json, and N.log for what its step N wrote, as it comes
 //!   caches/HEX/                    what `RUN --mount=type=cache` keeps: id (which cache; HEX is its digest), N/data/
-//!   containers/ID/                 a container: image (its image ID), volumes (their names), config.json, state files, upper/,
-//!                                  work/
+//!   containers/ID/                 a container: image (its image ID), volumes (their names), config.json, name (after a rename),
+//!                                  state files, container.log, attach (a socket), upper/, work/
 //!   volumes/NAME/                  a volume: volume.json, _data/; arriving/ while an empty one is filled
+//!   events, events.1               what happened to containers, a JSON object a line; the older file goes when the newer is full
 //!   failures/ID/                   a build step that failed: record.json, layers, order, upper/, mount-N-…/
 //!   names/NAME                     container ID; made exclusively, so that a name is taken once
 //!   leases/PID-START-N             what a live process uses, a digest a line
@@ -39,6 +40,7 @@ mod build_logs;
 mod caches;
 mod containers;
 mod error;
+mod events;
 mod failures;
 mod file;
 mod gc;

@@ -14,6 +14,7 @@ use rustix::net::SendFlags;
 use rustix::process::Signal;
 
 use super::container::Container;
+use super::events;
 use super::record::ContainerStatus;
 use super::supervise::connect;
 use super::wire::{self, Decoder, Hello};
@@ -72,7 +73,12 @@ pub fn attach(engine: &Engine, name: &str, options: &AttachOptions) -> Result<At
         client.resize(runtime::WindowSize { rows: size.rows.saturating_add(1), ..size });
         client.resize(size);
     }
-    client.attend(&container)
+    events::note(engine, &container, "attach", &[]);
+    let attached = client.attend(&container)?;
+    if attached == Attached::Left {
+        events::note(engine, &container, "detach", &[]);
+    }
+    Ok(attached)
 }
 
 /// Connects with the container's owner, who listens soon after the start.

@@ -58,16 +58,18 @@ impl Container {
             Err(store::StoreError::NameTaken { id, .. }) if Self::remove_if_lost(engine, &id)? => create(),
             other => other,
         };
-        let folder = folder.map_err(|error| {
-            let taken = matches!(error, store::StoreError::NameTaken { .. });
-            let error = Error::from(error);
-            if taken {
-                error.with_hint(format!("remove it with `onggi rm {}`, or choose another name", record.name))
-            } else {
-                error
-            }
-        })?;
+        let folder = folder.map_err(|error| name_taken(error, &record.name))?;
         Ok(Self { record, folder })
+    }
+
+    /// Gives it another name.
+    pub(crate) fn rename(&self, engine: &Engine, new: &str) -> Result<(), Error> {
+        let rename = || engine.store().rename_container(&self.record.id, new);
+        let renamed = match rename() {
+            Err(store::StoreError::NameTaken { id, .. }) if Self::remove_if_lost(engine, &id)? => rename(),
+            other => other,
+        };
+        renamed.map_err(|error| name_taken(error, new))
     }
 
     /// Removes a container of `run --rm` whose owner was killed before it could do so. Says whether it did.
@@ -97,9 +99,12 @@ impl Container {
     pub(crate) fn open(engine: &Engine, id: &str) -> Result<Option<Self>, Error> {
         let Some(folder) = engine.store().container(id)? else { return Ok(None) };
         let Some(bytes) = folder.read(RECORD)? else { return Ok(None) };
-        let record = serde_json::from_slice(&bytes).map_err(|error| {
+        let mut record: ContainerRecord = serde_json::from_slice(&bytes).map_err(|error| {
             Error::new(ErrorKind::Corrupt, format!("the description of container {id} is damaged")).because(&error)
         })?;
+        if let Some(name) = folder.later_name()? {
+            record.name = name;
+        }
         Ok(Some(Self { record, folder }))
     }
 
@@ -218,6 +223,15 @@ impl Container {
         }
         runtime::remove_control_group(&self.record.id);
         Ok(engine.store().remove_container(&self.record.id, &self.record.name)?)
+    }
+}
+
+fn name_taken(error: store::StoreError, name: &str) -> Error {
+    let is_taken = matches!(error, store::StoreError::NameTaken { .. });
+    let error = Error::from(error);
+    match is_taken {
+        true => error.with_hint(format!("remove it with `onggi rm {name}`, or choose another name")),
+        false => error,
     }
 }
 

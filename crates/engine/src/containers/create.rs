@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use oci::{ContainerConfig, ImageConfig, ImageId, Platform, Reference};
 
 use super::container::Container;
+use super::events;
 use super::health::HealthSettings;
 use super::lifetime::Lifetime;
 use super::limits::Limits;
@@ -164,6 +165,7 @@ pub(crate) fn create(engine: &Engine, options: &CreateOptions) -> Result<Contain
     };
     let container = Container::create(engine, record)?;
     mounts.keep();
+    events::note(engine, &container, "create", &[]);
     id_file.map_or(Ok(()), |file| file.write(&container.record.id))?;
     Ok(container)
 }
@@ -247,7 +249,7 @@ fn labels(config: &ContainerConfig, options: &CreateOptions) -> serde_json::Map<
 }
 
 /// Docker's rule: two characters or more of letters, digits, `_`, `.` and `-`, the first a letter or digit.
-fn check_name(name: &str) -> Result<(), Error> {
+pub(super) fn check_name(name: &str) -> Result<(), Error> {
     let word = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
     let valid = name.len() > 1 && name.as_bytes()[0].is_ascii_alphanumeric() && name.bytes().all(word);
     if valid {

@@ -16,6 +16,7 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use serde::{Deserialize, Serialize};
 
 use super::container::{Container, Ownership};
+use super::events;
 use super::launch::launch;
 use super::record::ContainerState;
 use super::restart_policy::Restarts;
@@ -110,6 +111,7 @@ fn own(engine: &Engine, id: &str, answer: &mut impl Write) -> Result<(), Error> 
     let result = match container.record.lifetime.auto_remove {
         true => {
             let removed = container.remove(engine);
+            events::note(engine, &container, "destroy", &[]);
             result.and_then(|code| removed.map(|()| code))
         }
         false => result,
@@ -173,6 +175,7 @@ fn live(
         };
         let began = Instant::now();
         container.write_state(&ContainerState { restarts: restarts.count(), ..running(engine, &launched) })?;
+        events::note(engine, container, "start", &[]);
         if !is_told {
             is_told = true;
             // Whoever asked may have been killed meanwhile: the container was started, and it stays.
@@ -181,6 +184,7 @@ fn live(
         let code = supervisor.attend(&launched.process).map_err(|error| broken(&error))?;
         // Its ports are free before anybody learns that it has ended.
         drop(launched.network);
+        events::note_end(engine, container, code);
         let next = restarts.next(code, began.elapsed()).filter(|_| !supervisor.is_held());
         let Some(delay) = next else {
             container.write_state(&ended(engine, container, &launched.process, code)?)?;

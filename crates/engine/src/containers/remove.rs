@@ -5,6 +5,7 @@ use std::time::Instant;
 use rustix::process::Signal;
 
 use super::container::Container;
+use super::events;
 use super::stop::{PATIENCE_AFTER_KILL, PAUSE, hold, send, unless_ended};
 use crate::network::NetworkState;
 use crate::{Engine, Error, ErrorKind};
@@ -24,7 +25,9 @@ pub fn remove_container(engine: &Engine, name: &str, force: bool, volumes: bool)
         let is_running = state.is_active();
         if ownership.is_some() && !is_running {
             NetworkState::forget(&container)?;
-            return if volumes { container.remove_with_volumes(engine) } else { container.remove(engine) };
+            if volumes { container.remove_with_volumes(engine) } else { container.remove(engine) }?;
+            events::note(engine, &container, "destroy", &[]);
+            return Ok(());
         }
         drop(ownership);
         if Container::open(engine, id)?.is_none() {

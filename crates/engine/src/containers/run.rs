@@ -7,6 +7,7 @@ use runtime::Process;
 use super::attach::{AttachOptions, Attached, Client};
 use super::container::Container;
 use super::create::{CreateOptions, create};
+use super::events;
 use super::launch::{Launched, launch};
 use super::monitor;
 use super::record::ContainerState;
@@ -61,6 +62,7 @@ fn in_front(engine: &Engine, container: &Container) -> Result<RunOutcome, Error>
     let outcome = foreground(engine, container).map(RunOutcome::Exited);
     if container.record.lifetime.auto_remove {
         let removed = container.remove(engine);
+        events::note(engine, container, "destroy", &[]);
         // How it ended matters more than what could not be tidied up.
         return outcome.and_then(|outcome| removed.map(|()| outcome));
     }
@@ -107,10 +109,13 @@ fn foreground(engine: &Engine, container: &Container) -> Result<u8, Error> {
         }
     };
     container.write_state(&running(engine, &launched))?;
+    events::note(engine, container, "attach", &[]);
+    events::note(engine, container, "start", &[]);
     let code = supervisor.attend(&launched.process).map_err(broken)?;
     // Its ports are free before anybody learns that it has ended.
     drop(launched.network);
     container.write_state(&ended(engine, container, &launched.process, code)?)?;
+    events::note_end(engine, container, code);
     supervisor.tell_end(code);
     supervisor.see_off();
     Ok(code)

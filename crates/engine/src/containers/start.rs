@@ -2,6 +2,7 @@
 
 use super::attach::{AttachOptions, Attached, Client, open_socket};
 use super::container::Container;
+use super::events;
 use super::monitor;
 use super::stop::{StopOptions, stop_container};
 use super::wire::Hello;
@@ -59,5 +60,7 @@ pub fn start(engine: &Engine, name: &str, options: &StartOptions) -> Result<Opti
 pub fn restart(engine: &Engine, name: &str, options: &StopOptions) -> Result<(), Error> {
     let container = Container::find(engine, name)?;
     stop_container(engine, &container, options)?;
-    monitor::start(engine, &container, None)
+    monitor::start(engine, &container, None)?;
+    events::note(engine, &container, "restart", &[]);
+    Ok(())
 }

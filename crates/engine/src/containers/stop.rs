@@ -6,6 +6,7 @@ use rustix::net::SendFlags;
 use rustix::process::{Pid, PidfdFlags, Signal};
 
 use super::container::Container;
+use super::events;
 use super::lifetime::grace;
 use super::pause::running;
 use super::record::{ContainerRecord, ContainerState};
@@ -41,7 +42,9 @@ pub fn kill(engine: &Engine, name: &str, signal: &str) -> Result<(), Error> {
     if signal == Signal::KILL || asks_to_end || container.record.lifetime.stop_signal.is_none() {
         hold(&container)?;
     }
-    send(&container, signal)
+    send(&container, signal)?;
+    events::note(engine, &container, "kill", &[("signal", &signal.as_raw().to_string())]);
+    Ok(())
 }
 
 /// How to stop.
@@ -76,6 +79,7 @@ pub(super) fn stop_container(engine: &Engine, container: &Container, options: &S
         unless_ended(send(container, Signal::KILL))?;
         wait_until_ended(engine, container, PATIENCE_AFTER_KILL)?;
     }
+    events::note(engine, container, "stop", &[]);
     Ok(())
 }
 

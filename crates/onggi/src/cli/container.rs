@@ -53,14 +53,6 @@ impl From<ContainerInspectArgs> for InspectArgs {
     }
 }
 
-/// Print what a container has written
-#[derive(Debug, Args)]
-pub(crate) struct LogsArgs {
-    /// Name or ID
-    #[arg(value_name = "CONTAINER")]
-    pub(crate) container: String,
-}
-
 /// Ask containers to end, and end them if they do not
 #[derive(Debug, Args)]
 pub(crate) struct StopArgs {
@@ -100,6 +92,9 @@ pub(crate) struct RmArgs {
     /// Names or IDs
     #[arg(value_name = "CONTAINER", required = true)]
     pub(crate) containers: Vec<String>,
+    /// Remove a link instead of the container
+    #[arg(short, long)]
+    pub(crate) link: bool,
     /// End running containers first
     #[arg(short, long)]
     pub(crate) force: bool,

@@ -10,7 +10,6 @@ const COMMANDS: &[(&str, Option<&str>)] = &[
     ("prune", None),
     ("pull", Some("bring an image in with `onggi load -i FILE` or `onggi import FILE NAME`")),
     ("push", Some("write an archive with `onggi save -o FILE IMAGE`")),
-    ("rename", None),
     ("search", None),
 ];
 
@@ -38,9 +37,7 @@ const FLAGS: &[(&[&str], &[&str])] = &[
     ),
     (&["build"], &["--attest", "--builder", "--provenance", "--sbom"]),
     (&["images", "image ls", "image list"], &["--tree"]),
-    (&["logs"], &["--details", "--follow", "-f", "--since", "--tail", "-n", "--timestamps", "-t", "--until"]),
     (&["exec", "container exec"], &["--detach-keys"]),
-    (&["rm"], &["--link", "-l"]),
     (&["save", "load", "import", "history", "rmi", "image rm", "image remove", "inspect"], &["--platform"]),
 ];
 

@@ -1,4 +1,4 @@
-//! `create`, `start`, `restart`, `attach`, `rename`.
+//! `create`, `start`, `restart`, `attach`, `rename`, `container prune`.
 
 use clap::Args;
 
@@ -60,4 +60,26 @@ pub(crate) struct AttachArgs {
     #[arg(long, num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true",
         hide_default_value = true, value_name = "BOOL", action = clap::ArgAction::Set, value_parser = GoBool)]
     pub(crate) sig_proxy: bool,
+}
+
+/// Give a container another name
+#[derive(Debug, Args)]
+pub(crate) struct RenameArgs {
+    /// Name or ID
+    #[arg(value_name = "CONTAINER")]
+    pub(crate) container: String,
+    /// The new name
+    #[arg(value_name = "NEW_NAME")]
+    pub(crate) name: String,
+}
+
+/// Remove all containers that do not run
+#[derive(Debug, Args)]
+pub(crate) struct ContainerPruneArgs {
+    /// Remove only what fits: `until=24h`, `label=NAME[=VALUE]`
+    #[arg(long = "filter", value_name = "FILTER")]
+    pub(crate) filters: Vec<String>,
+    /// Do not ask
+    #[arg(short, long)]
+    pub(crate) force: bool,
 }

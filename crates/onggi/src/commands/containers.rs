@@ -1,15 +1,15 @@
 //! Commands about containers that are there.
 
-use std::io::Write;
+use engine::{ContainersOptions, ErrorKind, PruneFilter, StopOptions};
 
-use engine::StopOptions;
-
-use engine::ContainersOptions;
-
-use crate::cli::container::{KillArgs, LogsArgs, MonitorArgs, PortArgs, PsArgs, RmArgs, StopArgs, WaitArgs};
+use super::confirm::confirm;
+use crate::cli::container::{KillArgs, MonitorArgs, PortArgs, PsArgs, RmArgs, StopArgs, WaitArgs};
+use crate::cli::start::ContainerPruneArgs;
 use crate::failure::Failure;
 use crate::render::containers::{self, ContainersView};
+use crate::render::problem::Problem;
 use crate::session::Session;
+use crate::ui::size::{LIST_DIGITS, human_size};
 
 pub(super) fn list(args: &PsArgs, session: &Session) -> Result<u8, Failure> {
     let rows = engine::containers(&session.engine()?, &list_options(args)?)?;
@@ -37,17 +37,6 @@ fn list_options(args: &PsArgs) -> Result<ContainersOptions, Failure> {
     Ok(ContainersOptions { all: args.all, last, filters, with_size })
 }
 
-/// What the container wrote to standard output goes there, the rest to standard error (S072).
-pub(super) fn logs(args: &LogsArgs, session: &Session) -> Result<u8, Failure> {
-    for line in engine::logs(&session.engine()?, &args.container)? {
-        match line.is_stderr {
-            true => std::io::stderr().write_all(&line.text).map_err(Failure::Output)?,
-            false => session.write(&line.text)?,
-        }
-    }
-    Ok(0)
-}
-
 pub(super) fn stop(args: &StopArgs, session: &Session) -> Result<u8, Failure> {
     let options = StopOptions { timeout: args.timeout, signal: args.signal.clone() };
     let engine = session.engine()?;
@@ -69,10 +58,25 @@ pub(super) fn wait(args: &WaitArgs, session: &Session) -> Result<u8, Failure> {
 }
 
 pub(super) fn remove(args: &RmArgs, session: &Session) -> Result<u8, Failure> {
+    if args.link {
+        let problem = Problem::error("conflict, cannot remove the default link name of the container");
+        return Err(Failure::new(problem.with_hint("there are no other links: leave `--link` out")));
+    }
     let engine = session.engine()?;
-    super::for_each(&args.containers, session, |name| {
-        engine::remove_container(&engine, name, args.force, args.volumes).map(|()| name.to_owned())
-    })
+    let mut errors = Vec::new();
+    let removed =
+        super::at_once(&args.containers, |name| engine::remove_container(&engine, name, args.force, args.volumes));
+    for (name, removed) in args.containers.iter().zip(removed) {
+        match removed {
+            Ok(()) => session.print(&format!("{name}\n"))?,
+            // As with Docker: whoever uses force wants it to be gone, and it is.
+            Err(error) if args.force && error.kind == ErrorKind::NotFound => {
+                session.note(&format!("error: {}", error.message));
+            }
+            Err(error) => errors.push(error),
+        }
+    }
+    super::all_or_failure(errors)
 }
 
 pub(super) fn port(args: &PortArgs, session: &Session) -> Result<u8, Failure> {
@@ -84,6 +88,46 @@ pub(super) fn port(args: &PortArgs, session: &Session) -> Result<u8, Failure> {
         }
     }
     Ok(0)
+}
+
+/// `container prune`: asks, and tells how much room there is now.
+pub(super) fn prune(args: &ContainerPruneArgs, session: &Session) -> Result<u8, Failure> {
+    let filter = prune_filter(&args.filters, session)?;
+    if !args.force && !confirm(session, "WARNING! This will remove all stopped containers.")? {
+        return Ok(0);
+    }
+    let pruned = engine::prune_containers(&session.engine()?, &filter)?;
+    if !pruned.ids.is_empty() {
+        session.print(&format!("Deleted Containers:\n{}\n\n", pruned.ids.join("\n")))?;
+    }
+    session.print(&format!("Total reclaimed space: {}\n", human_size(pruned.bytes, LIST_DIGITS)))?;
+    Ok(0)
+}
+
+fn prune_filter(texts: &[String], session: &Session) -> Result<PruneFilter, Failure> {
+    let mut filter = PruneFilter::default();
+    for text in texts {
+        let wrong = |message: String| {
+            Failure::new(Problem::error(message).with_hint("filters are `until`, `label` and `label!`"))
+        };
+        let Some((name, value)) = text.split_once('=') else {
+            return Err(wrong(format!("invalid filter `{text}`: it must be KEY=VALUE")));
+        };
+        let label = || match value.split_once('=') {
+            Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
+            None => (value.to_owned(), None),
+        };
+        match name {
+            "until" => {
+                let moment = engine::parse_moment(value, session.now, &session.zone());
+                filter.until = Some(moment.ok_or_else(|| wrong(format!("invalid filter `{text}`: it is no time")))?);
+            }
+            "label" => filter.labels.push(label()),
+            "label!" => filter.without_labels.push(label()),
+            _ => return Err(wrong(format!("invalid filter '{name}'"))),
+        }
+    }
+    Ok(filter)
 }
 
 /// The process behind a container in the background; its standard output is read by the `run` that started it.

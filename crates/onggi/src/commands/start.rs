@@ -1,8 +1,8 @@
-//! `start`, `restart` and `attach`.
+//! `start`, `restart`, `attach` and `rename`.
 
 use engine::{AttachOptions, Attached, DetachKeys, StartOptions, StopOptions};
 
-use crate::cli::start::{AttachArgs, RestartArgs, StartArgs};
+use crate::cli::start::{AttachArgs, RenameArgs, RestartArgs, StartArgs};
 use crate::docker_config;
 use crate::failure::Failure;
 use crate::render::problem::Problem;
@@ -37,6 +37,12 @@ pub(super) fn attach(args: &AttachArgs, session: &Session) -> Result<u8, Failure
     let detach_keys = detach_keys(args.detach_keys.as_deref(), !args.no_stdin, &variable)?;
     let options = AttachOptions { no_stdin: args.no_stdin, sig_proxy: args.sig_proxy, detach_keys };
     outcome(engine::attach(&session.engine()?, &args.container, &options)?, session)
+}
+
+/// Silent on success.
+pub(super) fn rename(args: &RenameArgs, session: &Session) -> Result<u8, Failure> {
+    engine::rename(&session.engine()?, &args.container, &args.name)?;
+    Ok(0)
 }
 
 fn outcome(attached: Attached, session: &Session) -> Result<u8, Failure> {
