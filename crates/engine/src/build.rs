@@ -208,8 +208,9 @@ pub(crate) fn request(options: &BuildOptions, context: Option<BuildContext>, fou
         squash: options.squash,
         no_cache_filter: options.no_cache_filter.clone(),
         times: options.times,
-        network: match options.network {
-            NetworkMode::Bridge => RunNetwork::Default,
+        network: match &options.network {
+            // Builds know no others.
+            NetworkMode::Bridge | NetworkMode::Container(_) | NetworkMode::Named(_) => RunNetwork::Default,
             NetworkMode::None => RunNetwork::None,
             NetworkMode::Host => RunNetwork::Host,
         },

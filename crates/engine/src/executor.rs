@@ -119,7 +119,7 @@ impl<'a> BuildExecutor<'a> {
                 (Some(attachment.address), Some(attachment.gateway))
             }
             NetworkMode::Host => (None, Some(Ipv4Addr::LOCALHOST)),
-            NetworkMode::None => (None, None),
+            NetworkMode::None | NetworkMode::Container(_) | NetworkMode::Named(_) => (None, None),
         };
         // Without a network there is no way to the host, and no name for it.
         let host = |(name, address): &(String, HostAddress)| match address {

@@ -66,8 +66,10 @@ pub use inspect::{Inspected, inspect_image, inspect_images};
 pub use load::{Loaded, load};
 pub use moment::parse_moment;
 pub use network::{
-    ContainerPort, EndpointState, ExposeSpec, NetworkMode, NetworkSettings, NetworkState, PortBinding, PortSpec,
-    PublishedPort, ports_column, published_ports,
+    ContainerPort, EndpointSettings, EndpointState, ExposeSpec, NetworkFilters, NetworkMode, NetworkOptions,
+    NetworkRecord, NetworkSettings, NetworkState, NetworkSummary, PortBinding, PortSpec, PublishedPort,
+    connect_network, create_network, disconnect_network, inspect_network, networks, ports_column, prune_networks,
+    published_ports, remove_network,
 };
 pub use remove::{Removal, RemoveOptions, RemovedImages, remove_images};
 pub use runtimes::Runtime;

@@ -15,6 +15,7 @@ pub(crate) mod fields;
 pub(crate) mod image;
 pub(crate) mod logs;
 mod missing;
+pub(crate) mod network;
 pub(crate) mod options;
 pub(crate) mod pause;
 pub(crate) mod run;
@@ -112,6 +113,9 @@ pub(crate) enum Command {
     /// Manage containers
     #[command(subcommand, arg_required_else_help = true)]
     Container(ContainerCommand),
+    /// Manage networks
+    #[command(subcommand, arg_required_else_help = true)]
+    Network(network::NetworkCommand),
     /// Manage builds
     #[command(subcommand, arg_required_else_help = true)]
     Builder(BuilderCommand),

@@ -16,6 +16,7 @@ mod info;
 mod inspect;
 mod logs;
 mod names;
+mod networks;
 mod pause;
 mod run;
 mod start;
@@ -63,6 +64,7 @@ pub(crate) fn run(command: Command, session: &Session) -> Result<u8, Failure> {
         Command::Diff(args) => written::diff(&args, session),
         Command::Export(args) => archives::export(&args, session),
         Command::Info(args) => info::run(&args, session),
+        Command::Network(command) => networks::run(&command, session),
         Command::Version(args) => version::run(&args, session),
         Command::Import(args) => archives::import(&args, session),
         Command::Load(args) => archives::load(&args, session),

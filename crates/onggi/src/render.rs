@@ -10,6 +10,7 @@ pub(crate) mod history;
 pub(crate) mod images;
 pub(crate) mod inspect;
 pub(crate) mod list;
+pub(crate) mod networks;
 pub(crate) mod problem;
 pub(crate) mod stats;
 pub(crate) mod volumes;

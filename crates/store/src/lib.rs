@@ -48,6 +48,7 @@ mod images;
 mod layers;
 mod lease;
 mod lock;
+mod networks;
 mod records;
 mod references;
 mod volumes;

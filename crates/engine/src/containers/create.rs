@@ -15,7 +15,7 @@ use super::names::random_name;
 use super::record::ContainerRecord;
 use super::security::Security;
 use super::streams::StreamSettings;
-use crate::network::{NetworkMode, NetworkSettings, check_hostname};
+use crate::network::NetworkSettings;
 use crate::{Engine, Error, ErrorKind};
 
 /// What a new container should be.
@@ -95,9 +95,7 @@ impl CreateOptions {
         if let Some(name) = &self.name {
             check_name(name)?;
         }
-        if let Some(name) = &self.network.hostname {
-            check_hostname(name)?;
-        }
+        self.network.check()?;
         if let Some(folder) =
             self.working_dir.as_deref().filter(|folder| !folder.is_empty() && !folder.starts_with('/'))
         {
@@ -127,14 +125,9 @@ pub(crate) fn create(engine: &Engine, options: &CreateOptions) -> Result<Contain
     crate::Runtime::check_rights()?;
     let id = random_id()?;
     let (entrypoint, cmd) = command_line(config, options)?;
-    let hostname = match (&options.network.mode, &options.network.hostname) {
-        (_, Some(name)) => name.clone(),
-        (_, None) if options.security.uts.as_deref() == Some("host") => {
-            rustix::system::uname().nodename().to_string_lossy().into_owned()
-        }
-        (NetworkMode::Host, None) => rustix::system::uname().nodename().to_string_lossy().into_owned(),
-        (_, None) => id[..12].to_owned(),
-    };
+    let network = options.network.clone().or_image(config).resolved(engine)?;
+    let shares_hosts_name = options.security.uts.as_deref() == Some("host");
+    let hostname = network.own_hostname(&id, shares_hosts_name);
     let working_dir = options.working_dir.clone().filter(|folder| !folder.is_empty());
     let working_dir = working_dir.unwrap_or_else(|| config.working_dir.clone());
     let mounts = settle(engine, &options.mounts, &document)?;
@@ -155,7 +148,7 @@ pub(crate) fn create(engine: &Engine, options: &CreateOptions) -> Result<Contain
         labels: labels(config, options),
         lifetime: options.lifetime.clone().or_image(config),
         mounts: mounts.settings.clone(),
-        network: options.network.clone().or_image(config),
+        network,
         streams: options.streams,
         log: options.log.clone(),
         limits: options.limits.clone(),

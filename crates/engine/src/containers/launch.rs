@@ -12,7 +12,7 @@ use super::container::Container;
 use super::mounts::bind;
 use super::record::ContainerRecord;
 use crate::executor::environment;
-use crate::network::{Connection, HostFiles, NetworkMode, connect};
+use crate::network::{Connection, HostFiles, NetworkMode, Prepared, connect};
 use crate::{Engine, Error, ErrorKind, Runtime};
 
 /// A started container.
@@ -39,17 +39,20 @@ pub(crate) fn launch(
     record.security.apply(engine, &stack, &mut spec)?;
     let mode = &record.network.mode;
     let host = HostFiles::read();
-    let (namespace, network) = connect(engine, container, &host)?;
+    let Prepared { namespace, connection: mut network, shared_with } = connect(engine, container, &host)?;
     match namespace {
         Some(namespace) => spec.network = NetworkNamespace::Join(namespace),
         None if *mode == NetworkMode::Host => spec.use_host_network(),
         None => {}
     }
-    let files = [
-        ("hosts", host.hosts(mode, &record.hostname, network.address(), &[])),
-        ("resolv.conf", host.resolv_conf(mode)),
-        ("hostname", format!("{}\n", record.hostname)),
-    ];
+    let files = match &shared_with {
+        Some(_) => Vec::new(),
+        None => vec![
+            ("hosts", host.hosts_of(engine, container, &network.state)?),
+            ("resolv.conf", host.resolv_conf_of(&record.network, network.state.has_name_server)),
+            ("hostname", format!("{}\n", record.hostname)),
+        ],
+    };
     for (name, text) in files {
         container.folder.write(name, text.as_bytes())?;
         let path = container.folder.path().join(name);
@@ -57,6 +60,14 @@ pub(crate) fn launch(
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644))
             .map_err(|error| failed(record, "cannot prepare the container's files", &error))?;
         spec.mounts.push(bind(path, &Path::new("/etc").join(name), false));
+    }
+    if let Some(target) = shared_with {
+        for name in ["hosts", "resolv.conf", "hostname"] {
+            spec.mounts.push(bind(target.folder.path().join(name), &Path::new("/etc").join(name), false));
+        }
+    }
+    if let Some(domain) = &record.network.domain {
+        spec.sysctls.push(("kernel.domainname".to_owned(), domain.clone()));
     }
     record.mounts.add(engine, &stack, &mut spec)?;
     let runtime = Runtime::from_name(record.runtime.as_deref()).executor()?;
@@ -72,6 +83,7 @@ pub(crate) fn launch(
             _ => error,
         }
     })?;
+    network.started(container)?;
     Ok(Launched { process, network })
 }
 

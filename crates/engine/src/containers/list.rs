@@ -44,6 +44,20 @@ pub struct ContainerSummary {
     pub network: NetworkState,
 }
 
+impl ContainerSummary {
+    /// Names of the networks that it is in, or will be in.
+    pub fn networks(&self) -> Vec<String> {
+        let settings = &self.record.network;
+        if !self.network.endpoints.is_empty() {
+            return self.network.endpoints.iter().map(|endpoint| endpoint.network.clone()).collect();
+        }
+        match settings.endpoints.is_empty() {
+            true => vec![settings.mode.name()],
+            false => settings.endpoints.iter().map(|endpoint| endpoint.network.clone()).collect(),
+        }
+    }
+}
+
 /// How large a container is, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ContainerSize {

@@ -1,162 +1,209 @@
-//! From a container's settings to its place in the network: what is made before its process is started.
+//! From a container's settings to its place in its networks: what is made before its process is started.
 //!
 //! A [`Connection`] belongs to the process that owns the container and is dropped when the container has ended: addresses,
 //! ports and rules are free then. When the owner is killed, the kernel lets go of the ports, and the next one who looks finds
 //! the rest to be nobody's.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
 
 use runtime::network::{
-    AttachOptions, Attachment, Bridge, NetworkError, NetworkNamespace as Namespace, Owner, PortForward, PublishedPorts,
-    Reservation, Transport, attach, publish,
+    AttachOptions, Attachment, Bridge, BridgeConfig, NameServer, Neighbourhood, NetworkError,
+    NetworkNamespace as Namespace, Owner, PublishedPorts, RunningNameServer, attach, publish,
 };
-use rustix::fd::OwnedFd;
-use rustix::io::Errno;
 
-use super::ports::PortBinding;
-use super::published::PublishedPort;
+use super::definition::find_network;
+use super::forwards::reserve;
+use super::settings::{EndpointSettings, parse_mac};
+use super::state::{FILE, wanted_endpoints};
 use super::{EndpointState, HostFiles, NetworkMode, NetworkState};
 use crate::containers::container::Container;
 use crate::{Engine, Error, ErrorKind};
 
-/// A running container's place in the network.
+/// A running container's place in its networks.
 #[derive(Debug, Default)]
 pub(crate) struct Connection {
     // Dropped in this order: nothing leads to an address that another may get.
-    #[expect(dead_code, reason = "held for its end")]
+    names: Option<RunningNameServer>,
     ports: Option<PublishedPorts>,
-    attachment: Option<Attachment>,
+    attachments: Vec<Attachment>,
+    /// Until the container's process is there: a thread would be in the way of making it.
+    silent: Option<NameServer>,
+    pub(crate) state: NetworkState,
+}
+
+/// What a container's process gets.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    /// The namespace that it enters, if not a new one or the host's.
+    pub(crate) namespace: Option<OwnedFd>,
+    pub(crate) connection: Connection,
+    /// The container whose `/etc/hosts` and so on it shares.
+    pub(crate) shared_with: Option<Container>,
 }
 
 impl Connection {
-    /// Its address, where it has one of its own.
-    pub(crate) fn address(&self) -> Option<Ipv4Addr> {
-        self.attachment.as_ref().map(|attachment| attachment.address)
+    /// Begins to answer questions about names; called once the process runs.
+    pub(crate) fn started(&mut self, container: &Container) -> Result<(), Error> {
+        let Some(server) = self.silent.take() else { return Ok(()) };
+        let path = container.folder.path().join(FILE);
+        let name_servers = container.record.network.name_servers.clone();
+        let running = server.serve(move || neighbourhood(&path, &name_servers));
+        self.names = Some(running.map_err(|error| failed(container, &error))?);
+        Ok(())
     }
 }
 
-/// Connects a container that is about to start; gives the namespace that its process enters, if not the usual one.
-pub(crate) fn connect(
-    engine: &Engine,
-    container: &Container,
-    host: &HostFiles,
-) -> Result<(Option<OwnedFd>, Connection), Error> {
+/// As it is at this moment: networks may have come and gone, and the host may have moved to others.
+fn neighbourhood(path: &Path, name_servers: &[std::net::IpAddr]) -> Neighbourhood {
+    let bytes = std::fs::read(path).unwrap_or_default();
+    let state: NetworkState = serde_json::from_slice(&bytes).unwrap_or_default();
+    let named = state.endpoints.iter().filter(|endpoint| endpoint.knows_names());
+    let networks = named.map(|endpoint| (endpoint.network.clone(), endpoint.state.clone())).collect();
+    let servers = match state.endpoints.iter().all(|endpoint| endpoint.internal) {
+        true => Vec::new(),
+        false if name_servers.is_empty() => HostFiles::read().name_servers(),
+        false => name_servers.to_vec(),
+    };
+    Neighbourhood { networks, servers }
+}
+
+/// Connects a container that is about to start.
+pub(crate) fn connect(engine: &Engine, container: &Container, host: &HostFiles) -> Result<Prepared, Error> {
     let record = &container.record;
-    if record.network.mode != NetworkMode::Bridge {
+    let mut prepared = Prepared { namespace: None, connection: Connection::default(), shared_with: None };
+    if let NetworkMode::Container(id) = &record.network.mode {
+        let (target, namespace) = namespace_of(engine, id)?;
+        (prepared.namespace, prepared.shared_with) = (Some(namespace), Some(target));
+    }
+    let endpoints = wanted_endpoints(container)?;
+    if !record.network.mode.has_endpoints() || endpoints.is_empty() {
         // Docker publishes nothing there either.
         NetworkState::default().write(container)?;
-        return Ok((None, Connection::default()));
+        return Ok(prepared);
     }
     let (forwards, published) = reserve(engine, container, &record.network.bindings())?;
-    let failed = |error: NetworkError| {
-        let message = format!("cannot connect the container to the network ({})", record.name);
-        let error = Error::new(ErrorKind::Internal, message).because(&error).with_exit_code(125);
-        error.with_hint("`--network none` or `--network host` needs no bridge")
-    };
-    let bridge = Bridge::ensure(&host.bridge_config()).map_err(failed)?;
-    let mut namespace = Namespace::create().map_err(failed)?;
-    let owner = Owner::this_process(&record.id).map_err(failed)?;
-    let attachment = attach(&bridge, &mut namespace, &owner, &AttachOptions::default()).map_err(failed)?;
-    let ports = match forwards.is_empty() {
-        true => None,
-        false => Some(publish(&bridge, &attachment, forwards, &owner).map_err(|error| {
+    let mut namespace = Namespace::create().map_err(|error| failed(container, &error))?;
+    let owner = Owner::this_process(&record.id).map_err(|error| failed(container, &error))?;
+    let mut connection = Connection::default();
+    let mut bridges = Vec::new();
+    for (number, settings) in endpoints.iter().enumerate() {
+        let has_default = connection.state.endpoints.iter().any(|endpoint| endpoint.is_default);
+        let place = Place { settings, interface: format!("eth{number}"), may_be_default: !has_default };
+        let (bridge, attachment, endpoint) = join(engine, container, host, &mut namespace, &owner, &place)?;
+        connection.state.endpoints.push(endpoint);
+        bridges.push((bridge, connection.attachments.len()));
+        connection.attachments.push(attachment);
+    }
+    if let Some((bridge, number)) = bridges.iter().find(|(bridge, _)| !bridge.internal)
+        && !forwards.is_empty()
+    {
+        let attachment = &connection.attachments[*number];
+        let ports = publish(bridge, attachment, forwards, &owner).map_err(|error| {
             Error::new(ErrorKind::Internal, format!("cannot publish the ports of {}", record.name))
                 .because(&error)
                 .with_exit_code(125)
-        })?),
+        })?;
+        (connection.ports, connection.state.ports) = (Some(ports), published);
+    }
+    if connection.state.endpoints.iter().any(EndpointState::knows_names) {
+        connection.silent = Some(NameServer::prepare(&namespace).map_err(|error| failed(container, &error))?);
+        connection.state.has_name_server = true;
+    }
+    connection.state.write(container)?;
+    Ok(Prepared { namespace: Some(namespace.into_descriptor()), connection, ..prepared })
+}
+
+/// Where in a container's namespace a network is to be.
+#[derive(Debug)]
+pub(super) struct Place<'a> {
+    pub(super) settings: &'a EndpointSettings,
+    pub(super) interface: String,
+    /// No other network is the way to everywhere else.
+    pub(super) may_be_default: bool,
+}
+
+/// Connects a namespace to one network.
+pub(super) fn join(
+    engine: &Engine,
+    container: &Container,
+    host: &HostFiles,
+    namespace: &mut Namespace,
+    owner: &Owner,
+    place: &Place<'_>,
+) -> Result<(Bridge, Attachment, EndpointState), Error> {
+    let settings = place.settings;
+    let is_named = settings.network != NetworkMode::Bridge.name();
+    let (config, network_id): (BridgeConfig, String) = if is_named {
+        let network = find_network(engine, &settings.network).map_err(|error| error.with_exit_code(125))?;
+        (network.bridge_config(), network.id)
+    } else {
+        (host.bridge_config(), String::new())
     };
+    let names = if is_named { names(container, settings) } else { Vec::new() };
+    let options = AttachOptions {
+        interface: place.interface.clone(),
+        address: settings.address,
+        mac: settings.mac.as_deref().map(parse_mac).transpose()?,
+        default_route: place.may_be_default,
+        names: names.clone(),
+    };
+    let bridge = Bridge::ensure(&config).map_err(|error| failed(container, &error))?;
+    let attachment = attach(&bridge, namespace, owner, &options).map_err(|error| failed(container, &error))?;
     let endpoint = EndpointState {
-        network: record.network.mode.name().to_owned(),
+        network: settings.network.clone(),
+        network_id,
+        state: bridge.state.clone(),
+        bridge: bridge.name.clone(),
+        internal: bridge.internal,
         address: attachment.address,
         prefix: attachment.prefix,
         gateway: attachment.gateway,
+        is_default: place.may_be_default && !bridge.internal,
         mac: attachment.mac.map(|byte| format!("{byte:02x}")).join(":"),
+        interface: place.interface.clone(),
+        names,
     };
-    NetworkState { endpoints: vec![endpoint], ports: published }.write(container)?;
-    Ok((Some(namespace.into_descriptor()), Connection { ports, attachment: Some(attachment) }))
+    Ok((bridge, attachment, endpoint))
 }
 
-/// Takes the ports of the host, all or none.
-fn reserve(
-    engine: &Engine,
-    container: &Container,
-    bindings: &[PortBinding],
-) -> Result<(Vec<PortForward>, Vec<PublishedPort>), Error> {
-    if bindings.is_empty() {
-        return Ok((Vec::new(), Vec::new()));
-    }
-    let default = engine.host_config()?.ip.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-    let (mut held, mut published) = (Vec::new(), Vec::new());
-    for binding in bindings {
-        let address = binding.host_address.unwrap_or(default);
-        if address.is_ipv6() {
-            let message = format!(
-                "cannot publish port {} on {address}: only IPv4 addresses of the host are there yet",
-                binding.container
-            );
-            return Err(Error::new(ErrorKind::Unsupported, message).with_exit_code(125));
-        }
-        let (first, last) = binding.host_ports.unwrap_or((0, 0));
-        let transport = binding.container.transport;
-        let mut taken = (first..=last).map(|port| Reservation::take(transport, address, port));
-        let reservation = taken.find(|taken| !matches!(taken, Err(Errno::ADDRINUSE))).unwrap_or(Err(Errno::ADDRINUSE));
-        let reservation = reservation.map_err(|errno| refused(engine, container, binding, address, errno))?;
-        published.push(PublishedPort { container: binding.container, host: (address, reservation.port).into() });
-        held.push(reservation);
-        if held.len() % 128 == 0 {
-            Reservation::make_room(&mut held).map_err(|errno| refused(engine, container, binding, address, errno))?;
+/// How a container is called in a network: name, aliases, short ID, and its host name where that was chosen.
+fn names(container: &Container, settings: &EndpointSettings) -> Vec<String> {
+    let record = &container.record;
+    let mut names = vec![record.name.clone()];
+    let short = record.id[..12].to_owned();
+    for name in settings.aliases.iter().chain([&short, &record.hostname]) {
+        if !names.contains(name) {
+            names.push(name.clone());
         }
     }
-    let container_ports = bindings.iter().map(|binding| binding.container.number);
-    let forwards =
-        held.into_iter().zip(container_ports).map(|(host, container_port)| PortForward { host, container_port });
-    Ok((forwards.collect(), published))
+    names
 }
 
-/// Why a port of the host is not to be had, in Docker's words.
-fn refused(engine: &Engine, container: &Container, binding: &PortBinding, address: IpAddr, errno: Errno) -> Error {
-    let (transport, port) = (binding.container.transport, binding.host_port());
-    let conflict = |message: String| Error::new(ErrorKind::Conflict, message).with_exit_code(125);
-    if errno == Errno::ADDRINUSE {
-        return match holder(engine, container, binding, address) {
-            Some(holder) => {
-                conflict(format!("Bind for {address}:{port} failed: port is already allocated")).with_hint(format!(
-                    "container {holder} has it: stop it with `onggi stop {holder}`, or choose another port of the host"
-                ))
-            }
-            None => conflict(format!(
-                "failed to bind host port {address}:{port}/{}: address already in use",
-                transport.name()
-            ))
-            .with_hint(match transport {
-                Transport::Udp => format!("see which program has it: `ss -lunp sport = :{port}`"),
-                _ => format!("see which program has it: `ss -ltnp sport = :{port}`"),
-            }),
-        };
-    }
-    let message = format!("failed to bind host port {address}:{port}/{}", transport.name());
-    let error = conflict(message).because(&errno);
-    match errno {
-        Errno::ADDRNOTAVAIL => error.with_hint("choose an address of this machine (`ip address`), or none for all"),
-        Errno::PROTONOSUPPORT | Errno::SOCKTNOSUPPORT => {
-            error.with_hint(format!("this kernel has no {}", transport.name().to_uppercase()))
-        }
-        _ => error,
-    }
-}
-
-/// The container of this store that has a port.
-fn holder(engine: &Engine, asking: &Container, binding: &PortBinding, address: IpAddr) -> Option<String> {
-    let (first, last) = binding.host_ports?;
-    let clashes = |port: &PublishedPort| {
-        let same_address = port.host.ip() == address || port.host.ip().is_unspecified() || address.is_unspecified();
-        let same_port = (first..=last).contains(&port.host.port());
-        port.container.transport == binding.container.transport && same_address && same_port
+/// A running container and its network namespace.
+fn namespace_of(engine: &Engine, id: &str) -> Result<(Container, OwnedFd), Error> {
+    let target = Container::find(engine, id).map_err(|error| error.with_exit_code(125))?;
+    let not_running = || {
+        let message = format!("cannot join network namespace of a non running container: {}", target.record.name);
+        Error::new(ErrorKind::Conflict, message)
+            .with_hint(format!("start it first: `onggi start {}`", target.record.name))
+            .with_exit_code(125)
     };
-    let others = Container::all(engine).ok()?;
-    others
-        .into_iter()
-        .filter(|other| other.record.id != asking.record.id)
-        .find(|other| NetworkState::of_running(other).is_ok_and(|state| state.ports.iter().any(clashes)))
-        .map(|other| other.record.name)
+    let Some((pid, _)) = target.state()?.process else { return Err(not_running()) };
+    let opened = std::fs::File::open(PathBuf::from(format!("/proc/{pid}/ns/net")));
+    // The number may have become another process's: the container must run after the namespace is held.
+    if !target.state()?.is_running() {
+        return Err(not_running());
+    }
+    let namespace = opened.map_err(|_| not_running())?;
+    Ok((target, namespace.into()))
+}
+
+pub(super) fn failed(container: &Container, error: &NetworkError) -> Error {
+    let message = format!("cannot connect the container to the network ({})", container.record.name);
+    let made = Error::new(ErrorKind::Internal, message).because(error).with_exit_code(125);
+    match error {
+        NetworkError::UnusableAddress { .. } | NetworkError::NoFreeAddress(_) => made,
+        _ => made.with_hint("`--network none` or `--network host` needs no bridge"),
+    }
 }

@@ -1,13 +1,18 @@
-//! The host's part in a container's `/etc/hosts` and `/etc/resolv.conf`, and in the default bridge.
+//! A container's `/etc/hosts` and `/etc/resolv.conf`, and the host's part in them and in the default bridge.
 
 use std::net::{IpAddr, Ipv4Addr};
 
 use runtime::network::{BridgeConfig, HostResolver, NameServerReach, ResolverOptions, hosts_file, resolv_conf};
 
-use super::NetworkMode;
+use super::settings::HOST_GATEWAY;
+use super::{NetworkMode, NetworkSettings, NetworkState};
+use crate::containers::container::Container;
+use crate::{Engine, Error, ErrorKind};
 
 /// One for each host and not one for each store: the bridge is the host's.
 const STATE: &str = "/run/onggi/network/onggi0";
+/// Where a container's owner answers questions about names.
+const NAME_SERVER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 11);
 
 /// What the host's own files say.
 #[derive(Debug, Default)]
@@ -28,26 +33,53 @@ impl HostFiles {
         }
     }
 
+    /// The host's name servers, also those that only it can reach.
+    pub(crate) fn name_servers(&self) -> Vec<IpAddr> {
+        let servers = self.resolv_conf.lines().filter_map(|line| line.trim_start().strip_prefix("nameserver"));
+        servers.filter_map(|server| server.trim().parse().ok()).collect()
+    }
+
     /// The bridge network; its subnet must not hide the host's name servers.
     pub(crate) fn bridge_config(&self) -> BridgeConfig {
-        let servers = self.resolv_conf.lines().filter_map(|line| line.strip_prefix("nameserver"));
-        let avoid: Vec<Ipv4Addr> = servers.filter_map(|server| server.trim().parse().ok()).collect();
+        let ipv4 = |server| if let IpAddr::V4(address) = server { Some(address) } else { None };
+        let avoid: Vec<Ipv4Addr> = self.name_servers().into_iter().filter_map(ipv4).collect();
         BridgeConfig { avoid, ..BridgeConfig::new(STATE) }
     }
 
-    /// The container's `/etc/resolv.conf`.
+    /// The `/etc/resolv.conf` of a build's step.
     pub(crate) fn resolv_conf(&self, mode: &NetworkMode) -> String {
-        let host = HostResolver { resolv_conf: &self.resolv_conf, systemd_resolved: self.systemd_resolved.as_deref() };
-        let reach = if *mode == NetworkMode::Host { NameServerReach::Host } else { NameServerReach::Bridge };
-        resolv_conf(&host, reach, &ResolverOptions::default())
+        self.resolv_conf_with(mode, &ResolverOptions::default())
     }
 
-    /// The container's `/etc/hosts`, with added names.
+    fn resolv_conf_with(&self, mode: &NetworkMode, options: &ResolverOptions) -> String {
+        let host = HostResolver { resolv_conf: &self.resolv_conf, systemd_resolved: self.systemd_resolved.as_deref() };
+        let reach = if *mode == NetworkMode::Host { NameServerReach::Host } else { NameServerReach::Bridge };
+        resolv_conf(&host, reach, options)
+    }
+
+    /// A container's `/etc/resolv.conf`.
+    pub(crate) fn resolv_conf_of(&self, settings: &NetworkSettings, has_name_server: bool) -> String {
+        let mut options = ResolverOptions {
+            name_servers: settings.name_servers.clone(),
+            search: settings.search.clone(),
+            options: settings.resolver_options.clone(),
+        };
+        if has_name_server {
+            options.name_servers = vec![NAME_SERVER.into()];
+            // Names of containers have no dots, and are asked for as they are first.
+            if !options.options.iter().any(|option| option.starts_with("ndots:")) {
+                options.options.push("ndots:0".to_owned());
+            }
+        }
+        self.resolv_conf_with(&settings.mode, &options)
+    }
+
+    /// An `/etc/hosts` with added names.
     pub(crate) fn hosts(
         &self,
         mode: &NetworkMode,
         hostname: &str,
-        address: Option<Ipv4Addr>,
+        addresses: impl IntoIterator<Item = Ipv4Addr>,
         added: &[(String, IpAddr)],
     ) -> String {
         match mode {
@@ -59,7 +91,75 @@ impl HostFiles {
                 text.extend(added.iter().map(|(name, address)| format!("{address}\t{name}\n")));
                 text
             }
-            _ => hosts_file(hostname, address.map(IpAddr::V4), added),
+            _ => hosts_file(hostname, addresses.into_iter().map(IpAddr::V4), added),
         }
     }
+
+    /// A container's `/etc/hosts`.
+    pub(crate) fn hosts_of(
+        &self,
+        engine: &Engine,
+        container: &Container,
+        state: &NetworkState,
+    ) -> Result<String, Error> {
+        let settings = &container.record.network;
+        let mut added = Vec::new();
+        for (name, address) in &settings.extra_hosts {
+            let address = match address.parse() {
+                Ok(address) => address,
+                Err(_) if address == HOST_GATEWAY => this_host(state),
+                Err(_) => {
+                    let message = format!("invalid IP address in add-host: \"{address}\"");
+                    return Err(Error::new(ErrorKind::InvalidInput, message).with_exit_code(125));
+                }
+            };
+            added.push((name.clone(), address));
+        }
+        for (name, alias) in &settings.links {
+            added.push(linked(engine, container, state, name, alias)?);
+        }
+        let hostname = match &settings.domain {
+            Some(domain) => format!("{}.{domain}", container.record.hostname),
+            None => container.record.hostname.clone(),
+        };
+        let addresses = state.endpoints.iter().map(|endpoint| endpoint.address);
+        Ok(self.hosts(&settings.mode, &hostname, addresses, &added))
+    }
+
+    /// Brings the files of a running container up to date, in place: they are mounted in it.
+    pub(crate) fn rewrite(&self, engine: &Engine, container: &Container, state: &NetworkState) -> Result<(), Error> {
+        let text = self.hosts_of(engine, container, state)?;
+        let path = container.folder.path().join("hosts");
+        std::fs::write(&path, text).map_err(|error| {
+            Error::new(ErrorKind::Internal, format!("cannot write {}", path.display())).because(&error)
+        })
+    }
+}
+
+/// Where the container reaches this host.
+fn this_host(state: &NetworkState) -> IpAddr {
+    let endpoint = state.endpoints.iter().find(|endpoint| endpoint.is_default).or(state.endpoints.first());
+    endpoint.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |endpoint| endpoint.gateway.into())
+}
+
+/// The names and the address of a container in a network of this one.
+fn linked(
+    engine: &Engine,
+    container: &Container,
+    state: &NetworkState,
+    name: &str,
+    alias: &str,
+) -> Result<(String, IpAddr), Error> {
+    let wrong = |message: String| Error::new(ErrorKind::Conflict, message).with_exit_code(125);
+    let target = Container::find(engine, name).map_err(|error| error.with_exit_code(125))?;
+    let there = NetworkState::of_running(&target)?;
+    let own = &container.record.name;
+    if there.endpoints.is_empty() {
+        let message = format!("Cannot link to a non running container: /{} AS /{own}/{alias}", target.record.name);
+        return Err(wrong(message).with_hint(format!("start it first: `onggi start {name}`")));
+    }
+    let shared = there.endpoints.iter().find(|known| state.endpoints.iter().any(|own| own.network == known.network));
+    let endpoint =
+        shared.ok_or_else(|| wrong(format!("Cannot link to {name}, as it does not belong to a network of {own}")))?;
+    Ok((format!("{alias} {} {}", &target.record.id[..12], target.record.name), endpoint.address.into()))
 }

@@ -130,7 +130,9 @@ fn path_to(name: &str, words: &[OsString]) -> String {
     let words: Vec<_> = words.iter().skip(1).filter_map(|word| word.to_str()).collect();
     let end = words.iter().rposition(|word| *word == name).unwrap_or(0);
     match end.checked_sub(1).map(|before| words[before]) {
-        Some(parent @ ("image" | "container" | "builder" | "system" | "volume")) => format!("onggi {parent} {name}"),
+        Some(parent @ ("image" | "container" | "network" | "builder" | "system" | "volume")) => {
+            format!("onggi {parent} {name}")
+        }
         _ => format!("onggi {name}"),
     }
 }

@@ -2,16 +2,14 @@
 
 mod health;
 pub(super) mod limits;
+mod network;
 mod security;
 
 use std::path::Path;
 
-use engine::{
-    CreateOptions, ExposeSpec, Lifetime, LogSettings, MountSettings, NetworkSettings, Platform, PortSpec, Pull,
-    StreamSettings,
-};
+use engine::{CreateOptions, Lifetime, LogSettings, MountSettings, Platform, Pull, StreamSettings};
 
-use crate::cli::create::{CreateFlags, LabelFlags, LifeFlags, MountFlags, NetworkFlags, StreamFlags, parse_mount};
+use crate::cli::create::{CreateFlags, LabelFlags, LifeFlags, MountFlags, StreamFlags, parse_mount};
 use crate::cli::env_list;
 use crate::cli::start::CreateArgs;
 use crate::failure::Failure;
@@ -34,7 +32,7 @@ pub(super) fn options(flags: &CreateFlags, lookup: &dyn Fn(&str) -> Option<Strin
         runtime: flags.runtime.clone(),
         lifetime: lifetime(&flags.life)?,
         mounts: mounts(&flags.mounts)?,
-        network: network(&flags.network)?,
+        network: network::settings(&flags.network)?,
         limits: limits::limits(&flags.limits)?,
         security: security::security(&flags.security)?,
         health: health::health(&flags.health)?,
@@ -163,22 +161,6 @@ fn mounts(flags: &MountFlags) -> Result<MountSettings, Failure> {
         shm_size: shm_size.transpose()?,
         ..MountSettings::default()
     })
-}
-
-fn network(flags: &NetworkFlags) -> Result<NetworkSettings, Failure> {
-    let mut settings = NetworkSettings {
-        mode: flags.network.as_deref().unwrap_or_default().parse()?,
-        hostname: flags.hostname.clone(),
-        publish_all: flags.publish_all,
-        ..NetworkSettings::default()
-    };
-    for text in &flags.publish {
-        settings.ports.extend(text.parse::<PortSpec>()?.0);
-    }
-    for text in &flags.expose {
-        settings.exposed.extend(text.parse::<ExposeSpec>()?.0);
-    }
-    Ok(settings)
 }
 
 /// Files first, so that `--env` wins over them.

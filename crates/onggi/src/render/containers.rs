@@ -82,7 +82,7 @@ fn fields(row: &ContainerSummary, view: &ContainersView<'_>) -> Value {
         "ID": shown_id(&record.id, view.in_full),
         "Image": record.image_name,
         "Names": record.name,
-        "Networks": record.network.mode.name(),
+        "Networks": row.networks().join(","),
         "Ports": ports(row),
         "RunningFor": ago(created, view.now),
         "State": row.status.word(),

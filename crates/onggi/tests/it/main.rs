@@ -43,6 +43,7 @@ mod logs;
 mod mounts;
 mod named_contexts;
 mod names;
+mod network_named;
 mod network_ports;
 mod noop;
 mod outputs;

@@ -10,6 +10,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::process::{Pid, test_kill_process};
 
@@ -84,11 +85,29 @@ impl Owner {
     }
 }
 
+/// The addresses of a network.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Pool {
+    pub(super) subnet: Subnet,
+    /// The part that addresses are chosen from.
+    pub(super) range: Subnet,
+    pub(super) gateway: Ipv4Addr,
+}
+
+impl From<Subnet> for Pool {
+    fn from(subnet: Subnet) -> Self {
+        Self { subnet, range: subnet, gateway: subnet.gateway() }
+    }
+}
+
 /// An address held; dropping it gives it back.
 #[derive(Debug)]
 pub(super) struct Lease {
     pub(super) address: Ipv4Addr,
     folder: PathBuf,
+    /// What the file says.
+    line: String,
+    has_names: AtomicBool,
     is_kept: bool,
 }
 
@@ -106,9 +125,76 @@ impl Lease {
     }
 }
 
+impl Lease {
+    /// Writes down how the address's holder is called in its network.
+    pub(super) fn register(&self, names: &[String]) -> Result<(), NetworkError> {
+        if names.is_empty() {
+            return Ok(());
+        }
+        self.has_names.store(true, Ordering::Relaxed);
+        set_names(&self.folder, self.address, names)
+    }
+}
+
+/// Writes down how the holder of an address is called in its network; the first name is its own.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn set_names(state: &Path, address: Ipv4Addr, names: &[String]) -> Result<(), NetworkError> {
+    let temporary = state.join(format!("{address}.names.new"));
+    let path = names_path(state, address);
+    fs::write(&temporary, names.join("\n")).map_err(NetworkError::file("write", &temporary))?;
+    fs::rename(&temporary, &path).map_err(NetworkError::file("write", &path))
+}
+
+/// The names of everybody in a network whose owner lives.
+pub(super) fn registered_names(state: &Path) -> Vec<(Ipv4Addr, Vec<String>)> {
+    let (Ok(boot_id), Ok(entries)) = (boot_id(), fs::read_dir(state)) else { return Vec::new() };
+    let mut all = Vec::new();
+    for entry in entries.flatten() {
+        let Some(address) = entry.file_name().to_str().and_then(|name| name.strip_suffix(".names")?.parse().ok())
+        else {
+            continue;
+        };
+        if holder(state, address, &boot_id, false).is_some()
+            && let Ok(text) = fs::read_to_string(entry.path())
+        {
+            all.push((address, text.lines().map(str::to_owned).collect()));
+        }
+    }
+    all.sort();
+    all
+}
+
+/// Gives back an address that another process may have taken: the holder has left the network.
+pub(super) fn release_address(state: &Path, address: Ipv4Addr) -> Result<(), NetworkError> {
+    let _lock = StateLock::acquire(state)?;
+    for path in [names_path(state, address), state.join(address.to_string())] {
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(NetworkError::File { action: "remove", path, source: error });
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn names_path(state: &Path, address: Ipv4Addr) -> PathBuf {
+    state.join(format!("{address}.names"))
+}
+
 impl Drop for Lease {
     fn drop(&mut self) {
-        if !self.is_kept {
+        // An owner that was told to leave may find its address to be another's by now.
+        let still_ours = || {
+            let line = fs::read_to_string(self.folder.join(self.address.to_string()));
+            line.is_ok_and(|line| line == self.line)
+        };
+        if !self.is_kept && still_ours() {
+            if self.has_names.load(Ordering::Relaxed) {
+                fs::remove_file(names_path(&self.folder, self.address)).unwrap_or_default();
+            }
             // A file that cannot be removed is found to be stale when this process is gone.
             fs::remove_file(self.folder.join(self.address.to_string())).unwrap_or_default();
         }
@@ -118,11 +204,14 @@ impl Drop for Lease {
 /// The lock of a network's state, shared by all processes that use this folder. Freed when
 /// dropped, or by the kernel when the process dies.
 #[derive(Debug)]
-pub(super) struct StateLock(#[expect(dead_code, reason = "held for its lock")] File);
+pub struct StateLock(#[expect(dead_code, reason = "held for its lock")] File);
 
 impl StateLock {
     /// Waits for the lock; creates the folder if need be.
-    pub(super) fn acquire(folder: &Path) -> Result<Self, NetworkError> {
+    ///
+    /// # Errors
+    /// When the folder cannot be made or locked.
+    pub fn acquire(folder: &Path) -> Result<Self, NetworkError> {
         let file = match File::open(folder) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 fs::create_dir_all(folder).map_err(NetworkError::file("create", folder))?;
@@ -139,18 +228,22 @@ impl StateLock {
 /// Takes the lowest free address above `after` (from the start if `None`).
 pub(super) fn allocate(
     folder: &Path,
-    subnet: Subnet,
+    pool: impl Into<Pool>,
     after: Option<Ipv4Addr>,
     owner: &Owner,
 ) -> Result<Lease, NetworkError> {
+    let Pool { subnet, range, gateway } = pool.into();
     let _lock = StateLock::acquire(folder)?;
     let boot_id = boot_id()?;
     let taken = taken_addresses(folder)?;
     // The quick look first: a stale file whose process number lives on as another process only
     // matters once addresses run out.
     for thorough in [false, true] {
-        let candidates =
-            subnet.hosts().filter(|address| *address != subnet.gateway() && after.is_none_or(|after| *address > after));
+        let is_usable = |address: &Ipv4Addr| {
+            ![gateway, subnet.network(), subnet.broadcast()].contains(address)
+                && after.is_none_or(|after| *address > after)
+        };
+        let candidates = range.all().filter(is_usable);
         for address in candidates {
             if taken.contains(&address) && holder(folder, address, &boot_id, thorough).is_some() {
                 continue;
@@ -158,21 +251,22 @@ pub(super) fn allocate(
             return write_lease(folder, address, &owner.to_line(&boot_id));
         }
     }
-    Err(NetworkError::NoFreeAddress(subnet))
+    Err(NetworkError::NoFreeAddress(range))
 }
 
 /// Takes exactly this address.
 pub(super) fn allocate_exactly(
     folder: &Path,
-    subnet: Subnet,
+    pool: impl Into<Pool>,
     address: Ipv4Addr,
     owner: &Owner,
 ) -> Result<Lease, NetworkError> {
+    let Pool { subnet, gateway, .. } = pool.into();
     let unusable = |reason: String| Err(NetworkError::UnusableAddress { address, subnet, reason });
     if !subnet.contains(address) || address == subnet.network() || address == subnet.broadcast() {
         return unusable("it is not a host's address there".to_owned());
     }
-    if address == subnet.gateway() {
+    if address == gateway {
         return unusable("it is the gateway's".to_owned());
     }
     let _lock = StateLock::acquire(folder)?;
@@ -203,10 +297,19 @@ fn write_lease(folder: &Path, address: Ipv4Addr, line: &str) -> Result<Lease, Ne
     let path = folder.join(address.to_string());
     let create = || OpenOptions::new().write(true).create_new(true).open(&path);
     let file = match create() {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => fs::remove_file(&path).and_then(|()| create()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            fs::remove_file(names_path(folder, address)).unwrap_or_default();
+            fs::remove_file(&path).and_then(|()| create())
+        }
         other => other,
     };
-    let lease = Lease { address, folder: folder.to_owned(), is_kept: false };
+    let lease = Lease {
+        address,
+        folder: folder.to_owned(),
+        line: line.to_owned(),
+        has_names: AtomicBool::new(false),
+        is_kept: false,
+    };
     file.and_then(|mut file| file.write_all(line.as_bytes())).map_err(NetworkError::file("create", &path))?;
     Ok(lease)
 }

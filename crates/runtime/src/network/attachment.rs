@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 
-use super::addresses::{Lease, Owner, allocate, allocate_exactly};
+use super::addresses::{Lease, Owner, Pool, allocate, allocate_exactly};
 use super::bridge::{Bridge, BridgeConfig, check_interface_name, mac_for, open_routes};
 use super::namespace::{self, NetworkNamespace};
 use super::rtnetlink::{Mac, RouteSocket, VethPair};
@@ -32,11 +32,15 @@ pub struct AttachOptions {
     pub address: Option<Ipv4Addr>,
     /// `--mac-address`, or `None` for one derived from the address.
     pub mac: Option<Mac>,
+    /// Its way to everywhere else leads through this network.
+    pub default_route: bool,
+    /// How it is called in this network, its own name first.
+    pub names: Vec<String>,
 }
 
 impl Default for AttachOptions {
     fn default() -> Self {
-        Self { interface: "eth0".to_owned(), address: None, mac: None }
+        Self { interface: "eth0".to_owned(), address: None, mac: None, default_route: true, names: Vec::new() }
     }
 }
 
@@ -83,7 +87,7 @@ pub fn attach(
     let mut host = open_routes()?;
     let lease = match options.address {
         Some(address) => {
-            let lease = allocate_exactly(&bridge.state, bridge.subnet, address, owner)?;
+            let lease = allocate_exactly(&bridge.state, pool(bridge), address, owner)?;
             connect_when_free(&mut host, bridge, namespace, &lease, options)?;
             lease
         }
@@ -104,6 +108,19 @@ pub fn attach(
         host_interface,
         lease,
     })
+}
+
+/// Takes a namespace off a bridge while it lives: its interface is removed, and its address is free.
+///
+/// # Errors
+/// With the kernel's refusal.
+pub fn detach(bridge_state: &std::path::Path, address: Ipv4Addr) -> Result<(), NetworkError> {
+    let mut host = open_routes()?;
+    match host.delete_link(&host_interface(address)) {
+        Err(error) if error.source == Errno::NODEV => {}
+        deleted => deleted?,
+    }
+    super::addresses::release_address(bridge_state, address)
 }
 
 /// One namespace for all RUN steps of a build, and its address.
@@ -137,7 +154,7 @@ fn connect_lowest_free(
 ) -> Result<Lease, NetworkError> {
     let mut after = None;
     loop {
-        let lease = allocate(&bridge.state, bridge.subnet, after, owner)?;
+        let lease = allocate(&bridge.state, pool(bridge), after, owner)?;
         if connect(host, bridge, namespace, &lease, options)? {
             return Ok(lease);
         }
@@ -196,8 +213,14 @@ fn configure(
     lease: &Lease,
     options: &AttachOptions,
 ) -> Result<(), NetworkError> {
+    lease.register(&options.names)?;
     let routes = namespace.routes();
-    Ok(routes.configure(&options.interface, lease.address, bridge.subnet, bridge.gateway)?)
+    let gateway = (options.default_route && !bridge.internal).then_some(bridge.gateway);
+    Ok(routes.configure(&options.interface, lease.address, bridge.subnet, gateway)?)
+}
+
+fn pool(bridge: &Bridge) -> Pool {
+    Pool { subnet: bridge.subnet, range: bridge.range, gateway: bridge.gateway }
 }
 
 fn mac(lease: &Lease, options: &AttachOptions) -> Mac {

@@ -33,13 +33,30 @@ pub struct BridgeConfig {
     /// Folder of the network's addresses and lock. It should be the same for all who use this bridge
     /// and vanish with a reboot, as the bridge does: a folder below `/run`.
     pub state: PathBuf,
+    /// The host's address, or `None` for the subnet's first.
+    pub gateway: Option<Ipv4Addr>,
+    /// Nothing goes out of this network, and nothing comes in.
+    pub internal: bool,
+    /// Largest packet, or `None` for that of the way to the internet.
+    pub mtu: Option<u32>,
+    /// Part of the subnet that containers get addresses of; all of it otherwise.
+    pub range: Option<Subnet>,
 }
 
 impl BridgeConfig {
     /// Describes the default network, its state below `state`.
     #[must_use]
     pub fn new(state: impl Into<PathBuf>) -> Self {
-        Self { name: DEFAULT_BRIDGE.to_owned(), subnet: None, avoid: Vec::new(), state: state.into() }
+        Self {
+            name: DEFAULT_BRIDGE.to_owned(),
+            subnet: None,
+            avoid: Vec::new(),
+            state: state.into(),
+            gateway: None,
+            internal: false,
+            mtu: None,
+            range: None,
+        }
     }
 }
 
@@ -58,6 +75,10 @@ pub struct Bridge {
     pub mtu: u32,
     /// Folder of its addresses.
     pub state: PathBuf,
+    /// Nothing goes out of it.
+    pub internal: bool,
+    /// Part of the subnet that containers get addresses of.
+    pub range: Subnet,
 }
 
 impl Bridge {
@@ -81,6 +102,18 @@ impl Bridge {
         bridge.ok_or_else(|| NetworkError::NotABridge(config.name.clone()))
     }
 
+    /// The host's address in a network that is there, and its subnet; nothing is made.
+    ///
+    /// # Errors
+    /// With the kernel's refusal.
+    pub fn find(name: &str) -> Result<Option<(Ipv4Addr, Subnet)>, NetworkError> {
+        let mut host = open_routes()?;
+        let Some(link) = host.lookup_link(name)? else { return Ok(None) };
+        let addresses = host.addresses()?;
+        let own = addresses.iter().find(|(index, ..)| *index == link.index);
+        Ok(own.and_then(|(_, address, prefix)| Some((*address, Subnet::containing(*address, *prefix)?))))
+    }
+
     /// Removes the bridge and its packet filter rules. Forwarding stays on: others may have come to need it.
     ///
     /// # Errors
@@ -94,7 +127,12 @@ impl Bridge {
             Some(_) => host.delete_link(&config.name)?,
             None => {}
         }
-        firewall::remove(&config.name)
+        firewall::remove(&config.name)?;
+        if config.name != DEFAULT_BRIDGE {
+            // The lock goes with it: nobody waits for a network that is removed.
+            fs::remove_dir_all(&config.state).unwrap_or_default();
+        }
+        Ok(())
     }
 }
 
@@ -103,7 +141,10 @@ fn converge(host: &mut RouteSocket, config: &BridgeConfig, may_write: bool) -> R
     // Packets larger than what the way out carries are lost without a word wherever ICMP is filtered on
     // the way: the TCP handshake works and the first large answer never comes. Clouds and tunnels have
     // 1400 or 1450, so the whole network takes over the value of the way out, not Ethernet's 1500.
-    let mtu = host.uplink()?.map_or(ETHERNET_MTU, |uplink| uplink.mtu);
+    let mtu = match config.mtu {
+        Some(mtu) => mtu,
+        None => host.uplink()?.map_or(ETHERNET_MTU, |uplink| uplink.mtu),
+    };
     let mut link = host.lookup_link(&config.name)?;
     if link.is_none() && !may_write {
         return Ok(None);
@@ -123,7 +164,7 @@ fn converge(host: &mut RouteSocket, config: &BridgeConfig, may_write: bool) -> R
         Some(found) => found,
         None => {
             let subnet = choose_subnet(host, config, link.as_ref(), &addresses)?;
-            (subnet.gateway(), subnet)
+            (config.gateway.unwrap_or_else(|| subnet.gateway()), subnet)
         }
     };
     if link.is_none() {
@@ -139,11 +180,12 @@ fn converge(host: &mut RouteSocket, config: &BridgeConfig, may_write: bool) -> R
         return Ok(None);
     }
     complete(host, config, &link, found.is_none().then_some((gateway, subnet)), mtu)?;
-    if !forwarding_is_on(may_write)? || !firewall::ensure(&config.name, subnet, may_write)? {
+    if !forwarding_is_on(may_write)? || !firewall::ensure(&config.name, subnet, config.internal, may_write)? {
         return Ok(None);
     }
     let (name, state) = (config.name.clone(), config.state.clone());
-    Ok(Some(Bridge { name, index: link.index, subnet, gateway, mtu, state }))
+    let (internal, range) = (config.internal, config.range.unwrap_or(subnet));
+    Ok(Some(Bridge { name, index: link.index, subnet, gateway, mtu, state, internal, range }))
 }
 
 /// Gives the bridge what it lacks: address, MTU, being switched on.
@@ -179,6 +221,19 @@ fn choose_subnet(
         host.routes()?.into_iter().filter(|(index, _)| Some(*index) != own).map(|(_, subnet)| subnet).collect();
     used.extend(addresses.iter().filter_map(|(_, address, prefix)| Subnet::containing(*address, *prefix)));
     used.extend(config.avoid.iter().filter_map(|address| Subnet::containing(*address, 32)));
+    Subnet::first_free(&used).ok_or(NetworkError::NoFreeSubnet)
+}
+
+/// Chooses a subnet for a new network: the first of the pool that the host does not use and `taken` does not hold.
+///
+/// # Errors
+/// When none is free, or the kernel refuses to list what is used.
+pub fn free_subnet(taken: &[Subnet], avoid: &[Ipv4Addr]) -> Result<Subnet, NetworkError> {
+    let mut host = open_routes()?;
+    let mut used: Vec<Subnet> = host.routes()?.into_iter().map(|(_, subnet)| subnet).collect();
+    used.extend(host.addresses()?.iter().filter_map(|(_, address, prefix)| Subnet::containing(*address, *prefix)));
+    used.extend(avoid.iter().filter_map(|address| Subnet::containing(*address, 32)));
+    used.extend(taken);
     Subnet::first_free(&used).ok_or(NetworkError::NoFreeSubnet)
 }
 

@@ -26,8 +26,8 @@ const DOCKER_USER: &str = "DOCKER-USER";
 ///
 /// Writes nothing when they are. The caller holds the network's lock if `may_write`; without
 /// it, `false` is returned where something is missing.
-pub(super) fn ensure(bridge: &str, subnet: Subnet, may_write: bool) -> Result<bool, NetworkError> {
-    let unavailable = match ensure_nftables(bridge, subnet, may_write) {
+pub(super) fn ensure(bridge: &str, subnet: Subnet, internal: bool, may_write: bool) -> Result<bool, NetworkError> {
+    let unavailable = match ensure_nftables(bridge, subnet, internal, may_write) {
         Ok(false) => return Ok(false),
         Ok(true) => return Ok(iptables::pass_legacy_forward_chain(bridge, may_write)?),
         Err(error) if kernel_lacks_nftables(&error) => error,
@@ -58,9 +58,9 @@ fn remove_nftables(bridge: &str) -> Result<(), NetworkError> {
     Ok(socket.delete_rules(IPTABLES_TABLE, &ours)?)
 }
 
-fn ensure_nftables(bridge: &str, subnet: Subnet, may_write: bool) -> Result<bool, NetworkError> {
+fn ensure_nftables(bridge: &str, subnet: Subnet, internal: bool, may_write: bool) -> Result<bool, NetworkError> {
     let mut socket = open()?;
-    let wanted = table(bridge, subnet);
+    let wanted = if internal { internal_table(bridge) } else { table(bridge, subnet) };
     let found = socket.rules(bridge, None)?;
     let same = found.len() == wanted.rules.len()
         && found.iter().zip(&wanted.rules).all(|(is, should)| is.comment == should.comment);
@@ -126,6 +126,22 @@ fn table(bridge: &str, subnet: Subnet) -> Table {
                 vec![Expression::SourceIn(subnet), Expression::OutputIsNot(bridge.to_owned()), Expression::Masquerade],
             ),
         ],
+    }
+}
+
+/// The rules of a network that leads nowhere. The host itself is reached.
+fn internal_table(bridge: &str) -> Table {
+    let (enters, leaves) = (Expression::InputIs(bridge.to_owned()), Expression::OutputIs(bridge.to_owned()));
+    let (not_from, not_to) = (Expression::InputIsNot(bridge.to_owned()), Expression::OutputIsNot(bridge.to_owned()));
+    let drop = |comment: &str, one, other| Rule {
+        chain: "forward",
+        comment: format!("onggi: {comment}"),
+        expressions: vec![one, other, Expression::Drop],
+    };
+    Table {
+        name: bridge.to_owned(),
+        chains: vec![("forward", FORWARD)],
+        rules: vec![drop("nothing goes out", enters, not_to), drop("nothing comes in", leaves, not_from)],
     }
 }
 

@@ -13,12 +13,12 @@ ff02::2\tip6-allrouters
 ";
 
 /// Returns the text of the container's `/etc/hosts`: the standard names, `extra` (`--add-host`)
-/// in its order, then the container's own name.
+/// in its order, then the container's own name, with each of its addresses.
 ///
 /// A name with a domain is listed with and without it. Without an address (`--network none`)
 /// the container's name is not listed. With `--network host` use the host's own file instead.
 #[must_use]
-pub fn hosts_file(hostname: &str, address: Option<IpAddr>, extra: &[(String, IpAddr)]) -> String {
+pub fn hosts_file(hostname: &str, addresses: impl IntoIterator<Item = IpAddr>, extra: &[(String, IpAddr)]) -> String {
     let mut text = STANDARD.to_owned();
     let mut line = |address: IpAddr, names: std::fmt::Arguments<'_>| {
         // Writing to a String cannot fail.
@@ -27,10 +27,11 @@ pub fn hosts_file(hostname: &str, address: Option<IpAddr>, extra: &[(String, IpA
     for (name, address) in extra {
         line(*address, format_args!("{name}"));
     }
-    match (address, hostname.split_once('.')) {
-        (None, _) => {}
-        (Some(address), Some((short, _))) => line(address, format_args!("{hostname} {short}")),
-        (Some(address), None) => line(address, format_args!("{hostname}")),
+    for address in addresses {
+        match hostname.split_once('.') {
+            Some((short, _)) => line(address, format_args!("{hostname} {short}")),
+            None => line(address, format_args!("{hostname}")),
+        }
     }
     text
 }

@@ -214,7 +214,7 @@ impl RouteSocket {
         self.0.execute(&mut [add_default_route(index, gateway)])
     }
 
-    /// Makes an interface of a container ready: on, address, default route; one datagram.
+    /// Makes an interface of a container ready: on, address, default route if it has one; one datagram.
     ///
     /// # Errors
     /// With the kernel's first refusal.
@@ -223,14 +223,12 @@ impl RouteSocket {
         name: &str,
         address: Ipv4Addr,
         subnet: Subnet,
-        gateway: Ipv4Addr,
+        gateway: impl Into<Option<Ipv4Addr>>,
     ) -> Result<(), NetlinkError> {
         let link = self.link(name)?;
-        self.0.execute(&mut [
-            set_up(name),
-            add_address(link.index, address, subnet),
-            add_default_route(link.index, gateway),
-        ])
+        let mut requests = vec![set_up(name), add_address(link.index, address, subnet)];
+        requests.extend(gateway.into().map(|gateway| add_default_route(link.index, gateway)));
+        self.0.execute(&mut requests)
     }
 
     /// Lists the IPv4 addresses of all interfaces, as (interface index, address, prefix length).

@@ -73,6 +73,17 @@ impl Subnet {
         (self.network.saturating_add(1)..u32::from(self.broadcast())).map(Ipv4Addr::from)
     }
 
+    /// Returns all its addresses, in ascending order.
+    pub fn all(self) -> impl Iterator<Item = Ipv4Addr> {
+        (self.network..=u32::from(self.broadcast())).map(Ipv4Addr::from)
+    }
+
+    /// Says whether all of `other` lies in this network.
+    #[must_use]
+    pub fn holds(self, other: Self) -> bool {
+        self.prefix <= other.prefix && self.contains(other.network())
+    }
+
     /// Returns the first network of the pool that overlaps nothing in `used`.
     ///
     /// The pool begins as Docker's does (172.17.0.0/16 to 172.31.0.0/16) and goes on with

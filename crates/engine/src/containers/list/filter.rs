@@ -203,7 +203,7 @@ impl Test {
                 health == row.state.health.as_ref().map_or("none", |health| health.status.as_str())
             }
             (Key::Status, Self::Text(status)) => status == row.status.word(),
-            (Key::Network, Self::Text(network)) => network == record.network.mode.name(),
+            (Key::Network, Self::Text(network)) => row.networks().contains(network),
             // By the volume's name, or by a path that something is mounted on or from.
             (Key::Volume, Self::Text(volume)) => {
                 record.mounts.points.iter().any(|point| [&point.name, &point.source, &point.target].contains(&volume))

@@ -43,25 +43,25 @@ fn the_rules_say_what_they_are_for() {
 #[ignore = "requires root"]
 fn rules_are_made_once_and_made_anew_for_another_subnet_requires_root() {
     on_a_host(|| {
-        assert!(!ensure("onggi0", subnet(), false).unwrap(), "looking makes nothing");
+        assert!(!ensure("onggi0", subnet(), false, false).unwrap(), "looking makes nothing");
         assert_eq!(rules("onggi0", None), []);
-        assert!(ensure("onggi0", subnet(), true).unwrap());
+        assert!(ensure("onggi0", subnet(), false, true).unwrap());
         let made = rules("onggi0", None);
         assert_eq!(made.len(), 4);
-        assert!(ensure("onggi0", subnet(), true).unwrap());
+        assert!(ensure("onggi0", subnet(), false, true).unwrap());
         assert_eq!(rules("onggi0", None), made, "the same rules, not new ones");
-        assert!(ensure("onggi0", subnet(), false).unwrap());
+        assert!(ensure("onggi0", subnet(), false, false).unwrap());
 
         let other = Subnet::containing(Ipv4Addr::new(10, 1, 0, 0), 16).unwrap();
-        assert!(!ensure("onggi0", other, false).unwrap());
-        assert!(ensure("onggi0", other, true).unwrap());
+        assert!(!ensure("onggi0", other, false, false).unwrap());
+        assert!(ensure("onggi0", other, false, true).unwrap());
         assert_eq!(rules("onggi0", None).len(), 4);
         assert_eq!(
             rules("onggi0", Some("postrouting"))[0].comment,
             "onggi: 10.1.0.0/16 leaves with the host's address"
         );
 
-        assert!(ensure("onggi1", subnet(), true).unwrap());
+        assert!(ensure("onggi1", subnet(), false, true).unwrap());
         remove("onggi0").unwrap();
         remove("onggi0").unwrap();
         assert_eq!(rules("onggi0", None), []);
@@ -88,12 +88,12 @@ fn dockers_closed_forward_chain_is_passed_in_its_user_chain_requires_root() {
     on_a_host(|| {
         // Docker's is not a base chain; that makes no difference here.
         docker(&[("DOCKER-USER", FORWARD)]);
-        assert!(ensure("onggi0", subnet(), true).unwrap());
-        assert!(ensure("onggi1", subnet(), true).unwrap());
+        assert!(ensure("onggi0", subnet(), false, true).unwrap());
+        assert!(ensure("onggi1", subnet(), false, true).unwrap());
         let comments = || rules("filter", Some("DOCKER-USER")).into_iter().map(|rule| rule.comment).collect::<Vec<_>>();
         assert_eq!(comments(), ["onggi: onggi1", "onggi: onggi1", "onggi: onggi0", "onggi: onggi0"]);
         assert_eq!(rules("filter", Some("FORWARD")), []);
-        assert!(ensure("onggi0", subnet(), true).unwrap());
+        assert!(ensure("onggi0", subnet(), false, true).unwrap());
         assert_eq!(comments().len(), 4);
         remove("onggi1").unwrap();
         assert_eq!(comments(), ["onggi: onggi0", "onggi: onggi0"]);
@@ -105,13 +105,13 @@ fn dockers_closed_forward_chain_is_passed_in_its_user_chain_requires_root() {
 fn another_closed_forward_chain_is_passed_at_its_head_requires_root() {
     on_a_host(|| {
         docker(&[]);
-        assert!(!ensure("onggi0", subnet(), false).unwrap());
-        assert!(ensure("onggi0", subnet(), true).unwrap());
+        assert!(!ensure("onggi0", subnet(), false, false).unwrap());
+        assert!(ensure("onggi0", subnet(), false, true).unwrap());
         assert_eq!(rules("filter", Some("FORWARD")).len(), 2);
         // The owner of the chain starts over, as `ufw reload` does.
         open().unwrap().delete_rules("filter", &rules("filter", None)).unwrap();
-        assert!(!ensure("onggi0", subnet(), false).unwrap());
-        assert!(ensure("onggi0", subnet(), true).unwrap());
+        assert!(!ensure("onggi0", subnet(), false, false).unwrap());
+        assert!(ensure("onggi0", subnet(), false, true).unwrap());
         assert_eq!(rules("filter", Some("FORWARD")).len(), 2);
     });
 }
@@ -123,7 +123,7 @@ fn an_open_forward_chain_of_others_is_left_alone_requires_root() {
         let hook = FORWARD;
         let others = Table { name: "filter".to_owned(), chains: vec![("FORWARD", hook)], rules: Vec::new() };
         open().unwrap().replace_table(&others).unwrap();
-        assert!(ensure("onggi0", subnet(), true).unwrap());
+        assert!(ensure("onggi0", subnet(), false, true).unwrap());
         assert_eq!(rules("filter", None), []);
     });
 }
