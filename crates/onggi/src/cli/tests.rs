@@ -132,7 +132,7 @@ fn run_stops_reading_flags_at_the_image() {
         assert!(args.create.streams.interactive && args.create.streams.tty && args.create.life.rm && !args.detach);
         assert_eq!(args.create.env, ["A=1", "B"]);
         assert_eq!(
-            (args.create.network.network.as_deref(), args.create.mounts.volumes.as_slice()),
+            (args.create.network.networks.first().map(String::as_str), args.create.mounts.volumes.as_slice()),
             (Some("none"), &["/a:/b:ro".to_owned()][..])
         );
     }

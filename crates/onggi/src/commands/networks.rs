@@ -1,7 +1,6 @@
 //! `network …`.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, Write};
 
 use engine::{EndpointSettings, Error, ErrorKind, NetworkFilters, NetworkOptions};
 
@@ -87,7 +86,7 @@ fn list(args: &NetworksArgs, session: &Session) -> Result<u8, Failure> {
 fn prune(args: &PruneArgs, session: &Session) -> Result<u8, Failure> {
     let filters = NetworkFilters::parse(&args.filters)?;
     let warning = "WARNING! This will remove all custom networks not used by at least one container.";
-    if !args.force && !agrees(warning, session)? {
+    if !args.force && !super::confirm::confirm(session, warning)? {
         return Ok(0);
     }
     let removed = engine::prune_networks(&session.engine()?, &filters)?;
@@ -95,15 +94,6 @@ fn prune(args: &PruneArgs, session: &Session) -> Result<u8, Failure> {
         session.print(&format!("Deleted Networks:\n{}\n\n", removed.join("\n")))?;
     }
     Ok(0)
-}
-
-/// Asks, and takes only a yes for one.
-fn agrees(warning: &str, session: &Session) -> Result<bool, Failure> {
-    session.print(&format!("{warning}\nAre you sure you want to continue? [y/N] "))?;
-    std::io::stdout().flush().map_err(Failure::Output)?;
-    let mut answer = String::new();
-    std::io::stdin().lock().read_line(&mut answer).ok();
-    Ok(answer.trim().eq_ignore_ascii_case("y"))
 }
 
 fn remove(args: &RemoveNetworkArgs, session: &Session) -> Result<u8, Failure> {

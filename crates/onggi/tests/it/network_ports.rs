@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::os::fd::AsFd;
 use std::process::Command;
 use std::time::Duration;
 
@@ -11,7 +12,6 @@ use crate::containers::wait_until;
 
 /// A web server that says its own name.
 const SERVER: &str = "mkdir /www; hostname > /www/index.html; exec httpd -f -p 80 -h /www";
-const ECHO: &str = "exec nc -u -lk -p 53 -e cat";
 
 /// Any address of this machine but the loopback's; no packet is sent.
 fn own_address() -> Ipv4Addr {
@@ -138,21 +138,36 @@ fn c203_ports_random_ranges_addresses_and_protocols_requires_root() {
     project.onggi(["rm", "-f", "any", "local", "ranged", "all", "exposed"]).run().success();
 }
 
+/// A socket in a container's network namespace.
+fn socket_inside(pid: u32, port: u16) -> UdpSocket {
+    let enter_and_bind = move || {
+        let namespace = std::fs::File::open(format!("/proc/{pid}/ns/net")).unwrap();
+        let kind = Some(rustix::thread::LinkNameSpaceType::Network);
+        rustix::thread::move_into_link_name_space(namespace.as_fd(), kind).unwrap();
+        UdpSocket::bind((Ipv4Addr::UNSPECIFIED, port)).unwrap()
+    };
+    std::thread::spawn(enter_and_bind).join().unwrap()
+}
+
 #[test]
 #[ignore = "requires root"]
 fn c203_datagrams_are_published_too_requires_root() {
     let project = Project::new();
-    project.start(&["--name", "echo", "-p", "0:53/udp", "busybox", "sh", "-c", ECHO]);
+    project.start(&["--name", "echo", "-p", "0:53/udp", "busybox", "sleep", "1000"]);
     let port: u16 = project.ask(&["port", "echo", "53/udp"]).trim().rsplit(':').next().unwrap().parse().unwrap();
+    let server = socket_inside(project.container("echo", "{{.State.Pid}}").parse().unwrap(), 53);
+    server.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
     for address in [Ipv4Addr::LOCALHOST, own_address()] {
-        // A socket of its own each time: what was sent before somebody listened is remembered by its ports.
-        wait_until("the echo comes back", || {
-            let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap();
-            socket.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
-            socket.connect((address, port)).unwrap();
-            let mut answer = [0; 16];
-            socket.send(b"hello").is_ok() && socket.recv(&mut answer).is_ok_and(|len| &answer[..len] == b"hello")
-        });
+        let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        socket.connect((address, port)).unwrap();
+        let mut buffer = [0; 16];
+        socket.send(b"hello").unwrap();
+        let (len, from) = server.recv_from(&mut buffer).unwrap();
+        assert_eq!(&buffer[..len], b"hello");
+        server.send_to(b"answer", from).unwrap();
+        let len = socket.recv(&mut buffer).unwrap();
+        assert_eq!(&buffer[..len], b"answer");
     }
     project.onggi(["rm", "-f", "echo"]).run().success();
 }

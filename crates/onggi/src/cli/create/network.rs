@@ -37,7 +37,7 @@ pub(crate) struct NetworkFlags {
     /// Choose the container's hardware address
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) mac_address: Option<String>,
-    /// Choose networks: `bridge`, `none`, `host`, `container:NAME`, or one of `network ls`
+    /// Choose networks: one of `network ls`, or `container:NAME`
     #[arg(long = "network", visible_alias = "net", value_name = "NETWORK")]
     pub(crate) networks: Vec<String>,
     /// Call the container so in its network

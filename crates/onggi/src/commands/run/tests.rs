@@ -43,7 +43,7 @@ fn options_are_those_that_were_typed() {
 
 #[test]
 fn mistakes_are_told() {
-    for line in ["-e =x img", "--env-file /nonexistent img", "--network nope img"] {
+    for line in ["-e =x img", "--env-file /nonexistent img", "--network host --network nope img"] {
         assert!(run(line).is_err(), "{line}");
     }
 }
