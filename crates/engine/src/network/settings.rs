@@ -146,7 +146,9 @@ impl NetworkSettings {
     pub(crate) fn own_hostname(&self, id: &str, shares_hosts_name: bool) -> String {
         match (&self.mode, &self.hostname) {
             (_, Some(name)) => name.clone(),
-            (mode, None) if shares_hosts_name || *mode == NetworkMode::Host => rustix::system::uname().nodename().to_string_lossy().into_owned(),
+            (mode, None) if shares_hosts_name || *mode == NetworkMode::Host => {
+                rustix::system::uname().nodename().to_string_lossy().into_owned()
+            }
             (_, None) => id[..12].to_owned(),
         }
     }

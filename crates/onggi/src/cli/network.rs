@@ -102,7 +102,7 @@ pub(crate) struct NetworkInspectArgs {
 /// List networks
 #[derive(Debug, Args)]
 pub(crate) struct NetworksArgs {
-    /// Show only those that fit: `name=…`, `driver=…`, `label=…`, `type=custom`, `dangling=true`
+    /// Show only those that fit: `name=…`, `label=…`, `type=custom`
     #[arg(short, long = "filter", value_name = "KEY=VALUE")]
     pub(crate) filters: Vec<String>,
     /// Choose the output: `table`, `json`, or a Go template

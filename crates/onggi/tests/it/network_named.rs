@@ -71,25 +71,20 @@ fn c320_containers_of_a_network_know_each_other_by_name_requires_root() {
     let files = project.in_network("net1", "cat /etc/resolv.conf; hostname -i");
     assert!(files.starts_with("nameserver 127.0.0.11\n") && files.contains("options ndots:0\n"), "{files}");
     // Who comes later is known at once, and who goes is not any more.
-    let script = "until nslookup late >/dev/null 2>&1; do sleep 0.05; done; while nslookup late >/dev/null 2>&1; do sleep 0.05; done; echo gone";
+    let script = "until ping -c 1 late >/dev/null 2>&1; do sleep 0.05; done; echo here; \
+                  while ping -c 1 late >/dev/null 2>&1; do sleep 0.05; done; echo gone";
     project.start(&["--name", "asking", "--network", "net1", "--dns", "127.0.0.1", "busybox", "sh", "-c", script]);
-    project.start(&["--rm", "--name", "late", "--network", "net1", "busybox", "sleep", "1"]);
+    project.start(&["--name", "late", "--network", "net1", "busybox", "sleep", "1000"]);
+    project.wait_for_log("asking", "here");
+    project.onggi(["rm", "-f", "late"]).run().success();
     project.wait_for_log("asking", "gone");
     // On the default bridge there are no names, and other networks do not know ours.
     project.network(&["create", "net2"]);
     for network in ["bridge", "net2"] {
         let lost = project.run(&["--network", network, "--dns", "127.0.0.1", "busybox", "wget", "-qO-", "http://web/"]);
         assert_ne!(lost.code, 0, "{network}");
-        let lost = project.run(&[
-            "--network",
-            network,
-            "busybox",
-            "timeout",
-            "1",
-            "wget",
-            "-qO-",
-            &format!("http://{address}/"),
-        ]);
+        let script = format!("timeout 1 wget -qO- http://{address}/ || exit 3");
+        let lost = project.run(&["--network", network, "busybox", "sh", "-c", &script]);
         assert_ne!(lost.code, 0, "networks are apart: {network}");
     }
     // A container may serve names itself.
@@ -174,11 +169,21 @@ fn c320_networks_are_made_listed_shown_and_removed_requires_root() {
     ]);
     assert!(said.contains("10.213.0.7/24") && said.contains("02:00:00:00:00:07"), "{said}");
 
+}
+
+#[test]
+#[ignore = "requires root"]
+fn c320_a_network_in_use_stays_requires_root() {
+    let project = Project::new();
+    let _networks = Networks(&project);
+    project.network(&["create", "mine"]);
+    let shown = |format: &str| project.network(&["inspect", "-f", format, "mine"]);
     project.start(&["--name", "it", "--network", "mine", "busybox", "sleep", "1000"]);
     let container = project.container("it", "{{.Id}}");
+    let address = project.container("it", "{{with .NetworkSettings.Networks.mine}}{{.IPAddress}}/{{.IPPrefixLen}}{{end}}");
     assert_eq!(
         shown("{{range $id, $one := .Containers}}{{$id}} {{$one.Name}} {{$one.IPv4Address}}{{end}}"),
-        format!("{container} it 10.213.0.128/24")
+        format!("{container} it {address}")
     );
     assert_eq!(project.ask(&["ps", "--format", "{{.Networks}}"]), "mine\n");
     let used = project.onggi(["network", "rm", "mine"]).run().exits(1);
@@ -192,8 +197,10 @@ fn c320_networks_are_made_listed_shown_and_removed_requires_root() {
     );
     assert_eq!(project.network(&["prune", "-f"]), "");
     project.onggi(["stop", "-t", "0", "it"]).run().success();
+    let bridge = format!("/sys/class/net/br-{}", &shown("{{.Id}}")[..12]);
+    assert!(std::path::Path::new(&bridge).exists());
     assert_eq!(project.network(&["rm", "mine"]), "mine");
-    assert!(!std::path::Path::new("/sys/class/net/ogtest0").exists());
+    assert!(!std::path::Path::new(&bridge).exists());
     // What it was to be connected to is not there any more.
     for words in [&["network", "inspect", "mine"][..], &["network", "rm", "mine"]] {
         let gone = project.onggi(words).run().exits(1);
@@ -314,7 +321,7 @@ fn c203_several_networks_and_ports_requires_root() {
     let body = project.says(&["--network", "host", "busybox", "wget", "-qO-", &format!("http://127.0.0.1:{port}/")]);
     assert_eq!(body, "web\n");
     // Inside, it is reached, and nothing else is.
-    let script = "wget -qO- http://web/; ip route | grep -c default; nslookup example.invalid 2>&1 | grep -c SERVFAIL";
+    let script = "wget -qO- http://web/; ip route | grep -c default; ping -c 1 example.invalid 2>&1 | grep -c bad";
     let said = project.in_network("inner", script);
     assert_eq!(said.lines().take(2).collect::<Vec<_>>(), ["web", "0"], "{said}");
     assert!(said.lines().nth(2).is_some_and(|count| count != "0"), "{said}");
