@@ -17,14 +17,7 @@ const NOT_PLANNED: [&str; 8] = ["swarm", "service", "stack", "node", "secret", "
 
 /// Flags that are not here yet, by the commands that have them in Docker.
 const FLAGS: &[(&[&str], &[&str])] = &[
-    (
-        &["run"],
-        &[
-            "--gpus",
-            "--ip6",
-            "--storage-opt",
-        ],
-    ),
+    (&["run"], &["--gpus", "--ip6", "--storage-opt"]),
     (&["build"], &["--attest", "--builder", "--provenance", "--sbom"]),
     (&["images", "image ls", "image list"], &["--tree"]),
     (&["exec", "container exec"], &["--detach-keys"]),

@@ -168,7 +168,6 @@ fn c320_networks_are_made_listed_shown_and_removed_requires_root() {
         "eth0",
     ]);
     assert!(said.contains("10.213.0.7/24") && said.contains("02:00:00:00:00:07"), "{said}");
-
 }
 
 #[test]
@@ -180,7 +179,8 @@ fn c320_a_network_in_use_stays_requires_root() {
     let shown = |format: &str| project.network(&["inspect", "-f", format, "mine"]);
     project.start(&["--name", "it", "--network", "mine", "busybox", "sleep", "1000"]);
     let container = project.container("it", "{{.Id}}");
-    let address = project.container("it", "{{with .NetworkSettings.Networks.mine}}{{.IPAddress}}/{{.IPPrefixLen}}{{end}}");
+    let address =
+        project.container("it", "{{with .NetworkSettings.Networks.mine}}{{.IPAddress}}/{{.IPPrefixLen}}{{end}}");
     assert_eq!(
         shown("{{range $id, $one := .Containers}}{{$id}} {{$one.Name}} {{$one.IPv4Address}}{{end}}"),
         format!("{container} it {address}")
