@@ -274,7 +274,7 @@ impl<'a> Supervisor<'a> {
         {
             health.work(self.engine, self.container);
         }
-        self.clients.retain(|client| !client.is_gone());
+        self.forget_gone();
         Ok(if turn == Turn::Again && until.is_some_and(|until| until <= now) { Turn::TimeIsUp } else { turn })
     }
 
@@ -408,11 +408,18 @@ impl<'a> Supervisor<'a> {
                 }
             }
         }
-        let client = &self.clients[place];
-        if client.is_gone() && client.has_stdin() {
-            self.input_ended(Origin::Client(id));
-        }
         self.feed();
+    }
+
+    /// Who was there for the input and went, however that was found out, has no more of it.
+    fn forget_gone(&mut self) {
+        let gone: Vec<u64> =
+            self.clients.iter().filter(|client| client.is_gone() && client.has_stdin()).map(Client::id).collect();
+        self.clients.retain(|client| !client.is_gone());
+        for id in gone {
+            self.input_ended(Origin::Client(id));
+            self.feed();
+        }
     }
 
     /// Whoever the container was started for has no more input: that is the end of it (`StdinOnce`).

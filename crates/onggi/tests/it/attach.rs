@@ -126,6 +126,31 @@ fn c207_input_of_a_pipe_reaches_its_end_requires_root() {
     project.onggi(["rm", "-f", "it", "open"]).run().success();
 }
 
+/// A client without a terminal that is killed was all the input that there would be; with `-d` it was not.
+#[test]
+#[ignore = "requires root"]
+fn c207_input_ends_with_the_client_it_was_for_requires_root() {
+    let project = Project::new();
+    let script = "echo ready; cat; echo end of input";
+    let words = ["run", "-i", "--sig-proxy=false", "--name", "it", "busybox", "sh", "-c", script];
+    let mut client = project.onggi(words).spawn();
+    project.wait_for_log_of_new("it", "ready");
+    client.kill().unwrap();
+    client.wait().unwrap();
+    assert_eq!(project.ask(&["wait", "it"]), "0\n");
+    assert_eq!(project.ask(&["logs", "it"]), "ready\nend of input\n");
+    project.ask(&["rm", "it"]);
+    project.has_no_containers();
+}
+
+impl Project {
+    /// The same for one that may not be there yet.
+    #[track_caller]
+    fn wait_for_log_of_new(&self, name: &str, text: &str) {
+        wait_until(&format!("{name} says {text}"), || self.onggi(["logs", name]).run().stdout.contains(text));
+    }
+}
+
 #[test]
 #[ignore = "requires root"]
 fn c207_only_some_streams_are_attached_requires_root() {
