@@ -34,7 +34,7 @@ mod resolver;
 mod rtnetlink;
 mod subnet;
 
-pub use addresses::{Owner, StateLock, set_names};
+pub use addresses::{Owner, StateLock, release_dead_address, set_names};
 pub use attachment::{AttachOptions, Attachment, BuildNetwork, attach, detach, prepare_build_network};
 pub use bridge::{Bridge, BridgeConfig, DEFAULT_BRIDGE, free_subnet};
 pub use hosts::hosts_file;

@@ -17,6 +17,7 @@ use super::health::{HEALTH, Health};
 use super::pause::running;
 use super::record::{ContainerRecord, ContainerState};
 
+use crate::network::NetworkState;
 use crate::{Engine, Error, ErrorKind};
 
 /// A container with its folder.
@@ -69,7 +70,8 @@ impl Container {
             Err(store::StoreError::NameTaken { id, .. }) if Self::remove_if_lost(engine, &id)? => rename(),
             other => other,
         };
-        renamed.map_err(|error| name_taken(error, new))
+        renamed.map_err(|error| name_taken(error, new))?;
+        NetworkState::rename(self, new)
     }
 
     /// Removes a container of `run --rm` whose owner was killed before it could do so. Says whether it did.

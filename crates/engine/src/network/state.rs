@@ -6,7 +6,7 @@
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
-use runtime::network::{BridgeConfig, remove_dead_ports};
+use runtime::network::{BridgeConfig, release_dead_address, remove_dead_ports, set_names};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -88,9 +88,29 @@ impl NetworkState {
         Ok(container.folder.write(FILE, &bytes(self))?)
     }
 
+    /// A running container has another name now, also to its neighbours.
+    pub(crate) fn rename(container: &Container, new: &str) -> Result<(), Error> {
+        let mut state = Self::of_running(container)?;
+        for endpoint in state.endpoints.iter_mut().filter(|endpoint| endpoint.knows_names()) {
+            endpoint.names.retain(|name| *name != container.record.name && name != new);
+            endpoint.names.insert(0, new.to_owned());
+            set_names(&endpoint.state, endpoint.address, &endpoint.names).map_err(|error| {
+                let message = format!("cannot tell network {} the new name {new}", endpoint.network);
+                Error::new(ErrorKind::Internal, message).because(&error)
+            })?;
+        }
+        if state.endpoints.is_empty() { Ok(()) } else { state.write(container) }
+    }
+
     /// What a killed owner has left behind on the host goes.
     pub(crate) fn forget(container: &Container) -> Result<(), Error> {
         let state = Self::read(container)?;
+        for endpoint in &state.endpoints {
+            release_dead_address(&endpoint.state, endpoint.address).map_err(|error| {
+                let message = format!("cannot take back the address of {}", container.record.name);
+                Error::new(ErrorKind::Internal, message).because(&error)
+            })?;
+        }
         if state.ports.is_empty() {
             return Ok(());
         }

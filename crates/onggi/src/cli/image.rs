@@ -65,6 +65,7 @@ pub(crate) struct HistoryArgs {
 pub(crate) enum ObjectType {
     Image,
     Container,
+    Network,
     Volume,
 }
 

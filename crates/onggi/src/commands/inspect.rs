@@ -30,7 +30,7 @@ fn find(engine: &Engine, name: &str, args: &InspectArgs) -> Result<Value, Error>
     if let Some(object_type) = args.object_type {
         return find_as(object_type, engine, name, args);
     }
-    for object_type in [ObjectType::Container, ObjectType::Image, ObjectType::Volume] {
+    for object_type in [ObjectType::Container, ObjectType::Image, ObjectType::Network, ObjectType::Volume] {
         match find_as(object_type, engine, name, args) {
             Err(error) if error.kind == ErrorKind::NotFound => {}
             found => return found,
@@ -44,6 +44,7 @@ fn find_as(object_type: ObjectType, engine: &Engine, name: &str, args: &InspectA
     match object_type {
         ObjectType::Container => engine::inspect_container(engine, name, args.size),
         ObjectType::Image => image(engine, name),
+        ObjectType::Network => engine::inspect_network(engine, name),
         ObjectType::Volume => engine::inspect_volume(engine, name),
     }
 }

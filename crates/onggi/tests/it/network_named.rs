@@ -414,3 +414,53 @@ fn c203_another_containers_network_is_shared_requires_root() {
         stopped.stderr
     );
 }
+
+#[test]
+#[ignore = "requires root"]
+fn c320_a_container_with_another_name_is_known_by_it_requires_root() {
+    let project = Project::new();
+    let _networks = Networks(&project);
+    project.network(&["create", "net1"]);
+    project.start_server("old", &["--network", "net1"]);
+    project.onggi(["rename", "old", "new"]).run().success();
+    assert_eq!(project.in_network("net1", "wget -qO- http://new/"), "old\n");
+    let network = project.ask(&["inspect", "-f", "{{.Name}} {{.Driver}}", "net1"]);
+    assert_eq!(network, "net1 bridge\n");
+}
+
+/// Nothing of fifty containers that come and go at once, one of them by a killed owner, stays on this machine.
+#[test]
+#[ignore = "requires root"]
+fn c320_nothing_of_many_containers_stays_requires_root() {
+    let project = Project::new();
+    let _networks = Networks(&project);
+    let id = project.network(&["create", "crowd"]);
+    let folder = std::path::PathBuf::from(format!("/run/onggi/network/br-{}", &id[..12]));
+    let members = format!("/sys/class/net/br-{}/brif", &id[..12]);
+    std::thread::scope(|scope| {
+        for worker in 0..5 {
+            let project = &project;
+            scope.spawn(move || {
+                for number in 0..10 {
+                    let name = format!("one-{worker}-{number}");
+                    let words = ["--name", &name, "--network", "crowd", "-p", "127.0.0.9::80", "busybox", "true"];
+                    project.run(&words).success();
+                }
+            });
+        }
+    });
+    let lost = project.start(&["--name", "lost", "--network", "crowd", "-p", "80", "busybox", "sleep", "1000"]);
+    let owners = crate::containers::processes_with(&lost);
+    assert!(!owners.is_empty());
+    for owner in owners {
+        let pid = rustix::process::Pid::from_raw(i32::try_from(owner).unwrap()).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    }
+    wait_until("it is gone", || project.ask(&["ps", "-q"]).is_empty());
+    project.onggi(["rm", "lost"]).run().success();
+    wait_until("no interface is left", || std::fs::read_dir(&members).unwrap().count() == 0);
+    let left: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, [""; 0], "{left:?}");
+    assert_eq!(project.network(&["rm", "crowd"]), "crowd");
+    assert!(!folder.exists() && !std::path::Path::new(&members).exists());
+}

@@ -169,6 +169,11 @@ pub(super) fn registered_names(state: &Path) -> Vec<(Ipv4Addr, Vec<String>)> {
 /// Gives back an address that another process may have taken: the holder has left the network.
 pub(super) fn release_address(state: &Path, address: Ipv4Addr) -> Result<(), NetworkError> {
     let _lock = StateLock::acquire(state)?;
+    remove_files(state, address)
+}
+
+/// The caller holds the lock.
+fn remove_files(state: &Path, address: Ipv4Addr) -> Result<(), NetworkError> {
     for path in [names_path(state, address), state.join(address.to_string())] {
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -178,6 +183,18 @@ pub(super) fn release_address(state: &Path, address: Ipv4Addr) -> Result<(), Net
         }
     }
     Ok(())
+}
+
+/// Gives back an address whose owner was killed; one that somebody has stays.
+///
+/// # Errors
+/// When its files cannot be removed.
+pub fn release_dead_address(state: &Path, address: Ipv4Addr) -> Result<(), NetworkError> {
+    if !state.join(address.to_string()).exists() {
+        return Ok(());
+    }
+    let _lock = StateLock::acquire(state)?;
+    if holder(state, address, &boot_id()?, true).is_some() { Ok(()) } else { remove_files(state, address) }
 }
 
 fn names_path(state: &Path, address: Ipv4Addr) -> PathBuf {
