@@ -223,8 +223,7 @@ fn networks_none_host_and_bridge_requires_root() {
     let wrong = project.run(&["--network", "backend", "busybox", "true"]);
     assert_eq!(
         wrong.snapshot(),
-        "exit: 125\n--- stderr\nerror: network backend not found\nhint: use `--network bridge`, `none` or `host`; \
-         networks with names are not there yet\n"
+        "exit: 125\n--- stderr\nerror: network backend not found\nhint: `onggi network ls` lists all networks\n"
     );
 }
 
