@@ -276,6 +276,17 @@ fn c203_nothing_of_a_published_port_stays_requires_root() {
     assert_eq!(left, [""; 0], "{left:?}");
     project.answers("again", Ipv4Addr::LOCALHOST, port);
     project.onggi(["rm", "-f", "again"]).run().success();
+
+    // With `--rm` the next look at the list does it all.
+    project.serve("brief", &["--rm", "-p", "80"]);
+    let (address, id) =
+        (project.container("brief", "{{.NetworkSettings.IPAddress}}"), project.container("brief", "{{.Id}}"));
+    for monitor in crate::containers::processes_with(&format!("monitor {id}")) {
+        let pid = rustix::process::Pid::from_raw(monitor as i32).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    }
+    wait_until("it is gone", || project.ask(&["ps", "-aq"]).is_empty());
+    assert!(traces(&address, &id).is_empty());
 }
 
 #[test]
