@@ -185,6 +185,9 @@ fn live(
         // Its ports are free before anybody learns that it has ended.
         drop(launched.network);
         events::note_end(engine, container, code);
+        if let Ok(Some(now)) = Container::open(engine, &container.record.id) {
+            restarts.obey(now.record.lifetime.restart);
+        }
         let next = restarts.next(code, began.elapsed()).filter(|_| !supervisor.is_held());
         let Some(delay) = next else {
             container.write_state(&ended(engine, container, &launched.process, code)?)?;

@@ -89,6 +89,11 @@ impl Restarts {
         Self { policy, count: 0, delay: None }
     }
 
+    /// The policy is another one by now.
+    pub(crate) fn obey(&mut self, policy: RestartPolicy) {
+        self.policy = policy;
+    }
+
     /// So often it was started again.
     pub(crate) fn count(&self) -> u32 {
         self.count

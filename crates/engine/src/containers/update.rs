@@ -11,7 +11,7 @@ use crate::{Engine, Error, ErrorKind};
 pub struct UpdateOptions {
     /// Limits.
     pub limits: Limits,
-    /// When it is started again, from its next start on.
+    /// When it is started again; a container that runs in front of somebody heeds it from its next start on.
     pub restart: Option<RestartPolicy>,
 }
 

@@ -43,7 +43,7 @@ pub(crate) struct UpdateArgs {
     pub(crate) containers: Vec<String>,
     #[command(flatten)]
     pub(crate) limits: LiveLimitFlags,
-    /// Start it again when it ends, from its next start on: `no`, `on-failure[:N]`, `always`
+    /// Start it again when it ends: `no`, `on-failure[:N]`, `always`
     #[arg(long, value_name = "POLICY")]
     pub(crate) restart: Option<String>,
 }

@@ -79,3 +79,17 @@ fn c231_update_limits_a_running_container_requires_root() {
         assert!(!hierarchy.path().join("onggi").join(&id).exists(), "{}", hierarchy.path().display());
     }
 }
+
+/// The monitor of a running container heeds another policy.
+#[test]
+#[ignore = "requires root"]
+fn c231_update_of_the_restart_policy_requires_root() {
+    let project = Project::new();
+    let script = "test -e /tmp/second && exec sleep 1000; touch /tmp/second; trap 'exit 3' TERM; echo ready; while :; do sleep 0.01; done";
+    project.start(&["--name", "one", "busybox", "sh", "-c", script]);
+    project.wait_for_log("one", "ready");
+    project.ask(&["update", "--restart", "on-failure:3", "one"]);
+    project.ask(&["exec", "one", "kill", "-TERM", "1"]);
+    crate::containers::wait_until("it was started again", || project.container("one", "{{.RestartCount}}") == "1");
+    project.ask(&["rm", "-f", "one"]);
+}
