@@ -12,6 +12,7 @@ use image::users::{LIMIT, UserError};
 use runtime::{Process, ProcessSpec, RootView, StartError, Stdio, WindowSize};
 
 use super::container::Container;
+use super::events;
 use super::pause::{not_running, running};
 use super::record::{ContainerState, ContainerStatus};
 use crate::executor::environment;
@@ -68,13 +69,21 @@ pub fn exec(engine: &Engine, options: &ExecOptions) -> Result<u8, Error> {
     if options.detach {
         // A terminal that nobody ever looks at would end with us.
         let process = start(&container, &state, spec, None, Stdio::null(), options)?;
+        note_start(engine, &container, options);
         process.leave();
         return Ok(0);
     }
     spec.die_with_parent = true;
     let (front, ends) = Front::prepare(options.tty, options.interactive).map_err(broken)?;
     let process = start(&container, &state, spec, ends.terminal, ends.stdio, options)?;
-    Ok(front.attend(&process).map_err(broken)?.docker_code())
+    note_start(engine, &container, options);
+    let code = front.attend(&process).map_err(broken)?.docker_code();
+    events::note(engine, &container, "exec_die", &[("exitCode", &code.to_string())]);
+    Ok(code)
+}
+
+fn note_start(engine: &Engine, container: &Container, options: &ExecOptions) {
+    events::note(engine, container, &format!("exec_start: {}", options.command.join(" ")), &[]);
 }
 
 /// Starts a process in a container, as `exec` and health probes do.

@@ -6,6 +6,7 @@
 use runtime::{CgroupError, RunningContainer};
 
 use super::container::Container;
+use super::events;
 use super::record::{ContainerState, ContainerStatus};
 use crate::{Engine, Error, ErrorKind};
 
@@ -20,7 +21,9 @@ pub fn pause(engine: &Engine, name: &str) -> Result<(), Error> {
         return Err(conflict(format!("container {} is already paused", container.record.id)));
     }
     let Some(running) = running(&container, &state) else { return Err(not_running(&container)) };
-    running.freeze().map_err(|error| failed("pause", &container, &error))
+    running.freeze().map_err(|error| failed("pause", &container, &error))?;
+    events::note(engine, &container, "pause", &[]);
+    Ok(())
 }
 
 /// Lets all processes of a paused container go on.
@@ -34,7 +37,9 @@ pub fn unpause(engine: &Engine, name: &str) -> Result<(), Error> {
     if state.status() != ContainerStatus::Paused {
         return Err(conflict(format!("container {} is not paused", container.record.id)));
     }
-    running.thaw().map_err(|error| failed("unpause", &container, &error))
+    running.thaw().map_err(|error| failed("unpause", &container, &error))?;
+    events::note(engine, &container, "unpause", &[]);
+    Ok(())
 }
 
 /// A container that is held still, until this is dropped.

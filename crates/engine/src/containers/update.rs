@@ -1,6 +1,7 @@
 //! `update`: other limits for a container, also while it runs.
 
 use super::container::Container;
+use super::events;
 use super::limits::Limits;
 use super::pause::running;
 use super::restart_policy::RestartPolicy;
@@ -48,5 +49,6 @@ pub fn update(engine: &Engine, name: &str, options: &UpdateOptions) -> Result<Ve
     }
     container.record.limits = limits;
     container.write_record()?;
+    events::note(engine, &container, "update", &[]);
     Ok(warnings)
 }

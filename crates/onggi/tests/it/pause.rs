@@ -127,3 +127,27 @@ fn c220_a_paused_container_survives_the_death_of_those_who_paused_it_requires_ro
     assert_eq!(project.ask(&["ps", "-aq"]), "");
     assert!(groups_of(&id).is_empty(), "{:?}", groups_of(&id));
 }
+
+/// Whoever follows what happens learns of it (C220, C226).
+#[test]
+#[ignore = "requires root"]
+fn c220_pausing_and_further_processes_are_noted_requires_root() {
+    let project = Project::new();
+    project.start(&["--name", "one", "busybox", "sleep", "1000"]);
+    project.ask(&["pause", "one"]);
+    project.ask(&["unpause", "one"]);
+    project.onggi(["exec", "one", "sh", "-c", "exit 3"]).run();
+    project.ask(&["rm", "-f", "one"]);
+    let text = events(&project);
+    for action in ["pause", "unpause", "exec_start: sh -c exit 3", "exec_die"] {
+        assert!(text.contains(&format!("\"Action\":\"{action}\"")), "{action} in {text}");
+    }
+}
+
+/// All that was written down of what happened.
+fn events(project: &Project) -> String {
+    let folder = project.sandbox.root();
+    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let logs = files.filter(|path| path.is_file() && path.to_string_lossy().contains("events"));
+    logs.map(|path| fs::read_to_string(path).unwrap()).collect()
+}

@@ -9,6 +9,7 @@ use rustix::process::Signal;
 
 use super::{HEALTH, Health, HealthProbe, HealthSettings, or_usual};
 use crate::containers::container::Container;
+use crate::containers::events;
 use crate::containers::exec::{self, ExecOptions};
 use crate::containers::pause::running;
 use crate::streams::never_wait;
@@ -96,9 +97,13 @@ impl HealthWatch {
         };
         let (start, began) = (std::mem::take(&mut probe.start), probe.began);
         self.probe = None;
+        let before = self.health.status.clone();
         self.note(HealthProbe { start, end: engine.now().to_string(), exit_code: code, output }, began);
         self.next = Instant::now() + self.interval();
         self.write(container);
+        if self.health.status != before {
+            events::note(engine, container, &format!("health_status: {}", self.health.status), &[]);
+        }
     }
 
     fn start(&mut self, engine: &Engine, container: &Container, now: Instant) {
