@@ -136,7 +136,7 @@ fn c220_pausing_and_further_processes_are_noted_requires_root() {
     project.start(&["--name", "one", "busybox", "sleep", "1000"]);
     project.ask(&["pause", "one"]);
     project.ask(&["unpause", "one"]);
-    project.onggi(["exec", "one", "sh", "-c", "exit 3"]).run();
+    assert_eq!(project.onggi(["exec", "one", "sh", "-c", "exit 3"]).run().code, 3);
     project.ask(&["rm", "-f", "one"]);
     let text = events(&project);
     for action in ["pause", "unpause", "exec_start: sh -c exit 3", "exec_die"] {
