@@ -122,7 +122,7 @@ fn mistakes_say_what_to_type() {
 
     $ onggi inspect --type plugin x
     error: `plugin` is not a value of `--type`
-    hint: use one of `image`, `container`, `volume`
+    hint: use one of `image`, `container`, `network`, `volume`
     [125] 
 
     $ onggi stop -t soon x
