@@ -46,6 +46,7 @@ pub use attach::{AttachOptions, Attached, attach};
 pub use commit::{CommitOptions, commit};
 pub use copy::{CopyOptions, copy_from_container, copy_to_container, pack_from_container, unpack_to_container};
 pub use create::{CreateOptions, Pull, create_container};
+pub use events::{EventFilter, EventsOptions, events};
 pub use exec::{ExecOptions, exec};
 pub use health::{Health, HealthProbe, HealthSettings};
 pub use inspect::inspect_container;

@@ -10,6 +10,7 @@ pub(crate) mod call;
 pub(crate) mod container;
 pub(crate) mod create;
 pub(crate) mod env_list;
+pub(crate) mod events;
 pub(crate) mod exec;
 pub(crate) mod fields;
 pub(crate) mod image;
@@ -102,6 +103,7 @@ pub(crate) enum Command {
     Rm(container::RmArgs),
     Commit(written::CommitArgs),
     Diff(written::DiffArgs),
+    Events(events::EventsArgs),
     Export(written::ExportArgs),
     Info(system::InfoArgs),
     Version(system::VersionArgs),
@@ -188,6 +190,7 @@ pub(crate) enum BuilderCommand {
 #[derive(Debug, Subcommand)]
 #[command(defer = true)]
 pub(crate) enum SystemCommand {
+    Events(events::EventsArgs),
     Info(system::InfoArgs),
 }
 
@@ -234,6 +237,7 @@ impl Command {
                 ContainerCommand::Wait(args) => Self::Wait(args),
             },
             Self::Builder(BuilderCommand::Build(args)) => Self::Build(args),
+            Self::System(SystemCommand::Events(args)) => Self::Events(args),
             Self::System(SystemCommand::Info(args)) => Self::Info(args),
             short => short,
         }

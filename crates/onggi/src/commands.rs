@@ -9,6 +9,7 @@ mod confirm;
 mod containers;
 mod copy;
 mod create;
+mod events;
 mod exec;
 mod history;
 mod images;
@@ -62,6 +63,7 @@ pub(crate) fn run(command: Command, session: &Session) -> Result<u8, Failure> {
         Command::Monitor(args) => containers::monitor(&args, session),
         Command::Commit(args) => written::commit(&args, session),
         Command::Diff(args) => written::diff(&args, session),
+        Command::Events(args) => events::run(&args, session),
         Command::Export(args) => archives::export(&args, session),
         Command::Info(args) => info::run(&args, session),
         Command::Network(command) => networks::run(&command, session),

@@ -9,6 +9,7 @@ use oci::{ContainerConfig, History, ImageId, Reference, StringOrList};
 use serde_json::Value;
 
 use super::container::Container;
+use super::events;
 use super::pause::hold_still;
 use super::record::ContainerRecord;
 use crate::changes::apply_changes;
@@ -75,6 +76,9 @@ pub fn commit(engine: &Engine, options: &CommitOptions) -> Result<ImageId, Error
     if let Some(name) = name {
         store.set_reference(&name, id)?;
     }
+    let reference = options.name.clone().unwrap_or_default();
+    let more = [("comment", options.message.as_str()), ("imageID", &id.to_string()), ("imageRef", &reference)];
+    events::note(engine, &container, "commit", &more);
     Ok(id)
 }
 

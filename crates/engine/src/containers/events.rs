@@ -2,10 +2,14 @@
 //!
 //! A line is a JSON object in the shape that Docker's `events --format json` has.
 
+mod read;
+
 use serde_json::{Map, json};
 
 use super::container::Container;
 use crate::Engine;
+
+pub use read::{EventFilter, EventsOptions, events};
 
 /// Notes that something happened: `create`, `start`, `die`, `kill`, `stop`, `restart`, `rename`, `attach`, `destroy`, …
 ///

@@ -8,6 +8,7 @@ pub use layer::{Change, ChangeKind};
 
 use super::commit::unread;
 use super::container::Container;
+use super::events;
 use crate::{Engine, Error, ErrorKind};
 
 /// What is not in a container as its image has it, ordered by path; paths are without the first slash.
@@ -40,7 +41,9 @@ pub fn export_container(engine: &Engine, name: &str, out: &mut dyn Write) -> Res
         Error::new(ErrorKind::Internal, format!("cannot export container {}", record.name)).because(error)
     };
     layer::write_tar(&stack.tree(), b"", out).map_err(|error| failed(&error))?;
-    layer::finish_tar(out).map_err(|error| failed(&error))
+    layer::finish_tar(out).map_err(|error| failed(&error))?;
+    events::note(engine, &container, "export", &[]);
+    Ok(())
 }
 
 fn stack(engine: &Engine, container: &Container) -> Result<Stack, Error> {

@@ -3,7 +3,6 @@
 /// Commands that are not here yet, and what to do meanwhile.
 const COMMANDS: &[(&str, Option<&str>)] = &[
     ("compose", None),
-    ("events", None),
     ("login", None),
     ("logout", None),
     ("prune", None),

@@ -25,7 +25,8 @@ pub(super) fn run(args: &LogsArgs, session: &Session) -> Result<u8, Failure> {
     Ok(0)
 }
 
-fn moment(flag: &str, text: &str, session: &Session) -> Result<Timestamp, Failure> {
+/// A time as `--since` and `--until` take it.
+pub(super) fn moment(flag: &str, text: &str, session: &Session) -> Result<Timestamp, Failure> {
     engine::parse_moment(text, session.now, &session.zone()).ok_or_else(|| {
         let problem = Problem::error(format!("invalid value for \"{flag}\": `{text}` is no time"));
         Failure::new(problem.with_hint(format!("write it as in `--{flag} 10m` or `--{flag} 2026-01-02T15:04:05Z`")))
