@@ -133,6 +133,19 @@ impl Drop for Sandbox {
         if self.checked && !std::thread::panicking() {
             self.check();
         }
+        end_processes_of(self.path());
+    }
+}
+
+/// Kills what a test left behind, above all when it failed: a monitor whose store is gone would stay for ever.
+fn end_processes_of(folder: &Path) {
+    let name = folder.as_os_str().as_encoded_bytes();
+    for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        let pid = entry.file_name().to_str().and_then(|pid| pid.parse().ok()).and_then(rustix::process::Pid::from_raw);
+        if let Some(pid) = pid.filter(|_| line.windows(name.len()).any(|part| part == name)) {
+            rustix::process::kill_process(pid, rustix::process::Signal::KILL).ok();
+        }
     }
 }
 

@@ -47,10 +47,16 @@ pub(super) fn options(flags: &CreateFlags, lookup: &dyn Fn(&str) -> Option<Strin
 
 /// `create`: prints the ID.
 pub(super) fn run(args: &CreateArgs, session: &Session) -> Result<u8, Failure> {
-    let created = options(&args.create, &variable)
-        .and_then(|options| Ok(engine::create_container(&session.engine()?, &options)?));
-    session.print(&format!("{}\n", created?))?;
+    let options = options(&args.create, &variable)?;
+    warn(&options, session);
+    let created = engine::create_container(&session.engine()?, &options)?;
+    session.print(&format!("{created}\n"))?;
     Ok(0)
+}
+
+/// Tells what is odd in what was asked for, and yet done.
+pub(super) fn warn(options: &CreateOptions, session: &Session) {
+    options.limits.warnings().iter().for_each(|warning| session.note(&format!("warning: {warning}")));
 }
 
 fn lifetime(flags: &LifeFlags) -> Result<Lifetime, Failure> {

@@ -12,7 +12,10 @@ use crate::session::{Session, variable};
 const NOT_RUN: u8 = 125;
 
 pub(super) fn run(args: &RunArgs, session: &Session) -> Result<u8, Failure> {
-    let outcome = options(args, &variable).and_then(|options| Ok(engine::run(&session.engine()?, &options)?));
+    let outcome = options(args, &variable).and_then(|options| {
+        create::warn(&options.create, session);
+        Ok(engine::run(&session.engine()?, &options)?)
+    });
     match outcome.map_err(|failure| failure.or_status(NOT_RUN))? {
         RunOutcome::Detached(id) => session.print(&format!("{id}\n")).map(|()| 0),
         RunOutcome::Exited(code) => Ok(code),
