@@ -21,6 +21,7 @@ pub(crate) const FOR_TESTS: &[Package] = &[
     Package { name: "strace", program: "strace", purpose: "proof that a no-op rebuild writes nothing" },
     Package { name: "xz-utils", program: "xz", purpose: "compressed tars for ADD and load" },
     Package { name: "bzip2", program: "bzip2", purpose: "compressed tars for ADD and load" },
+    Package { name: "nftables", program: "nft", purpose: "what published ports leave behind" },
     Package { name: "git", program: "git", purpose: "contexts and ADD of repositories" },
     Package { name: "zstd", program: "zstd", purpose: "compressed tars for ADD and load" },
 ];

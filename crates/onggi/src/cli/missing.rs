@@ -2,9 +2,12 @@
 
 /// Commands that are not here yet, and what to do meanwhile.
 const COMMANDS: &[(&str, Option<&str>)] = &[
+    ("checkpoint", None),
     ("compose", None),
+    ("context", Some("`--root DIR` chooses another store of this machine")),
     ("login", None),
     ("logout", None),
+    ("manifest", None),
     ("prune", None),
     ("pull", Some("bring an image in with `onggi load -i FILE` or `onggi import FILE NAME`")),
     ("push", Some("write an archive with `onggi save -o FILE IMAGE`")),
@@ -16,7 +19,25 @@ const NOT_PLANNED: [&str; 8] = ["swarm", "service", "stack", "node", "secret", "
 
 /// Flags that are not here yet, by the commands that have them in Docker.
 const FLAGS: &[(&[&str], &[&str])] = &[
-    (&["run"], &["--gpus", "--ip6", "--storage-opt"]),
+    (
+        &["run", "create"],
+        &[
+            "--blkio-weight-device",
+            "--cpu-rt-period",
+            "--cpu-rt-runtime",
+            "--device-read-bps",
+            "--device-read-iops",
+            "--device-write-bps",
+            "--device-write-iops",
+            "--disable-content-trust",
+            "--gpus",
+            "--ip6",
+            "--isolation",
+            "--link-local-ip",
+            "--storage-opt",
+            "--use-api-socket",
+        ],
+    ),
     (&["build"], &["--attest", "--builder", "--provenance", "--sbom"]),
     (&["images", "image ls", "image list"], &["--tree"]),
     (&["exec", "container exec"], &["--detach-keys"]),

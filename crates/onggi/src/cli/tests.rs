@@ -124,7 +124,7 @@ fn n007_build_debug_stands_where_the_context_would() {
 
 /// S040 to S046, S049, S050, S054, S057, C200, C201.
 #[test]
-fn run_stops_reading_flags_at_the_image() {
+fn c200_run_stops_reading_flags_at_the_image() {
     for name in ["run", "container run"] {
         let line = format!("{name} -it --rm -e A=1 --env B --net none -v /a:/b:ro img --version -e X --rm=false -- y");
         let Command::Run(args) = command(&line) else { panic!("{line}") };
@@ -142,6 +142,25 @@ fn run_stops_reading_flags_at_the_image() {
     let empty = ["onggi", "run", "--entrypoint", "", "img"].map(OsString::from);
     let Ok(Cli { command: Command::Run(args), .. }) = parse(&empty) else { panic!() };
     assert_eq!(args.create.entrypoint.as_deref(), Some(""));
+}
+
+/// What few people need: it is taken, or said not to be there yet, and never unknown.
+#[test]
+fn c209_the_rest_of_run_is_known() {
+    let taken = "--blkio-weight 10 --link a --mac-address 02:42:ac:11:00:02 --runtime runc --annotation a=b --volume-driver local";
+    for name in ["run", "create"] {
+        command(&format!("{name} {taken} img"));
+        for flag in [
+            "--blkio-weight-device",
+            "--cpu-rt-period",
+            "--cpu-rt-runtime",
+            "--device-read-bps",
+            "--device-write-iops",
+            "--storage-opt",
+        ] {
+            assert!(super::missing::has_flag(name, flag), "{name} {flag}");
+        }
+    }
 }
 
 /// Go's flags: `--rm=false` and the like.

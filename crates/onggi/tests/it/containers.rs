@@ -113,7 +113,7 @@ fn c222_ps_lists_what_runs_requires_root() {
 
 #[test]
 #[ignore = "requires root"]
-fn c223_logs_keep_both_streams_apart_requires_root() {
+fn s072_c223_logs_keep_both_streams_apart_requires_root() {
     let project = Project::new();
     let script = "echo one; echo two >&2; printf '한국어 \\377 no line break'";
     project.start(&["--name", "it", "busybox", "sh", "-c", script]);

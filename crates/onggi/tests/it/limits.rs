@@ -118,7 +118,9 @@ fn c204_who_asks_for_nothing_has_no_control_group_requires_root() {
 fn c204_what_is_odd_is_told_requires_root() {
     let project = Project::new();
     let created = project.onggi(["create", "--oom-kill-disable", "busybox", "true"]).run().success();
-    assert!(created.stderr.starts_with("warning: OOM killer is disabled for the container, but no memory limit is set"));
+    assert!(
+        created.stderr.starts_with("warning: OOM killer is disabled for the container, but no memory limit is set")
+    );
     let quiet = project.onggi(["create", "--oom-kill-disable", "-m", "64m", "busybox", "true"]).run().success();
     assert_eq!(quiet.stderr, "");
 }

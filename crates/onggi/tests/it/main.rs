@@ -28,6 +28,7 @@ mod context_stream;
 mod copy_containers;
 mod copy_flags;
 mod crash;
+mod crowd;
 mod events;
 mod exec;
 mod forge;

@@ -49,7 +49,7 @@ fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
 
 #[test]
 #[ignore = "requires root, debootstrap"]
-fn s040_s042_s043_s044_s070_s071_s149_web_ping_in_the_background_requires_root() {
+fn s040_s042_s043_s044_s070_s071_s073_s149_web_ping_in_the_background_requires_root() {
     let (first, second) = (HttpServer::start(), HttpServer::start());
     let host = gateway(&debian_store::project());
     let target = format!("{host}:{}", first.port());
