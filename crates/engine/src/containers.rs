@@ -47,7 +47,7 @@ pub use commit::{CommitOptions, commit};
 pub use copy::{CopyOptions, copy_from_container, copy_to_container, pack_from_container, unpack_to_container};
 pub use create::{CreateOptions, Pull, create_container};
 pub use events::{EventFilter, EventsOptions, events};
-pub use exec::{ExecOptions, exec};
+pub use exec::{ExecOptions, ExecOutcome, exec};
 pub use health::{Health, HealthProbe, HealthSettings};
 pub use inspect::inspect_container;
 pub use lifetime::Lifetime;

@@ -20,7 +20,7 @@ use store::Failure;
 pub use builder::FailedStep;
 
 use crate::executor::BuildExecutor;
-use crate::front::Front;
+use crate::front::{Attended, Front};
 use crate::{Engine, Error, ErrorKind, Runtime};
 
 /// What `build debug` was asked for.
@@ -232,8 +232,12 @@ impl Session<'_> {
         if self.is_shell() {
             (self.tell)(DebugEvent::Shell { step: self.step, tools });
         }
-        let ended = front.attend(&process).map_err(|error| failed("wait for the end", &error))?;
-        Ok(Attempt::Ended(ended.docker_code()))
+        let ended = front.attend(&process, None).map_err(|error| failed("wait for the end", &error))?;
+        Ok(Attempt::Ended(match ended {
+            Attended::Ended(status) => status.docker_code(),
+            // Without keys nobody can.
+            Attended::Left => 0,
+        }))
     }
 
     /// The step's, and how its command is run again.

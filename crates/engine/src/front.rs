@@ -4,6 +4,7 @@ use std::io;
 
 use runtime::{ExitStatus, Process, Stdio, WindowSize};
 
+use crate::detach_keys::{DetachKeys, DetachWatch};
 use crate::signals::Forwarder;
 use crate::terminal::{self, RawMode, Relays};
 
@@ -14,6 +15,15 @@ pub(crate) struct Front {
     relays: Relays,
     tty: bool,
     interactive: bool,
+}
+
+/// How it went on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Attended {
+    /// The container has ended.
+    Ended(ExitStatus),
+    /// The detach keys were typed; it runs on.
+    Left,
 }
 
 /// What the container is started with.
@@ -37,16 +47,19 @@ impl Front {
         Ok((Self { forwarder, relays, tty, interactive }, Ends { stdio, terminal }))
     }
 
-    /// Stays until the container has ended.
-    pub(crate) fn attend(self, process: &Process) -> io::Result<ExitStatus> {
+    /// Stays until the container has ended, or somebody leaves it by the keys, if there are any.
+    pub(crate) fn attend(self, process: &Process, keys: Option<&DetachKeys>) -> io::Result<Attended> {
         let Self { forwarder, relays, tty, interactive } = self;
         let raw = (tty && interactive).then(RawMode::enter).flatten();
         let ended = forwarder.while_running(process, tty, || {
             match tty {
-                true => terminal::relay_terminal(process, interactive)?,
+                true if terminal::relay_terminal(process, interactive, keys.map(DetachWatch::new))? => {
+                    return Ok(Attended::Left);
+                }
+                true => {}
                 false => relays.run(),
             }
-            process.wait()
+            process.wait().map(Attended::Ended)
         });
         drop(raw);
         ended

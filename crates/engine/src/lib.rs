@@ -33,6 +33,7 @@ mod signals;
 mod streams;
 mod tag;
 mod terminal;
+pub mod terminal_holder;
 mod volumes;
 
 use std::path::Path;

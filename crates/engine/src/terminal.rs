@@ -5,7 +5,10 @@ use std::io::{IsTerminal, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use runtime::{Process, Stdio, StdioStream, WindowSize};
+use rustix::event::{PollFd, PollFlags};
 use rustix::termios::{OptionalActions, Termios};
+
+use crate::detach_keys::DetachWatch;
 
 /// Our terminal in raw mode; as it was when this is dropped.
 #[derive(Debug)]
@@ -111,18 +114,71 @@ fn copy(mut from: impl Read, mut to: impl Write) -> bool {
     }
 }
 
-/// Connects our streams with the container's terminal until it is closed.
-pub(crate) fn relay_terminal(process: &Process, interactive: bool) -> std::io::Result<()> {
-    let Some(terminal) = process.terminal() else { return Ok(()) };
+/// Connects our streams with the container's terminal until it is closed, or the detach keys are typed. Whether they were.
+pub(crate) fn relay_terminal(
+    process: &Process,
+    interactive: bool,
+    watch: Option<DetachWatch>,
+) -> std::io::Result<bool> {
+    let Some(terminal) = process.terminal() else { return Ok(false) };
+    // Its other end is closed when somebody leaves.
+    let (left, stays) = pipe()?;
     if interactive {
         let input = duplicate(terminal)?;
-        std::thread::spawn(move || copy(std::io::stdin().lock(), input));
+        std::thread::spawn(move || {
+            if !type_into(input, watch) {
+                // Input has ended, which is not leaving: until our own end.
+                std::mem::forget(stays);
+            }
+        });
     }
-    if !copy(duplicate(terminal)?, std::io::stdout()) {
-        // Nobody reads any more (`onggi run -t … | head -1`): a full terminal would stop it for ever.
-        process.signal(signal_hook::consts::SIGKILL).ok();
+    let mut output = duplicate(terminal)?;
+    let mut buffer = vec![0; 16 << 10];
+    loop {
+        let mut polled = [PollFd::new(&output, PollFlags::IN), PollFd::new(&left, PollFlags::IN)];
+        match rustix::event::poll(&mut polled[..if interactive { 2 } else { 1 }], None) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+        if !polled[1].revents().is_empty() {
+            return Ok(true);
+        }
+        if polled[0].revents().is_empty() {
+            continue;
+        }
+        // A terminal whose other side is closed gives EIO.
+        let Ok(count @ 1..) = output.read(&mut buffer) else { return Ok(false) };
+        if std::io::stdout().write_all(&buffer[..count]).and_then(|()| std::io::stdout().flush()).is_err() {
+            // Nobody reads any more (`onggi run -t … | head -1`): a full terminal would stop it for ever.
+            process.signal(signal_hook::consts::SIGKILL).ok();
+            return Ok(false);
+        }
     }
-    Ok(())
+}
+
+/// Hands on what is typed, until standard input ends or the keys are complete. Whether they were.
+fn type_into(mut terminal: File, watch: Option<DetachWatch>) -> bool {
+    let Some(mut watch) = watch else {
+        copy(std::io::stdin().lock(), terminal);
+        return false;
+    };
+    let mut stdin = std::io::stdin().lock();
+    let mut buffer = vec![0; 4 << 10];
+    loop {
+        let count = match stdin.read(&mut buffer) {
+            Ok(0) => return false,
+            Ok(count) => count,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+            Err(_) => return false,
+        };
+        let (typed, is_complete) = watch.sift(&buffer[..count]);
+        if terminal.write_all(&typed).is_err() {
+            return false;
+        }
+        if is_complete {
+            return true;
+        }
+    }
 }
 
 fn duplicate(descriptor: BorrowedFd<'_>) -> std::io::Result<File> {

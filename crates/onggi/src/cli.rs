@@ -107,6 +107,10 @@ pub(crate) enum Command {
     Export(written::ExportArgs),
     Info(system::InfoArgs),
     Version(system::VersionArgs),
+    /// Keep a terminal open that somebody left
+    // Started by `exec` itself, never by people.
+    #[command(name = engine::terminal_holder::COMMAND, hide = true)]
+    Hold,
     #[command(name = engine::monitor::COMMAND, hide = true)]
     Monitor(container::MonitorArgs),
     /// Manage images

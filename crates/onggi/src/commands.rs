@@ -60,6 +60,7 @@ pub(crate) fn run(command: Command, session: &Session) -> Result<u8, Failure> {
         Command::Port(args) => containers::port(&args, session),
         Command::Wait(args) => containers::wait(&args, session),
         Command::Rm(args) => containers::remove(&args, session),
+        Command::Hold => exec::hold(),
         Command::Monitor(args) => containers::monitor(&args, session),
         Command::Commit(args) => written::commit(&args, session),
         Command::Diff(args) => written::diff(&args, session),

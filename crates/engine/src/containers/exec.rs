@@ -15,9 +15,22 @@ use super::container::Container;
 use super::events;
 use super::pause::{not_running, running};
 use super::record::{ContainerState, ContainerStatus};
+use crate::detach_keys::DetachKeys;
 use crate::executor::environment;
-use crate::front::Front;
+use crate::front::{Attended, Front};
+use crate::terminal_holder;
 use crate::{Engine, Error, ErrorKind};
+
+/// How `exec` ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExecOutcome {
+    /// The command's exit code, as Docker counts.
+    Exited(u8),
+    /// It runs in the background, as was asked.
+    Detached,
+    /// It was left running by the detach keys.
+    Left,
+}
 
 /// What to run in a container.
 #[derive(Debug, Clone, Default)]
@@ -32,6 +45,8 @@ pub struct ExecOptions {
     pub tty: bool,
     /// Do not wait for it.
     pub detach: bool,
+    /// What leaves a command with a terminal running.
+    pub detach_keys: DetachKeys,
     /// `KEY=VALUE`, or `KEY` to take a variable away; later ones win.
     pub env: Vec<String>,
     /// In place of the container's user.
@@ -46,7 +61,7 @@ pub struct ExecOptions {
 ///
 /// # Errors
 /// When the container does not run or is paused (exit code 1), when the program cannot be executed (126) or is not there (127).
-pub fn exec(engine: &Engine, options: &ExecOptions) -> Result<u8, Error> {
+pub fn exec(engine: &Engine, options: &ExecOptions) -> Result<ExecOutcome, Error> {
     let container = Container::find(engine, &options.container)?;
     let state = container.state()?;
     match state.status() {
@@ -71,15 +86,23 @@ pub fn exec(engine: &Engine, options: &ExecOptions) -> Result<u8, Error> {
         let process = start(&container, &state, spec, None, Stdio::null(), options)?;
         note_start(engine, &container, options);
         process.leave();
-        return Ok(0);
+        return Ok(ExecOutcome::Detached);
     }
-    spec.die_with_parent = true;
+    // One that can be left must be able to outlive us.
+    spec.die_with_parent = !(options.tty && options.interactive);
     let (front, ends) = Front::prepare(options.tty, options.interactive).map_err(broken)?;
     let process = start(&container, &state, spec, ends.terminal, ends.stdio, options)?;
     note_start(engine, &container, options);
-    let code = front.attend(&process).map_err(broken)?.docker_code();
+    let code = match front.attend(&process, Some(&options.detach_keys)).map_err(broken)? {
+        Attended::Ended(status) => status.docker_code(),
+        Attended::Left => {
+            process.terminal().map(terminal_holder::hand_over).transpose().map_err(broken)?;
+            process.leave();
+            return Ok(ExecOutcome::Left);
+        }
+    };
     events::note(engine, &container, "exec_die", &[("exitCode", &code.to_string())]);
-    Ok(code)
+    Ok(ExecOutcome::Exited(code))
 }
 
 fn note_start(engine: &Engine, container: &Container, options: &ExecOptions) {

@@ -17,6 +17,9 @@ pub(crate) struct ExecArgs {
     /// Do not wait for it
     #[arg(short, long)]
     pub(crate) detach: bool,
+    /// Leave the command running by these keys [default: ctrl-p,ctrl-q]
+    #[arg(long, value_name = "KEYS")]
+    pub(crate) detach_keys: Option<String>,
     /// Set a variable; without a value from the environment
     #[arg(short, long = "env", value_name = "NAME[=VALUE]")]
     pub(crate) env: Vec<String>,

@@ -179,3 +179,32 @@ fn s058_a_shell_in_a_running_container_requires_root() {
     assert!(shown.contains("30 100\r\n") && shown.contains("/dev/pts/0\r\n"), "{shown}");
     end(&project);
 }
+
+/// The keys leave the command running, also one that writes more than a terminal holds; and they are known by other names.
+#[test]
+#[ignore = "requires root"]
+fn c226_detach_keys_leave_the_command_running_requires_root() {
+    const LIMIT: Duration = Duration::from_secs(30);
+    let project = Project::new();
+    project.start(&["--name", "one", "busybox", "sleep", "1000"]);
+    let script = "trap '' HUP; echo ready; read go; i=0; while [ $i -lt 20000 ]; do echo line-$i; i=$((i + 1)); done; echo all > /done; sleep 1000";
+    for (flags, keys) in [(&[][..], "\u{10}\u{11}"), (&["--detach-keys", "ctrl-],x"], "\u{1d}x")] {
+        let words = [&["exec", "-it"], flags, &["one", "sh", "-c", script]].concat();
+        let mut terminal = Terminal::start(&project.onggi(&words), 100, 30);
+        // Before that the terminal is not raw, and takes Ctrl-Q for itself.
+        terminal.wait_for("ready", LIMIT);
+        terminal.write(&format!("go\n{keys}"));
+        let (code, shown) = terminal.finish(LIMIT);
+        assert!(code == 0 && shown.trim_end().ends_with("read escape sequence"), "{code}: {shown}");
+        wait_until("it has written all", || project.onggi(["exec", "one", "cat", "/done"]).run().code == 0);
+        project.ask(&["exec", "one", "rm", "/done"]);
+    }
+    let holders = || processes_with("onggi hold");
+    let before = holders();
+    assert!(before.len() >= 2, "{before:?}");
+    end(&project);
+    // With the container its processes end, and with them their terminals.
+    wait_until("nobody holds them", || !before.iter().any(|holder| holders().contains(holder)));
+    let wrong = project.onggi(["exec", "-it", "--detach-keys", "ctrl-1", "one", "sh"]).run().exits(1);
+    assert!(wrong.stderr.contains("invalid detach keys (ctrl-1)"), "{}", wrong.stderr);
+}
