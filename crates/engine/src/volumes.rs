@@ -95,9 +95,12 @@ pub fn volumes(engine: &Engine, filter: &VolumeFilter) -> Result<Vec<VolumeSumma
     let users = if filter.dangling.is_some() { engine.store().users_of_volumes()? } else { BTreeMap::new() };
     let mut found = Vec::new();
     for name in engine.store().volume_names()? {
-        // Another process may remove one meanwhile.
+        // Another process may remove one meanwhile, before it is opened or while it is read.
         let Some(volume) = engine.store().volume(&name)? else { continue };
-        let record = VolumeRecord::read(&volume)?;
+        let record = match VolumeRecord::read(&volume) {
+            Err(_) if engine.store().volume(&name)?.is_none() => continue,
+            record => record?,
+        };
         if filter.passes(&name, &record, users.contains_key(&name)) {
             let labels = record.labels.unwrap_or_default();
             found.push(VolumeSummary { mount_point: volume.data_path(), name, labels });

@@ -4,6 +4,7 @@ use crate::machine;
 /// Sources that are full of mistakes on purpose: those about mistakes, and the language's own.
 fn is_about_mistakes(origin: &str) -> bool {
     origin.contains("/broken")
+        || origin.contains("/refused.rs")
         || origin.starts_with("crates/dockerfile/src")
         || origin.starts_with("crates/dockerfile/tests/")
 }

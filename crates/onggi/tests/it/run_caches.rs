@@ -193,6 +193,8 @@ fn listing(project: &Project) -> Vec<String> {
     let folders = [root.parent().unwrap(), &root];
     let names = folders.into_iter().flat_map(|folder| fs::read_dir(folder).unwrap());
     let mut names: Vec<String> = names.map(|entry| entry.unwrap().path().display().to_string()).collect();
+    // The store's own, made by the first container that is run to look into the image.
+    names.retain(|name| !name.ends_with("/root/events"));
     names.sort_unstable();
     names
 }
