@@ -50,7 +50,10 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        std::fs::remove_dir_all(&self.0).unwrap();
+        // With the network its state goes.
+        if self.0.exists() {
+            std::fs::remove_dir_all(&self.0).unwrap();
+        }
     }
 }
 
