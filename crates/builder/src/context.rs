@@ -87,6 +87,8 @@ pub(crate) struct Context {
     /// What was hashed in this build, by path.
     fresh: Mutex<HashMap<Vec<u8>, Remembered>>,
     bytes_read: AtomicU64,
+    /// So many read it at once.
+    threads: usize,
 }
 
 impl Context {
@@ -100,7 +102,7 @@ impl Context {
         let index = store.record(RecordKind::Context, key).ok().flatten();
         let index = index.map_or_else(StatIndex::default, |bytes| StatIndex::parse(&bytes));
         let (path, fresh, bytes_read) = (path.to_owned(), Mutex::default(), AtomicU64::new(0));
-        Ok(Self { path, root, ignore, key, index, fresh, bytes_read })
+        Ok(Self { path, root, ignore, key, index, fresh, bytes_read, threads: walk::parallelism() })
     }
 
     /// Where it is, as it was given.
@@ -289,3 +291,6 @@ pub(crate) fn matched(ignore: &IgnoreFile, path: &[u8]) -> dockerfile::Folder {
 fn read_error(path: &[u8], source: std::io::Error) -> ContextError {
     ContextError::Read { path: lossy(path), source }
 }
+
+#[cfg(test)]
+mod tests;

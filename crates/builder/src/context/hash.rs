@@ -13,7 +13,7 @@ use oci::{Digest, Hasher};
 use rustix::fs::FileType;
 use rustix::io::Errno;
 
-use super::walk::{kind_of, metadata, parallelism, stamp_of};
+use super::walk::{kind_of, metadata, stamp_of};
 use super::{Context, ContextError, read_error};
 use crate::path::lossy;
 use crate::source::{Content, Selection, SourceEntry};
@@ -64,7 +64,7 @@ impl Context {
             Ok(())
         };
         std::thread::scope(|scope| {
-            let workers: Vec<_> = (1..parallelism()).map(|_| scope.spawn(work)).collect();
+            let workers: Vec<_> = (1..self.threads).map(|_| scope.spawn(work)).collect();
             let own = work();
             let others = workers
                 .into_iter()

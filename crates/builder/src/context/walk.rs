@@ -83,7 +83,7 @@ impl<'context> Walk<'context> {
         walk.work(|queue| (1..ENOUGH_FOLDERS).contains(&queue.tasks.len()));
         if !walk.lock().tasks.is_empty() {
             std::thread::scope(|scope| {
-                for _ in 1..parallelism() {
+                for _ in 1..context.threads {
                     scope.spawn(|| walk.work(|_| true));
                 }
                 walk.work(|_| true);
