@@ -10,6 +10,7 @@ use crate::cli::watch::{StatsArgs, TopArgs, UpdateArgs};
 use crate::failure::Failure;
 use crate::render::stats;
 use crate::session::Session;
+use crate::ui::printable::printable;
 use crate::ui::table::align_with;
 
 /// Between two looks at what is used.
@@ -18,8 +19,11 @@ const INTERVAL: Duration = Duration::from_secs(1);
 pub(super) fn top(args: &TopArgs, session: &Session) -> Result<u8, Failure> {
     let table = engine::top(&session.engine()?, &args.container, &args.options, &session.zone())?;
     let lines = std::iter::once(&table.titles).chain(&table.rows);
-    let text: String =
-        lines.map(|fields| crate::ui::printable::printable(&fields.join("\t")).replace("\\t", "\t") + "\n").collect();
+    let line = |fields: &Vec<String>| {
+        let fields: Vec<_> = fields.iter().map(|field| printable(field)).collect();
+        fields.join("\t") + "\n"
+    };
+    let text: String = lines.map(line).collect();
     session.print(&align_with(&text, 20, 3))?;
     Ok(0)
 }

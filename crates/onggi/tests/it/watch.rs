@@ -14,6 +14,7 @@ fn c231_top_lists_the_processes_requires_root() {
     let lines: Vec<&str> = text.lines().collect();
     let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
     assert_eq!(words(lines[0]), ["UID", "PID", "PPID", "C", "STIME", "TTY", "TIME", "CMD"]);
+    assert!(lines[0].starts_with("UID                 PID                 PPID                C "), "{text}");
     assert_eq!(lines.len(), 3, "{text}");
     let (shell, sleep) = (words(lines[1]), words(lines[2]));
     assert_eq!((shell[0].as_str(), shell[1].clone()), ("4711", project.container("one", "{{.State.Pid}}")));
