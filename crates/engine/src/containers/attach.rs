@@ -225,6 +225,10 @@ impl Client {
         }
         if self.stdout.is_broken() && !self.told_unread {
             self.told_unread = true;
+            if self.has_terminal && self.sig_proxy && self.stdout.has_hung_up() {
+                // The kernel hangs up before it sends the signal, which may come too late to be handed on.
+                self.send_signal(Signal::HUP.as_raw());
+            }
             if !self.ends_unread || self.stdout.has_hung_up() {
                 return Ok(Some(Attached::Unread));
             }
