@@ -37,7 +37,7 @@ fn s056_s063_s112_s155_s166_apache_requires_root() {
     let status = project.ask(&["ps", "-a", "--format", "{{.Names}} {{.Status}}"]);
     assert!(status.starts_with("short Exited (0) "), "{status}");
 
-    // The same server serves when it stays: asked from inside, since ports are not published yet.
+    // The same server serves when it stays: asked from inside (`apache_story` asks by a published port).
     let ask = "fetch('http://localhost/').then((r) => r.text()).then((t) => process.stdout.write(t))";
     let script = format!("service apache2 start >/dev/null && node -e \"{ask}\"");
     assert_eq!(project.ask(&["run", "--rm", "ubuntu_apache", "sh", "-c", &script]), "<p>apache</p>\n");
