@@ -352,6 +352,7 @@ fn action(step: Step) -> &'static str {
         Step::NoNewPrivileges => "set no_new_privs",
         Step::Seccomp => "install the seccomp filter",
         Step::Descriptors => "close descriptors",
+        Step::Parent => "watch its parent",
         Step::Namespaces => "enter the container's namespaces",
         _ => "prepare the container",
     }

@@ -6,16 +6,16 @@
 //! at the end, and no descriptor but the standard streams and the pipe when the program is executed.
 
 mod mounts;
+mod parent;
 pub(super) mod process;
 
 use std::os::fd::{AsFd, BorrowedFd};
 
-use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{CWD, Mode};
 use rustix::io::Errno;
 use rustix::mount::{MoveMountFlags, UnmountFlags};
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
-use rustix::thread::{LinkNameSpaceType, Timespec};
+use rustix::thread::LinkNameSpaceType;
 
 use super::failure::{At, Failure, Step};
 use super::plan::Plan;
@@ -24,6 +24,7 @@ use crate::spec::{Namespace, NetworkNamespace};
 use crate::sys::{self, MountAttributes};
 
 pub(super) use mounts::{attach, is_proc};
+pub(super) use parent::Parent;
 
 /// Where the pipe to the parent is while the program is executed.
 const PIPE: i32 = 3;
@@ -31,8 +32,6 @@ const PIPE: i32 = 3;
 /// Becomes the container's program, or returns what went wrong.
 pub(super) fn run(plan: &Plan, pipe: BorrowedFd<'_>) -> Failure {
     match prepare(plan).and_then(|()| keep_only(pipe)) {
-        // The parent may have died before its death could be heeded; then nobody reads, nor waits for us.
-        Ok(pipe) if plan.process.die_with_parent && is_abandoned(pipe) => Failure::new(Step::Trace, Errno::SRCH),
         Ok(pipe) => report(pipe, process::execute(&plan.process)),
         Err(failure) => report(pipe, failure),
     }
@@ -44,13 +43,6 @@ fn keep_only(pipe: BorrowedFd<'_>) -> Result<BorrowedFd<'static>, Failure> {
     sys::duplicate_onto(pipe, PIPE).at(Step::Descriptors)?;
     sys::close_all_from(PIPE.cast_unsigned() + 1).at(Step::Descriptors)?;
     Ok(sys::borrow_number(PIPE))
-}
-
-/// Whether the other end of the pipe is closed (poll(2), `POLLERR`). Only the parent has it by now.
-pub(super) fn is_abandoned(pipe: BorrowedFd<'_>) -> bool {
-    let mut polled = [PollFd::from_borrowed_fd(pipe, PollFlags::empty())];
-    rustix::event::poll(&mut polled, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_ok()
-        && polled.iter().any(|end| end.revents().intersects(PollFlags::ERR | PollFlags::HUP))
 }
 
 /// Tells the parent; if even that fails, the parent sees an empty pipe.
@@ -70,6 +62,7 @@ fn prepare(plan: &Plan) -> Result<(), Failure> {
     if let Some(score) = &plan.process.oom_score_adj {
         process::write_score(score).at(Step::OomScore)?;
     }
+    let parent = process::watch_parent(&plan.process)?;
     join(plan)?;
     mount_root(plan)?;
     let fresh = mounts::mount_all(plan)?;
@@ -89,7 +82,7 @@ fn prepare(plan: &Plan) -> Result<(), Failure> {
     }
     process::standard_streams(&plan.process).at(Step::Stdio)?;
     enter_working_directory(cwd.as_fd()).at(Step::WorkingDirectory)?;
-    process::drop_privileges(&plan.process)?;
+    process::drop_privileges(&plan.process, parent.as_ref())?;
     rustix::process::umask(Mode::from_raw_mode(0o022));
     Ok(())
 }

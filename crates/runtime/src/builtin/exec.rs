@@ -214,10 +214,6 @@ fn run(joining: &Joining, socket: BorrowedFd<'_>) {
         Err(failure) => (socket, failure),
         Ok(program) => {
             let number = sys::borrow_number(REPORT);
-            // Our parent may have died before its death could be heeded; then nobody reads, nor waits for us.
-            if joining.process.die_with_parent && child::is_abandoned(number) {
-                return;
-            }
             let stage = sys::borrow_number(STAGE);
             let errno = sys::exec_descriptor(stage, program, &joining.process.environment);
             (number, Failure::new(Step::Exec, errno))
@@ -247,6 +243,7 @@ fn prepare(joining: &Joining) -> Result<&CStringArray, Failure> {
     if let Some(score) = &joining.process.oom_score_adj {
         process::write_score(score).at(Step::OomScore)?;
     }
+    let parent = process::watch_parent(&joining.process)?;
     rustix::process::setsid().at(Step::Session)?;
     match sys::join_session_keyring(&joining.keyring) {
         Ok(()) | Err(Errno::NOSYS | Errno::PERM | Errno::DQUOT | Errno::ACCESS) => {}
@@ -259,7 +256,7 @@ fn prepare(joining: &Joining) -> Result<&CStringArray, Failure> {
     let cwd = joining.cwd.open(root.as_fd(), Symlinks::Follow).at(Step::WorkingDirectory)?;
     process::standard_streams(&joining.process).at(Step::Stdio)?;
     child::enter_working_directory(cwd.as_fd()).at(Step::WorkingDirectory)?;
-    process::drop_privileges(&joining.process)?;
+    process::drop_privileges(&joining.process, parent.as_ref())?;
     rustix::process::umask(Mode::from_raw_mode(0o022));
     choose(joining)
 }

@@ -46,6 +46,7 @@ pub(super) enum Step {
     Seccomp,
     Descriptors,
     Namespaces,
+    Parent,
     NotInPath,
     NotFound,
     NoInterpreter,
@@ -55,7 +56,7 @@ pub(super) enum Step {
 }
 
 /// In the order of their numbers, for [`Failure::decode`].
-const STEPS: [Step; 35] = [
+const STEPS: [Step; 36] = [
     Step::Trace,
     Step::Signals,
     Step::JoinCgroup,
@@ -86,6 +87,7 @@ const STEPS: [Step; 35] = [
     Step::Seccomp,
     Step::Descriptors,
     Step::Namespaces,
+    Step::Parent,
     Step::NotInPath,
     Step::NotFound,
     Step::NoInterpreter,

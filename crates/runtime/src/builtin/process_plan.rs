@@ -30,7 +30,8 @@ pub(super) struct ProcessPlan {
     pub(super) no_new_privileges: bool,
     pub(super) filter: Option<Arc<[FilterInstruction]>>,
     pub(super) oom_score_adj: Option<Vec<u8>>,
-    pub(super) die_with_parent: bool,
+    /// The number of this process in procfs, if the child is to die with the thread that makes it.
+    pub(super) dies_with: Option<u32>,
     pub(super) program: Program,
     pub(super) arguments: CStringArray,
     pub(super) environment: CStringArray,
@@ -75,12 +76,21 @@ impl ProcessPlan {
                 }
             },
             oom_score_adj: spec.oom_score_adj.map(|value| value.to_string().into_bytes()),
-            die_with_parent: spec.die_with_parent,
+            dies_with: if spec.die_with_parent { Some(own_number()?) } else { None },
             program,
             arguments: CStringArray::new(c_strings("args", spec.args)?),
             environment: CStringArray::new(c_strings("env", spec.env)?),
         })
     }
+}
+
+/// What procfs calls this process; that of another PID namespace may be mounted.
+fn own_number() -> Result<u32, StartError> {
+    let link = std::fs::read_link("/proc/self").map_err(|source| StartError::Setup {
+        action: "read /proc/self, which must be there for children that die with their parent".to_owned(),
+        source,
+    })?;
+    link.to_str().and_then(|text| text.parse().ok()).ok_or_else(|| invalid("/proc/self names no process"))
 }
 
 /// Refuses what makes no sense before anything is made.

@@ -11,6 +11,7 @@ use rustix::thread::{CapabilitySet, CapabilitySets, NanosleepRelativeResult, Tim
 
 use super::super::failure::{At, Failure, Step};
 use super::super::process_plan::{ProcessPlan, Program};
+use super::Parent;
 use crate::sys;
 
 /// In the host's procfs, which we still see.
@@ -59,8 +60,13 @@ fn own_pipe(stream: BorrowedFd<'_>, plan: &ProcessPlan) -> Result<(), Errno> {
     }
 }
 
+/// The parent, if the child is to die with it. Must be called while the host's procfs can be seen.
+pub(in crate::builtin) fn watch_parent(plan: &ProcessPlan) -> Result<Option<Parent>, Failure> {
+    plan.dies_with.map(Parent::new).transpose().at(Step::Parent)
+}
+
 /// Limits, users, capabilities, filter.
-pub(in crate::builtin) fn drop_privileges(plan: &ProcessPlan) -> Result<(), Failure> {
+pub(in crate::builtin) fn drop_privileges(plan: &ProcessPlan, parent: Option<&Parent>) -> Result<(), Failure> {
     for (index, (resource, limit)) in plan.rlimits.iter().enumerate() {
         rustix::process::setrlimit(*resource, *limit).at_index(Step::Rlimit, index)?;
     }
@@ -87,9 +93,12 @@ pub(in crate::builtin) fn drop_privileges(plan: &ProcessPlan) -> Result<(), Fail
         Ok(()) | Err(Errno::INVAL) => {} // No ambient set before Linux 4.3.
         Err(errno) => return Err(Failure::new(Step::Capabilities, errno)),
     }
-    if plan.die_with_parent {
+    if let Some(parent) = parent {
         // After the change of user, which would undo it.
-        rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).at(Step::User)?;
+        rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).at(Step::Parent)?;
+        if !parent.lives().at(Step::Parent)? {
+            return Err(Failure::new(Step::Parent, Errno::SRCH)); // Nobody reads that.
+        }
     }
     if plan.no_new_privileges {
         rustix::thread::set_no_new_privs(true).at(Step::NoNewPrivileges)?;
