@@ -125,6 +125,22 @@ pub(crate) fn list(store: &Store, folder: &str) -> Result<Vec<String>, StoreErro
     Ok(names)
 }
 
+/// As [`list`], of a folder that stores of older versions have not.
+pub(crate) fn list_if_there(store: &Store, folder: &str) -> Result<Vec<String>, StoreError> {
+    match list(store, folder) {
+        Err(StoreError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        names => names,
+    }
+}
+
+/// Makes a folder that stores of older versions have not.
+pub(crate) fn make_folder(store: &Store, folder: &str) -> Result<(), StoreError> {
+    match rustix::fs::mkdirat(&store.root, folder, Mode::RWXU) {
+        Ok(()) | Err(Errno::EXIST) => Ok(()),
+        Err(errno) => Err(StoreError::io("create folder", full(store, folder), errno)),
+    }
+}
+
 /// Removes a folder and all that is in it, by descriptors; whether it was there.
 pub(crate) fn remove_tree(store: &Store, name: &str) -> Result<bool, StoreError> {
     let failed = |errno| StoreError::io("remove", full(store, name), errno);

@@ -9,7 +9,7 @@
 //! hashed again.
 
 use std::fs::File;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
 use oci::{ChainId, DiffId};
 use rustix::fs::{AtFlags, Mode, OFlags};
@@ -43,6 +43,16 @@ impl LayerSink {
     /// When no further descriptor can be had.
     pub fn file(&self) -> std::io::Result<File> {
         self.file.try_clone()
+    }
+
+    pub(crate) fn temporary(&self) -> Option<&str> {
+        self.temporary.as_deref()
+    }
+}
+
+impl AsRawFd for LayerSink {
+    fn as_raw_fd(&self) -> RawFd {
+        self.file.as_raw_fd()
     }
 }
 

@@ -10,10 +10,15 @@
 //!   version                        "onggi store 1": written last when a store is made
 //!   images/HEX                     image config, verbatim; HEX is its SHA-256, the image ID
 //!   parents/HEX                    image ID of the image that HEX was committed from (local knowledge, never exported)
-//!   references/NAME                image ID; NAME is the canonical reference with `/` written as `+`
+//!   references/NAME                image ID; NAME is the canonical reference with `/` written as `+`; with a digest it is
+//!                                  the one that a registry knows the image by
 //!   layers/HEX.tar                 layer, uncompressed tar, verbatim; HEX is the DiffID
 //!   layers/HEX.erofs               its index; the layer counts as present from here on
 //!   layers/HEX-CHAIN.erofs         an index that also depends on the layers below (CHAIN is their ChainID)
+//!   blobs/HEX                      a blob as it came from a registry or was sent to one, verbatim: layers, manifests, indexes of
+//!                                  images; HEX is its SHA-256
+//!   partial/HEX                    the beginning of a blob on its way; flocked by whoever writes to it
+//!   transports/HEX                 the blobs of a layer that are known, and which repositories have them; HEX is its DiffID
 //!   extracted/HEX-CHAIN/           the layer as a folder, where the kernel cannot mount indexes
 //!   steps/HEX                      result of a build step; HEX is the digest of its cache key
 //!   builds/HEX                     the cache keys of the last build of a context, for naming what changed
@@ -36,6 +41,7 @@
 //!
 //! This crate knows no tar, no HTTP and no Dockerfile. It hands out descriptors and guards, never bare paths.
 
+mod blobs;
 mod build_logs;
 mod caches;
 mod containers;
@@ -59,6 +65,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
 
+pub use blobs::{PartialBlob, WantedBlob};
 pub use build_logs::BuildLog;
 pub use caches::{CacheAttempt, CacheFolder, CacheUse};
 pub use containers::{ContainerFolder, ContainerLookup};
@@ -81,11 +88,14 @@ pub struct Store {
 }
 
 const VERSION: &[u8] = b"onggi store 1\n";
-const FOLDERS: [&str; 19] = [
+const FOLDERS: [&str; 22] = [
     "images",
     "parents",
     "references",
     "layers",
+    "blobs",
+    "partial",
+    "transports",
     "extracted",
     "steps",
     "builds",

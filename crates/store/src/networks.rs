@@ -2,7 +2,7 @@
 //!
 //! What of a network is on the host (bridge, addresses in use) is the host's and goes with a reboot; this stays.
 
-use rustix::fs::{AtFlags, Mode};
+use rustix::fs::AtFlags;
 use rustix::io::Errno;
 
 use crate::{Store, StoreError, file};
@@ -15,11 +15,7 @@ impl Store {
     /// # Errors
     /// When the file cannot be written.
     pub fn create_network(&self, name: &str, record: &[u8]) -> Result<bool, StoreError> {
-        match rustix::fs::mkdirat(&self.root, FOLDER, Mode::RWXU) {
-            // A store of an older version has no folder for them.
-            Ok(()) | Err(Errno::EXIST) => {}
-            Err(errno) => return Err(StoreError::io("create folder", file::full(self, FOLDER), errno)),
-        }
+        file::make_folder(self, FOLDER)?;
         let target = format!("{FOLDER}/{name}");
         let temporary = file::stage(self, &target, record, true)?;
         let linked = rustix::fs::linkat(&self.root, &temporary, &self.root, &target, AtFlags::empty());
@@ -36,14 +32,8 @@ impl Store {
     /// # Errors
     /// When a file cannot be read.
     pub fn networks(&self) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
-        let names = match file::list(self, FOLDER) {
-            Err(StoreError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
-                return Ok(Vec::new());
-            }
-            names => names?,
-        };
         let mut all = Vec::new();
-        for name in names {
+        for name in file::list_if_there(self, FOLDER)? {
             // One that is gone by now was removed meanwhile.
             if let Some(record) = self.network(&name)? {
                 all.push((name, record));

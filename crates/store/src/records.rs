@@ -15,6 +15,8 @@ pub enum RecordKind {
     Context,
     /// What a server gave, by the digest of what it was asked for.
     Remote,
+    /// The blobs that a layer came as or was sent as, by its DiffID.
+    Transport,
 }
 
 impl RecordKind {
@@ -24,6 +26,7 @@ impl RecordKind {
             Self::Build => "builds",
             Self::Context => "contexts",
             Self::Remote => "remotes",
+            Self::Transport => "transports",
         }
     }
 }
@@ -42,6 +45,9 @@ impl Store {
     /// # Errors
     /// When it cannot be written.
     pub fn put_record(&self, kind: RecordKind, key: Digest, content: &[u8]) -> Result<(), StoreError> {
+        if kind == RecordKind::Transport {
+            file::make_folder(self, kind.folder())?;
+        }
         file::replace_lazily(self, &format!("{}/{}", kind.folder(), key.hex()), content)
     }
 
@@ -51,7 +57,7 @@ impl Store {
     /// When the folder or a file cannot be read.
     pub fn records(&self, kind: RecordKind) -> Result<Vec<(Digest, Vec<u8>)>, StoreError> {
         let mut all = Vec::new();
-        for name in file::list(self, kind.folder())? {
+        for name in file::list_if_there(self, kind.folder())? {
             let Ok(key) = Digest::from_hex(&name) else { continue };
             if let Some(content) = self.record(kind, key)? {
                 all.push((key, content));

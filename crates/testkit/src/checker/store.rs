@@ -16,7 +16,7 @@ use super::{CheckedImage, Problem, chain_ids, diff_ids, digest, expect_digest, j
 /// leads somewhere; each volume is whole, and there where a container names it; each layer's tar can be read and has its name's digest, and each layer that an image or a kept failure
 /// uses has an index or an extracted folder beside its tar; a kept failure is whole; each cache of RUN has the digest of
 /// what it is known by, and nothing but its folders; each build's log has an index that names all files beside it, with
-/// their sizes once the build is over.
+/// their sizes once the build is over; each blob has its name's digest, and each list of a layer's blobs is well formed.
 ///
 /// # Errors
 /// The first thing that is not so.
@@ -62,6 +62,7 @@ fn images(root: &Path) -> Result<Vec<CheckedImage>, Problem> {
         return Err(Problem::new(format!("references/{names:?}: image {id} is not there")));
     }
     check_remotes(root, &layers)?;
+    check_blobs(root)?;
     build_logs(root)?;
     for (name, content) in texts(root, "names")? {
         if !root.join("containers").join(content.trim()).is_dir() {
@@ -81,6 +82,36 @@ fn check_remotes(root: &Path, layers: &BTreeSet<String>) -> Result<(), Problem> 
         let record = json(&name, content.as_bytes())?;
         let layer = record["layer"].as_str().unwrap_or_default();
         check_presence(root, &name, layer, "sha256:", layers)?;
+    }
+    Ok(())
+}
+
+/// Each blob has its name's digest, each beginning of one the name of a digest, and what is known of a layer's blobs is well
+/// formed. A store of an older version has no folders for them.
+fn check_blobs(root: &Path) -> Result<(), Problem> {
+    let names = |folder: &str| if root.join(folder).exists() { listing(root, folder) } else { Ok(Vec::new()) };
+    let is_hex = |name: &str| name.len() == 64 && name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    for hex in names("blobs")? {
+        let mut hashed = Hashed { inner: open(&root.join("blobs").join(&hex))?, hash: Sha256::new() };
+        std::io::copy(&mut hashed, &mut std::io::sink())
+            .map_err(|error| Problem::new(format!("blobs/{hex}: {error}")))?;
+        expect_digest(&format!("blobs/{hex}"), &format!("sha256:{hex}"), &name_of(&hashed.hash.finalize()))?;
+    }
+    if let Some(name) = names("partial")?.iter().find(|name| !is_hex(name)) {
+        return Err(Problem::new(format!("partial/{name} is not named by a digest")));
+    }
+    for hex in names("transports")? {
+        let name = format!("transports/{hex}");
+        let record = json(&name, &read(&root.join(&name))?)?;
+        let is_whole = |blob: &serde_json::Value| {
+            blob["mediaType"].is_string()
+                && blob["digest"].as_str().and_then(|digest| digest.strip_prefix("sha256:")).is_some_and(is_hex)
+                && blob["size"].is_u64()
+                && blob["repositories"].as_array().is_some_and(|all| all.iter().all(serde_json::Value::is_string))
+        };
+        if !is_hex(&hex) || !record.as_array().is_some_and(|blobs| blobs.iter().all(is_whole)) {
+            return Err(Problem::new(format!("{name} is not a list of a layer's blobs")));
+        }
     }
     Ok(())
 }
