@@ -14,7 +14,7 @@ use std::process::Command;
 use std::sync::atomic::AtomicBool;
 
 use crate::Surroundings;
-use crate::process::{self, Finished};
+use crate::process::{self, Finished, Limits};
 
 pub use error::GitError;
 use error::explain;
@@ -326,7 +326,7 @@ impl<'s> Git<'s> {
     }
 
     fn finish(&self, command: Command, repository: &Repository<'_>) -> Result<Finished, GitError> {
-        match process::run(command, repository.cancelled) {
+        match process::run(command, &[], Limits::default(), repository.cancelled) {
             Ok(Some(finished)) => Ok(finished),
             Ok(None) => Err(GitError::Cancelled),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(GitError::Missing),

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use crate::Surroundings;
 
 /// The proxy for requests to a host; `None` to go there directly. `port` is the scheme's if none was written.
-pub(crate) fn proxy<'s>(surroundings: &'s Surroundings, is_https: bool, host: &str, port: u16) -> Option<&'s str> {
+pub fn proxy<'s>(surroundings: &'s Surroundings, is_https: bool, host: &str, port: u16) -> Option<&'s str> {
     let proxy = if is_https { &surroundings.https_proxy } else { &surroundings.http_proxy };
     let proxy = proxy.as_deref().filter(|proxy| !proxy.is_empty())?;
     let is_direct =

@@ -4,7 +4,7 @@ use std::fmt;
 
 /// Endpoints of one repository, in the order in which they are tried: mirrors first, the registry itself last.
 ///
-/// Pushes and tags go to the last one alone.
+/// Pushes go to the last one alone, which is then the registry that was named.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
     /// At least one.
@@ -20,6 +20,9 @@ pub struct Endpoint {
     pub host: String,
     /// Its port.
     pub port: u16,
+    /// Where the same host may be spoken to without TLS when `port` speaks none; the credential is for it too. Only for
+    /// loopback and where the configuration says so, and only beside [`Scheme::Https`].
+    pub plain_http_port: Option<u16>,
     /// The repository's path there; a mirror may keep it under another one.
     pub repository: String,
     /// Whether it only stands in for another registry.
@@ -30,7 +33,7 @@ pub struct Endpoint {
     pub tls: Tls,
     /// For this scheme, host and port alone.
     pub credential: Credential,
-    /// Sent with each request to it (`HttpHeaders` of docker's config.json).
+    /// Sent with each request to it (those of `HttpHeaders` in docker's config.json that are for registries).
     pub headers: Vec<(String, String)>,
     /// URL of the proxy that leads to it.
     pub proxy: Option<String>,
