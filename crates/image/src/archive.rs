@@ -8,18 +8,18 @@
 //! An archive is hostile until its digests are verified: nothing of it is listed before.
 
 mod annotations;
-mod catalog;
-mod documents;
+pub(crate) mod catalog;
+pub(crate) mod documents;
 mod error;
-mod layer_blob;
+pub(crate) mod layer_blob;
 mod layout;
 mod load;
 mod member;
 mod members;
-mod plan;
+pub(crate) mod plan;
 mod save;
 mod ship;
-mod take;
+pub(crate) mod take;
 mod tar_out;
 
 pub use annotations::{Annotation, AnnotationTarget, Annotations};
@@ -41,19 +41,19 @@ mod names {
 }
 
 /// How much an archive may ask for.
-mod limits {
+pub(crate) mod limits {
     /// Members of the tar, and headers that extend others.
-    pub(super) const MEMBERS: usize = 1 << 16;
+    pub(crate) const MEMBERS: usize = 1 << 16;
     /// Bytes of one document.
-    pub(super) const DOCUMENT: u64 = 4 << 20;
+    pub(crate) const DOCUMENT: u64 = 4 << 20;
     /// Bytes of all documents, which are held in memory.
-    pub(super) const DOCUMENTS: u64 = 64 << 20;
+    pub(crate) const DOCUMENTS: u64 = 64 << 20;
     /// Images.
-    pub(super) const IMAGES: usize = 4096;
+    pub(crate) const IMAGES: usize = 4096;
     /// Layers of an image.
-    pub(super) const LAYERS: usize = 4096;
+    pub(crate) const LAYERS: usize = 4096;
     /// Links from one name to another.
-    pub(super) const LINKS: usize = 16;
+    pub(crate) const LINKS: usize = 16;
     /// Indexes within indexes.
-    pub(super) const DEPTH: usize = 4;
+    pub(crate) const DEPTH: usize = 4;
 }

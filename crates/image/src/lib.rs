@@ -1,7 +1,7 @@
 //! What an image is: a config, a stack of layers, a manifest; and how it enters and leaves the store.
 //!
 //! [`Stack`] opens an image's layers and makes them a root file system, [`users`] reads who is who in it,
-//! `archive` writes and reads the files of `save`, `load` and `import`. This crate starts no process and speaks no
+//! `archive` writes and reads the files of `save`, `load` and `import`, [`transfer`] pulls and pushes. This crate starts no process and speaks no
 //! HTTP.
 
 pub mod archive;
@@ -12,6 +12,7 @@ mod mount_points;
 mod rootfs;
 mod sizes;
 mod stack;
+pub mod transfer;
 pub mod users;
 
 pub use capture::{CaptureError, Captured, capture, root_metadata};

@@ -33,6 +33,9 @@ pub struct FinishedLayer {
     pub content_size: u64,
     /// The bytes of the index file.
     pub index: Vec<u8>,
+    /// Whether the tar puts things into folders that it does not list: above other layers, those take their metadata from
+    /// below. An index that was made without these layers is right above them unless this is so.
+    pub implies_folders: bool,
 }
 
 /// Why a layer could not be written.
@@ -274,7 +277,7 @@ impl LayerWriter {
 
 impl fmt::Debug for FinishedLayer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { diff_id, tar_size, content_size, index } = self;
+        let Self { diff_id, tar_size, content_size, index, .. } = self;
         let index = index.len();
         write!(f, "layer {diff_id}, {tar_size} bytes of tar, {content_size} of content, {index} of index")
     }
@@ -285,11 +288,12 @@ impl FinishedLayer {
     pub(crate) fn new(diff_id: DiffId, tar_size: u64, image: Image) -> Option<Self> {
         let (content_size, inodes) = (image.content_size, image.inodes());
         let (needs_base, lists_root) = (image.needs_base, image.lists_root);
+        let implies_folders = image.implies_folders;
         let mut index = image.seal(&diff_id.0, tar_size)?;
         let image_size = index.len() as u64;
         let trailer = crate::index::Trailer { content_size, tar_size, inodes, needs_base, lists_root, image_size };
         append_trailer(&mut index, &trailer);
-        Some(Self { diff_id, tar_size, content_size, index })
+        Some(Self { diff_id, tar_size, content_size, index, implies_folders })
     }
 
     /// Whether the index holds something taken from the layers below, so that it fits only above them (as

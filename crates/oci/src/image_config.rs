@@ -51,6 +51,11 @@ impl ImageConfig {
         }
     }
 
+    /// What it says that it runs on.
+    pub fn platform(&self) -> Platform {
+        Platform { os: self.os.clone(), architecture: self.architecture.clone(), variant: self.variant.clone() }
+    }
+
     /// The chain of all layers; `None` without layers.
     pub fn chain_id(&self) -> Option<ChainId> {
         ChainId::of(&self.rootfs.diff_ids)

@@ -130,6 +130,6 @@ impl Catalog {
 }
 
 /// Reads a document.
-pub(super) fn parse<T: DeserializeOwned>(member: &str, bytes: &[u8]) -> Result<T, LoadError> {
+pub(crate) fn parse<T: DeserializeOwned>(member: &str, bytes: &[u8]) -> Result<T, LoadError> {
     serde_json::from_slice(bytes).map_err(|source| LoadError::Json { member: member.to_owned(), source })
 }

@@ -61,11 +61,11 @@ pub(super) fn annotations(annotations: Map<String, Value>) -> Map<String, Value>
 /// What is looked at of a document whose kind is not known.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Unknown {
+pub(crate) struct Unknown {
     #[serde(default)]
-    pub(super) media_type: Option<String>,
+    pub(crate) media_type: Option<String>,
     #[serde(default)]
-    pub(super) manifests: Option<Value>,
+    pub(crate) manifests: Option<Value>,
 }
 
 /// Text of an annotation.

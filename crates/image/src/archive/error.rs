@@ -137,7 +137,7 @@ pub enum LoadError {
         member: String,
     },
     /// More of something than any image has.
-    #[error("archive has more than {limit} {what}")]
+    #[error("there are more than {limit} {what}")]
     TooMany {
         /// What there is too much of.
         what: &'static str,

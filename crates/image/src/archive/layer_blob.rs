@@ -121,7 +121,7 @@ pub fn bring_layer(
 }
 
 /// A small blob can announce a tar larger than all that is free.
-fn check_room(store: &Store, size: u64) -> io::Result<()> {
+pub(crate) fn check_room(store: &Store, size: u64) -> io::Result<()> {
     let room = rustix::fs::fstatvfs(store.as_folder())?;
     if size > room.f_bavail.saturating_mul(room.f_frsize) {
         return Err(io::Error::new(io::ErrorKind::StorageFull, format!("its tar of {size} bytes has no room here")));

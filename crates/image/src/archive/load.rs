@@ -22,7 +22,7 @@ use super::limits;
 use super::member::{Kind, Member};
 use super::members::{Members, Place, Source, Stream};
 use super::plan::{Wanted, WantedLayer, plan};
-use super::take::{Hashing, Sniffed, Taken, check, first_block, nowhere, sniff, take, unreadable};
+use super::take::{Hashing, Sniffed, Taken, check, first_block, place, sniff, take, unreadable};
 use crate::Stack;
 
 pub use folder::{LayoutContent, LayoutError, LayoutImage, load_layout};
@@ -225,20 +225,7 @@ impl Loader<'_> {
     }
 
     fn bring_taken(&self, layer: &WantedLayer, taken: Taken, stack: &Stack) -> Result<(), LoadError> {
-        let Taken { sink, finished, .. } = taken;
-        let below = stack.chain_id();
-        if let (Some(finished), None) = (&finished, below) {
-            return Ok(self.store.add_layer(layer.diff_id, sink, &finished.index, None)?);
-        }
-        // Indexed again, now that the layers below are known.
-        let failed = |source| unreadable(&layer.member, source);
-        let mut tar = sink.file().map_err(failed)?;
-        tar.rewind().map_err(failed)?;
-        let finished = layer::ingest(tar, nowhere(&layer.member)?, Some(&stack.tree()))
-            .map_err(|source| LoadError::Layer { member: layer.member.clone(), source })?;
-        check(&layer.member, layer.diff_id.0, finished.diff_id.0)?;
-        let below = below.filter(|_| finished.needs_base());
-        Ok(self.store.add_layer(layer.diff_id, sink, &finished.index, below)?)
+        place(self.store, &layer.member, layer.diff_id, (taken.sink, taken.finished), stack)
     }
 
     fn bring_place(&self, layer: &WantedLayer, mut place: Place<'_>, stack: &Stack) -> Result<(), LoadError> {

@@ -145,18 +145,8 @@ impl<'a> Planner<'a> {
         if self.images.len() == limits::IMAGES {
             return Err(LoadError::TooMany { what: "images", limit: limits::IMAGES as u64 });
         }
-        let config: ImageConfig = parse(member, config_bytes)?;
+        let config = image_config(member, config_bytes, layers.len())?;
         let diff_ids = &config.rootfs.diff_ids;
-        if config.rootfs.kind != "layers" {
-            let kind = config.rootfs.kind.chars().take(80).collect();
-            return Err(LoadError::RootFs { member: member.to_owned(), kind });
-        }
-        if diff_ids.len() > limits::LAYERS {
-            return Err(LoadError::TooMany { what: "layers in one image", limit: limits::LAYERS as u64 });
-        }
-        if layers.len() != diff_ids.len() {
-            return Err(LoadError::LayerCount { image: id.0, listed: layers.len(), configured: diff_ids.len() });
-        }
         let mut wanted = Vec::with_capacity(layers.len());
         for ((name, announced), diff_id) in layers.into_iter().zip(diff_ids) {
             let member = self.catalog.resolve(&name, member)?;
@@ -166,6 +156,23 @@ impl<'a> Planner<'a> {
         self.images.push(Wanted { id, config_bytes, config, layers: wanted, references, parent });
         Ok(())
     }
+}
+
+/// Reads the config of an image for which so many layers are listed.
+pub(crate) fn image_config(member: &str, bytes: &[u8], listed: usize) -> Result<ImageConfig, LoadError> {
+    let config: ImageConfig = parse(member, bytes)?;
+    let diff_ids = &config.rootfs.diff_ids;
+    if config.rootfs.kind != "layers" {
+        let kind = config.rootfs.kind.chars().take(80).collect();
+        return Err(LoadError::RootFs { member: member.to_owned(), kind });
+    }
+    if diff_ids.len() > limits::LAYERS {
+        return Err(LoadError::TooMany { what: "layers in one image", limit: limits::LAYERS as u64 });
+    }
+    if listed != diff_ids.len() {
+        return Err(LoadError::LayerCount { image: Digest::of(bytes), listed, configured: diff_ids.len() });
+    }
+    Ok(config)
 }
 
 pub(super) fn blob(digest: Digest) -> String {
@@ -187,7 +194,7 @@ fn oci_names(descriptor: &Descriptor) -> Result<Vec<Reference>, LoadError> {
     }
 }
 
-pub(super) fn is_attestation(descriptor: &Descriptor) -> bool {
+pub(crate) fn is_attestation(descriptor: &Descriptor) -> bool {
     annotation(descriptor, REFERENCE_TYPE).is_some()
         || descriptor.platform.as_ref().is_some_and(|platform| platform.os == "unknown")
 }
@@ -195,12 +202,22 @@ pub(super) fn is_attestation(descriptor: &Descriptor) -> bool {
 /// The image for this machine; the only one there is, whatever it says that it runs on.
 pub(super) fn choose(index: &ImageIndex, digest: Digest) -> Result<&Descriptor, LoadError> {
     let host = Platform::host();
-    let images = || index.manifests.iter().filter(|descriptor| !is_attestation(descriptor));
-    let fits = |descriptor: &&Descriptor| {
-        let platform = descriptor.platform.as_ref();
-        platform.is_some_and(|platform| platform.os == host.os && platform.architecture == host.architecture)
-    };
-    let only = || images().next().filter(|_| images().count() == 1);
     let none = || LoadError::Platform { index: digest, platform: host.to_string() };
-    images().find(fits).or_else(only).ok_or_else(none)
+    choose_for(index, &host).or_else(|| only(index)).ok_or_else(none)
+}
+
+/// The image for a platform: the one made for just this variant of the processor, or else for any.
+pub(crate) fn choose_for<'a>(index: &'a ImageIndex, wanted: &Platform) -> Option<&'a Descriptor> {
+    let is_it = |descriptor: &&Descriptor| descriptor.platform.as_ref() == Some(wanted);
+    let fits = |descriptor: &&Descriptor| descriptor.platform.as_ref().is_some_and(|platform| platform.is_like(wanted));
+    images(index).find(is_it).or_else(|| images(index).find(fits))
+}
+
+/// The image of an index that has no other.
+pub(crate) fn only(index: &ImageIndex) -> Option<&Descriptor> {
+    images(index).next().filter(|_| images(index).count() == 1)
+}
+
+fn images(index: &ImageIndex) -> impl Iterator<Item = &Descriptor> {
+    index.manifests.iter().filter(|descriptor| !is_attestation(descriptor))
 }

@@ -1,7 +1,7 @@
 //! Takes the content of one member out of a stream: a document into memory, a layer into the store's hands.
 
 use std::fs::File;
-use std::io::{self, Cursor, Read, Write};
+use std::io::{self, Cursor, Read, Seek, Write};
 
 use layer::{Compression, Decoder, FinishedLayer, IngestError, is_tar};
 use oci::{DiffId, Digest, Hasher};
@@ -11,6 +11,7 @@ use super::catalog::Content;
 use super::error::{LoadError, MemberError};
 use super::limits;
 use super::member::BLOCK;
+use crate::Stack;
 
 /// A layer out of a stream. Its name in the store is not known to be wanted yet, so it has none.
 #[derive(Debug)]
@@ -90,8 +91,36 @@ fn compressed(
     Ok(Content::Taken(Taken { sink, digest: Some(found), size, finished }))
 }
 
+/// Puts a layer that was taken into the store, on top of others. One that was indexed without them, and may need them, is
+/// indexed again.
+pub(crate) fn place(
+    store: &Store,
+    member: &str,
+    layer: DiffId,
+    (sink, finished): (LayerSink, Option<FinishedLayer>),
+    stack: &Stack,
+) -> Result<(), LoadError> {
+    let below = stack.chain_id();
+    if let Some(finished) = finished.as_ref().filter(|finished| below.is_none() || !finished.implies_folders) {
+        check(member, layer.0, finished.diff_id.0)?;
+        return Ok(store.add_layer(layer, sink, &finished.index, None)?);
+    }
+    let failed = |source| unreadable(member, source);
+    let mut tar = sink.file().map_err(failed)?;
+    tar.rewind().map_err(failed)?;
+    let finished = layer::ingest(tar, nowhere(member)?, Some(&stack.tree()))
+        .map_err(|source| LoadError::Layer { member: member.to_owned(), source })?;
+    check(member, layer.0, finished.diff_id.0)?;
+    let below = below.filter(|_| finished.needs_base());
+    Ok(store.add_layer(layer, sink, &finished.index, below)?)
+}
+
 /// Writes an uncompressed tar to a nameless file of the store, and indexes it as a bottom layer if it can be one.
-fn keep(store: &Store, member: &str, tar: impl Read) -> Result<(LayerSink, Option<FinishedLayer>), LoadError> {
+pub(crate) fn keep(
+    store: &Store,
+    member: &str,
+    tar: impl Read,
+) -> Result<(LayerSink, Option<FinishedLayer>), LoadError> {
     let sink = store.layer_sink()?;
     let file = sink.file().map_err(|source| unreadable(member, source))?;
     let mut tee = Tee { inner: tar, file };
@@ -138,7 +167,7 @@ pub(super) fn first_block(data: &mut impl Read) -> io::Result<Vec<u8>> {
     Ok(first)
 }
 
-pub(super) fn check(member: &str, expected: Digest, found: Digest) -> Result<(), LoadError> {
+pub(crate) fn check(member: &str, expected: Digest, found: Digest) -> Result<(), LoadError> {
     if expected == found {
         return Ok(());
     }
@@ -146,7 +175,7 @@ pub(super) fn check(member: &str, expected: Digest, found: Digest) -> Result<(),
 }
 
 /// A failed read within a member; a tar that ends there says so itself.
-pub(super) fn unreadable(member: &str, source: io::Error) -> LoadError {
+pub(crate) fn unreadable(member: &str, source: io::Error) -> LoadError {
     match source.downcast::<MemberError>() {
         Ok(error) => LoadError::Member(error),
         Err(source) => LoadError::Content { member: member.to_owned(), source },
@@ -168,9 +197,9 @@ fn digest(data: &mut impl Read) -> io::Result<Digest> {
 
 /// Hashes what is read.
 #[derive(Debug)]
-pub(super) struct Hashing<R> {
-    pub(super) inner: R,
-    pub(super) hasher: Hasher,
+pub(crate) struct Hashing<R> {
+    pub(crate) inner: R,
+    pub(crate) hasher: Hasher,
 }
 
 impl<R: Read> Read for Hashing<R> {

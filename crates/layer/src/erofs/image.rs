@@ -23,6 +23,8 @@ pub(crate) struct Image {
     pub(crate) content_size: u64,
     /// Holds something of the layers below.
     pub(crate) needs_base: bool,
+    /// The tar has no entry for some folders below the root that it puts things into.
+    pub(crate) implies_folders: bool,
     /// The tar has an entry for the root.
     pub(crate) lists_root: bool,
 }
@@ -71,7 +73,15 @@ pub(super) fn build(tree: &Inodes) -> Result<Image, IndexingError> {
         write_inode(&mut bytes, &Writing { tree, reach: &reach, plan: &plan, starts: &starts }, number, *id);
     }
     let inodes = reach.order.len() as u64;
-    Ok(Image { bytes, time, inodes, content_size, needs_base: tree.needs_base, lists_root: tree.lists_root() })
+    Ok(Image {
+        bytes,
+        time,
+        inodes,
+        content_size,
+        needs_base: tree.needs_base,
+        implies_folders: tree.implies_folders,
+        lists_root: tree.lists_root(),
+    })
 }
 
 /// First blocks of the areas behind the inodes.

@@ -160,6 +160,8 @@ pub(crate) struct Inodes {
     /// Content that is copied into the index, in whole blocks.
     pub(super) spilled: Vec<u8>,
     pub(super) needs_base: bool,
+    /// There are folders that the tar does not list, besides the root.
+    pub(super) implies_folders: bool,
     /// Chunks of sparse files so far.
     chunks: u64,
     /// The folder of the entry before: most often also of the next.
@@ -174,6 +176,7 @@ impl Inodes {
             all: vec![Inode::implied()],
             spilled: Vec::new(),
             needs_base: false,
+            implies_folders: false,
             chunks: 0,
             recent: (Vec::new(), ROOT),
             adopted: HashMap::new(),
@@ -267,8 +270,10 @@ impl Inodes {
 
     /// Gives folders that the tar implies but does not list the metadata that they have below, and lays the image out.
     pub(crate) fn build(mut self, base: Option<&Tree>) -> Result<Image, IndexingError> {
+        let implied = self.implied_folders();
+        self.implies_folders = !implied.is_empty();
         if let Some(base) = base {
-            self.inherit(base)?;
+            self.inherit(implied, base)?;
         }
         image::build(&self)
     }
@@ -430,8 +435,9 @@ impl Inodes {
         matches!(&self.all[ROOT as usize].kind, Kind::Directory(directory) if directory.is_listed)
     }
 
-    /// Walks the folders without an entry of their own.
-    fn inherit(&mut self, base: &Tree) -> Result<(), IndexingError> {
+    /// The folders without an entry of their own that the layers below may know.
+    fn implied_folders(&self) -> Vec<(Id, Vec<u8>)> {
+        let mut implied = Vec::new();
         let mut waiting = vec![(ROOT, Vec::new())];
         while let Some((id, path)) = waiting.pop() {
             let Kind::Directory(directory) = &self.all[id as usize].kind else { continue };
@@ -444,9 +450,16 @@ impl Inodes {
             }
             // A root that is not listed is looked for in the layers below when it is asked for, so that nearly no
             // index depends on its base.
-            if directory.is_listed || id == ROOT {
-                continue;
+            if !directory.is_listed && id != ROOT {
+                implied.push((id, path));
             }
+        }
+        implied
+    }
+
+    /// Gives implied folders the metadata that they have below.
+    fn inherit(&mut self, implied: Vec<(Id, Vec<u8>)>, base: &Tree) -> Result<(), IndexingError> {
+        for (id, path) in implied {
             let failed = |source| IndexingError::Base { path: Shown(&path).to_string(), source };
             let Some(node) = base.lookup(&path).map_err(failed)? else { continue };
             let entry = base.entry(&node, &path).map_err(failed)?;

@@ -111,3 +111,18 @@ fn a_small_tar_cannot_ask_for_much_memory() {
     let header = Forged::new(b"f", b'0', 0).set(124, b"\x80\0\0\0\x40\0\0\0\0\0\0\0");
     assert!(refused(&Tarball::new().header(&header).0).contains("beyond what can be mounted"));
 }
+
+/// An index made without the layers below is the right one above them, unless the tar has folders that it does not list.
+#[test]
+fn a_layer_says_whether_it_implies_folders() {
+    let implies =
+        |tar: Tarball| ingest(Cursor::new(tar.end()), tempfile::tempfile().unwrap(), None).unwrap().implies_folders;
+    let tar = Tarball::new;
+    assert!(!implies(tar()));
+    assert!(!implies(tar().file(b"name", b"at the root, which need not be listed")));
+    assert!(!implies(tar().directory(b"etc").file(b"etc/name", b"")));
+    assert!(implies(tar().file(b"etc/name", b"")));
+    assert!(implies(tar().directory(b"etc").directory(b"etc/a/b")));
+    // What is below is hidden all the same.
+    assert!(!implies(tar().directory(b"etc").file(b"etc/.wh..wh..opq", b"").directory(b"etc/a/b")));
+}

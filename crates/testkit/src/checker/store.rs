@@ -52,9 +52,7 @@ fn images(root: &Path) -> Result<Vec<CheckedImage>, Problem> {
         let config = json(&id, &bytes)?;
         let diff_ids = diff_ids(&config, &id)?;
         let chain_ids = chain_ids(&diff_ids);
-        for (diff_id, chain_id) in diff_ids.iter().zip(&chain_ids) {
-            check_presence(root, &format!("image {id}"), diff_id, chain_id, &layers)?;
-        }
+        check_stack(root, &format!("image {id}"), &diff_ids, &layers)?;
         let names = names.remove(&hex).unwrap_or_default();
         images.push(CheckedImage { id, names, diff_ids, chain_ids, config, tree: Tree::new() });
     }
@@ -81,7 +79,7 @@ fn check_remotes(root: &Path, layers: &BTreeSet<String>) -> Result<(), Problem> 
         let name = format!("remotes/{name}");
         let record = json(&name, content.as_bytes())?;
         let layer = record["layer"].as_str().unwrap_or_default();
-        check_presence(root, &name, layer, "sha256:", layers)?;
+        check_presence(root, &name, layer, None, layers)?;
     }
     Ok(())
 }
@@ -174,9 +172,7 @@ fn check_failures(root: &Path, layers: &BTreeSet<String>) -> Result<(), Problem>
         let text = String::from_utf8_lossy(&read(&folder.join("layers"))?).into_owned();
         for stack in text.split("\n\n") {
             let diff_ids: Vec<String> = stack.lines().map(str::to_owned).collect();
-            for (diff_id, chain_id) in diff_ids.iter().zip(&chain_ids(&diff_ids)) {
-                check_presence(root, &name, diff_id, chain_id, layers)?;
-            }
+            check_stack(root, &name, &diff_ids, layers)?;
         }
     }
     Ok(())
@@ -229,19 +225,30 @@ fn check_layers(root: &Path) -> Result<BTreeSet<String>, Problem> {
     Ok(layers)
 }
 
+/// Layers on top of each other, the bottom one first.
+fn check_stack(root: &Path, user: &str, diff_ids: &[String], layers: &BTreeSet<String>) -> Result<(), Problem> {
+    let chain_ids = chain_ids(diff_ids);
+    let below = std::iter::once(None).chain(chain_ids.iter().map(Some));
+    diff_ids
+        .iter()
+        .zip(below)
+        .try_for_each(|(diff_id, below)| check_presence(root, user, diff_id, below.map(String::as_str), layers))
+}
+
+/// `below` is the chain of the layers under this one.
 fn check_presence(
     root: &Path,
     user: &str,
     diff_id: &str,
-    chain_id: &str,
+    below: Option<&str>,
     layers: &BTreeSet<String>,
 ) -> Result<(), Problem> {
-    let (diff, chain) = (diff_id.trim_start_matches("sha256:"), chain_id.trim_start_matches("sha256:"));
+    let (diff, below) = (diff_id.trim_start_matches("sha256:"), below.unwrap_or("base").trim_start_matches("sha256:"));
     if !layers.contains(diff) {
         return Err(Problem::new(format!("{user}: layers/{diff}.tar is missing")));
     }
     let forms =
-        [format!("layers/{diff}.erofs"), format!("layers/{diff}-{chain}.erofs"), format!("extracted/{diff}-{chain}")];
+        [format!("layers/{diff}.erofs"), format!("layers/{diff}-{below}.erofs"), format!("extracted/{diff}-{below}")];
     if forms.iter().any(|form| root.join(form).exists()) {
         return Ok(());
     }
