@@ -56,9 +56,13 @@ pub fn start(engine: &Engine, name: &str, options: &StartOptions) -> Result<Opti
 /// Stops a container, if it runs, and starts it.
 ///
 /// # Errors
-/// When it cannot be stopped or started.
+/// When it cannot be stopped or started, or goes when it ends (`--rm`).
 pub fn restart(engine: &Engine, name: &str, options: &StopOptions) -> Result<(), Error> {
     let container = Container::find(engine, name)?;
+    if container.record.lifetime.auto_remove {
+        let message = format!("cannot restart container {name}: it is removed when it ends, as `--rm` asked");
+        return Err(Error::new(ErrorKind::Conflict, message).with_hint("run it without `--rm`"));
+    }
     stop_container(engine, &container, options)?;
     monitor::start(engine, &container, None)?;
     events::note(engine, &container, "restart", &[]);

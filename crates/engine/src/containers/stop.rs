@@ -56,7 +56,8 @@ pub struct StopOptions {
     pub signal: Option<String>,
 }
 
-/// Asks a container to end, and kills it when it has not after a while. It is not started again then.
+/// Asks a container to end, and kills it when it has not after a while. It is not started again then, and with `--rm`
+/// it is gone afterwards.
 ///
 /// # Errors
 /// When it cannot be signalled.
@@ -80,6 +81,16 @@ pub(super) fn stop_container(engine: &Engine, container: &Container, options: &S
         wait_until_ended(engine, container, PATIENCE_AFTER_KILL)?;
     }
     events::note(engine, container, "stop", &[]);
+    if container.record.lifetime.auto_remove { wait_until_removed(engine, container) } else { Ok(()) }
+}
+
+/// With `--rm` its owner removes a container a moment after its end; then its name is free for the next command. Should
+/// that take long, nobody waits for it.
+fn wait_until_removed(engine: &Engine, container: &Container) -> Result<(), Error> {
+    let deadline = Instant::now() + PATIENCE_AFTER_KILL;
+    while Instant::now() < deadline && Container::open(engine, &container.record.id)?.is_some() {
+        std::thread::sleep(PAUSE);
+    }
     Ok(())
 }
 

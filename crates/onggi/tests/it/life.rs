@@ -87,6 +87,17 @@ fn c220_a_renamed_container_leaves_no_name_behind_requires_root() {
 
 #[test]
 #[ignore = "requires root"]
+fn c220_what_is_removed_at_its_end_cannot_be_restarted_requires_root() {
+    let project = Project::new();
+    project.start(&["--rm", "--name", "passing", "busybox", "sleep", "1000"]);
+    let refused = project.fails(&["restart", "passing"], 1);
+    assert!(refused.stderr.starts_with("error: cannot restart container passing: "), "{}", refused.stderr);
+    assert_eq!(project.container("passing", "{{.State.Status}}"), "running");
+    project.ask(&["rm", "-f", "passing"]);
+}
+
+#[test]
+#[ignore = "requires root"]
 fn c205_signal_and_patience_of_stop_requires_root() {
     let project = Project::new();
     let flags = ["--stop-signal", "USR1", "--stop-timeout", "300", "--name", "it", "busybox", "sh", "-c", POLITE];
