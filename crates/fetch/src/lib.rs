@@ -16,7 +16,7 @@ use std::path::PathBuf;
 pub use git::{CheckedOut, Checkout, Git, GitError, Repository, Resolved};
 pub use http::{Answer, Certificates, Client, Head, HttpError, Request};
 pub use process::{Finished, Limits, run};
-pub use proxy::proxy;
+pub use proxy::{is_within, proxy};
 
 /// What of the environment fetching depends on.
 #[derive(Debug, Clone, Default)]

@@ -56,7 +56,8 @@ fn split_port(entry: &str) -> (&str, Option<u16>) {
     }
 }
 
-fn is_within(address: IpAddr, network: IpAddr, bits: u32) -> bool {
+/// Whether an address is in a network of so many bits.
+pub fn is_within(address: IpAddr, network: IpAddr, bits: u32) -> bool {
     match (address, network) {
         (IpAddr::V4(address), IpAddr::V4(network)) if bits <= 32 => {
             let mask = u32::MAX.checked_shl(32 - bits).unwrap_or(0);

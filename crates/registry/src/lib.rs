@@ -4,6 +4,7 @@
 //! share with us. Credentials belong to one scheme, host and port, and go nowhere else. This crate knows neither the
 //! store nor images: manifests and blobs are bytes to it, which whoever asked verifies.
 
+pub mod config;
 mod route;
 
 pub use route::{Credential, Endpoint, Identity, Route, Scheme, SecretText, Tls};
