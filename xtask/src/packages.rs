@@ -24,6 +24,9 @@ pub(crate) const FOR_TESTS: &[Package] = &[
     Package { name: "nftables", program: "nft", purpose: "what published ports leave behind" },
     Package { name: "git", program: "git", purpose: "contexts and ADD of repositories" },
     Package { name: "zstd", program: "zstd", purpose: "compressed tars for ADD and load" },
+    Package { name: "docker-registry", program: "docker-registry", purpose: "what is pulled from and pushed to" },
+    Package { name: "apache2-utils", program: "htpasswd", purpose: "registries that want to know who asks" },
+    Package { name: "openssl", program: "openssl", purpose: "certificates of registries" },
 ];
 
 /// What the ring that compares with other tools uses, and the benchmarks.

@@ -289,17 +289,23 @@ impl<'s> Client<'s> {
             .timeout_recv_response(Some(ANSWER))
             .timeout_per_read(Some(SILENCE));
         if hop.is_https() {
-            config = config.tls_config(TlsConfig::builder().root_certs(self.trusted()?).build());
+            config = config
+                .tls_config(TlsConfig::builder().root_certs(self.certificates.trusted(self.surroundings)?).build());
         }
         Ok(config.build().new_agent())
     }
+}
 
+impl Certificates {
     /// The system's certificates, so that a company's own are among them; those that are built in where there are none.
-    fn trusted(&self) -> Result<RootCerts, HttpError> {
-        if let Some(known) = self.certificates.0.get() {
+    ///
+    /// # Errors
+    /// When the file that the surroundings name cannot be read ([`HttpError::Certificates`]).
+    pub fn trusted(&self, surroundings: &Surroundings) -> Result<RootCerts, HttpError> {
+        if let Some(known) = self.0.get() {
             return Ok(known.clone());
         }
-        let found = match &self.surroundings.certificates {
+        let found = match &surroundings.certificates {
             Some(path) => {
                 read_certificates(path).map_err(|source| HttpError::Certificates { path: path.clone(), source })?
             }
@@ -308,7 +314,7 @@ impl<'s> Client<'s> {
                 .find_map(|path| read_certificates(Path::new(path)).ok())
                 .unwrap_or(RootCerts::WebPki),
         };
-        Ok(self.certificates.0.get_or_init(|| found).clone())
+        Ok(self.0.get_or_init(|| found).clone())
     }
 }
 

@@ -7,6 +7,7 @@
 //! being made twice. Everything here may panic, because a panic is how a test says that its surroundings are wrong.
 
 mod base_image;
+mod certificates;
 pub mod checker;
 mod command;
 mod dockerd;
@@ -14,6 +15,7 @@ mod git_server;
 mod http_server;
 mod normalise;
 pub mod peers;
+mod registry;
 mod sandbox;
 mod signals;
 mod tar_writer;
@@ -21,11 +23,13 @@ mod terminal;
 mod trace;
 
 pub use base_image::{Debian, busybox_binary, busybox_root_tar, debian_root_tar, debian_root_tar_in, is_static};
+pub use certificates::{Certified, TestAuthority};
 pub use command::{Command, Output};
 pub use dockerd::{Dockerd, HOST_NETWORK, NEWER_DOCKER, NewerDocker};
 pub use git_server::GitServer;
 pub use http_server::{HttpServer, Request, Response};
 pub use normalise::{Normaliser, normalise};
+pub use registry::{Registry, RegistryOptions};
 pub use sandbox::{Sandbox, binary};
 pub use tar_writer::TarWriter;
 pub use terminal::Terminal;

@@ -1,0 +1,146 @@
+//! Against Debian's `docker-registry`.
+
+use std::cell::Cell;
+use std::io::Read;
+
+use oci::{Digest, TagOrDigest, media_type};
+use registry::{Access, Document, Kind, ReadAt, Upload};
+use testkit::{Registry, RegistryOptions};
+
+use crate::support::{NEVER, client, content, endpoint, layer, password, route, tag};
+
+/// A registry, or a line that says what is missing.
+#[expect(clippy::print_stderr, reason = "whoever runs the tests is told what was skipped")]
+pub(crate) fn started(test: &str, options: &RegistryOptions) -> Option<Registry> {
+    let registry = Registry::start_with(options);
+    if registry.is_none() {
+        eprintln!("skipped: requires docker-registry, htpasswd and openssl: {test}");
+    }
+    registry
+}
+
+/// A manifest with a config and one layer.
+pub(crate) fn manifest(config: &[u8], layers: &[&[u8]]) -> Document {
+    let config = serde_json::to_string(&oci::Descriptor::of(media_type::OCI_CONFIG, config)).unwrap();
+    let layers: Vec<_> = layers.iter().map(|layer| serde_json::to_string(&self::layer(layer)).unwrap()).collect();
+    let media_type = media_type::OCI_MANIFEST.to_owned();
+    let text = format!(
+        r#"{{"schemaVersion":2,"mediaType":"{media_type}","config":{config},"layers":[{}]}}"#,
+        layers.join(",")
+    );
+    Document { media_type, digest: Digest::of(text.as_bytes()), bytes: text.into_bytes() }
+}
+
+#[test]
+fn c020_c010_what_was_pushed_is_pulled() {
+    let Some(server) = started("c020_c010_what_was_pushed_is_pulled", &RegistryOptions::default()) else { return };
+    let client = client();
+    let push = client.repository(route(endpoint(server.port())), Access::Push, &NEVER);
+    assert_eq!(push.resolve(&tag("v1")).unwrap(), None);
+    let (config, bytes, empty) = (b"{}".to_vec(), content(3_000_000), Vec::new());
+    let sent = Cell::new(0);
+    for (blob, expected) in
+        [(&config, Upload::Sent), (&bytes, Upload::Sent), (&empty, Upload::Sent), (&bytes, Upload::Existed)]
+    {
+        let upload = push.upload(&layer(blob), blob as &dyn ReadAt, None, &|position| sent.set(position)).unwrap();
+        assert_eq!(upload, expected);
+    }
+    let document = manifest(&config, &[&bytes]);
+    push.put_manifest(&tag("v1"), &document).unwrap();
+    push.put_manifest(&tag("v2"), &document).unwrap();
+    assert_eq!(push.tags().unwrap(), ["v1", "v2"]);
+
+    let pull = client.repository(route(endpoint(server.port())), Access::Pull, &NEVER);
+    assert_eq!(pull.manifest(&tag("v1")).unwrap(), document);
+    assert_eq!(pull.manifest(&TagOrDigest::Digest(document.digest)).unwrap(), document);
+    let found = pull.resolve(&tag("v1")).unwrap().unwrap();
+    assert_eq!((found.digest, found.size), (document.digest, document.bytes.len() as u64));
+    assert!(pull.has_blob(&layer(&bytes)).unwrap());
+    assert!(!pull.has_blob(&layer(b"other")).unwrap());
+    for from in [0, 1, 2_999_999, 3_000_000] {
+        let mut read = Vec::new();
+        pull.blob(&layer(&bytes), from as u64).unwrap().read_to_end(&mut read).unwrap();
+        assert!(read == bytes[from..], "from {from}");
+    }
+    let missing = pull.manifest(&tag("v3")).unwrap_err();
+    assert!(matches!(missing.kind, Kind::NotFound), "{missing:?}");
+    assert_eq!(
+        missing.to_string(),
+        format!(
+            "cannot read manifest `v3` of `app/one` at `{}`: not found (manifest_unknown: manifest unknown)",
+            server.host()
+        )
+    );
+    // A blob of another repository is mounted.
+    let mut other = endpoint(server.port());
+    other.repository = "app/two".to_owned();
+    let other = client.repository(route(other), Access::Push, &NEVER);
+    let mounted = other.upload(&layer(&bytes), &bytes, Some("app/one"), &|_| {}).unwrap();
+    assert_eq!(mounted, Upload::Mounted);
+    let none = content(300_000);
+    assert_eq!(other.upload(&layer(&none), &none, Some("app/one"), &|_| {}).unwrap(), Upload::Sent);
+}
+
+#[test]
+fn c010_s265_basic_authentication() {
+    let users = vec![("tester".to_owned(), "canary".to_owned())];
+    let options = RegistryOptions { users, ..RegistryOptions::default() };
+    let Some(server) = started("c010_s265_basic_authentication", &options) else { return };
+    let client = client();
+    let anonymous = endpoint(server.port());
+    let push = client.repository(route(anonymous.clone()), Access::Push, &NEVER);
+    let denied = push.upload(&layer(b"x"), &b"x".to_vec(), None, &|_| {}).unwrap_err();
+    assert!(matches!(denied.kind, Kind::Unauthorized { had_credential: false }), "{denied:?}");
+    client.ping(&anonymous, &NEVER).unwrap();
+    assert!(client.check_credential(&anonymous, &NEVER).is_err());
+
+    let mut known = anonymous.clone();
+    known.credential = password();
+    assert!(client.check_credential(&known, &NEVER).unwrap().is_none());
+    let push = client.repository(route(known), Access::Push, &NEVER);
+    assert_eq!(push.upload(&layer(b"x"), &b"x".to_vec(), None, &|_| {}).unwrap(), Upload::Sent);
+
+    let mut wrong = anonymous;
+    wrong.credential =
+        registry::Credential::Password { user: "tester".to_owned(), password: registry::SecretText::new("wrong") };
+    let refused = client.check_credential(&wrong, &NEVER).unwrap_err();
+    assert!(matches!(refused.kind, Kind::Unauthorized { had_credential: true }), "{refused:?}");
+}
+
+#[test]
+fn c330_a_private_authority() {
+    let options = RegistryOptions { with_tls: true, ..RegistryOptions::default() };
+    let Some(server) = started("c330_a_private_authority", &options) else { return };
+    let client = client();
+    let mut endpoint = endpoint(server.port());
+    endpoint.scheme = registry::Scheme::Https;
+    let refused = client.ping(&endpoint, &NEVER).unwrap_err();
+    assert!(matches!(refused.kind, Kind::Tls(_)), "{refused:?}");
+    let mut unverified = endpoint.clone();
+    unverified.tls.is_unverified = true;
+    client.ping(&unverified, &NEVER).unwrap();
+    endpoint.tls.authorities = vec![server.authority().unwrap().certificate()];
+    client.ping(&endpoint, &NEVER).unwrap();
+    let repository = client.repository(route(endpoint.clone()), Access::Push, &NEVER);
+    let bytes = content(1_000_000);
+    assert_eq!(repository.upload(&layer(&bytes), &bytes, None, &|_| {}).unwrap(), Upload::Sent);
+    let mut read = Vec::new();
+    repository.blob(&layer(&bytes), 7).unwrap().read_to_end(&mut read).unwrap();
+    assert!(read == bytes[7..]);
+    // Another name of the same machine is not in the certificate.
+    endpoint.host = "127.0.0.2".to_owned();
+    assert!(client.ping(&endpoint, &NEVER).is_err());
+}
+
+#[test]
+fn c330_tls_or_not_is_found_out() {
+    let Some(server) = started("c330_tls_or_not_is_found_out", &RegistryOptions::default()) else { return };
+    let client = client();
+    let mut endpoint = endpoint(server.port());
+    endpoint.scheme = registry::Scheme::Https;
+    assert!(client.ping(&endpoint, &NEVER).is_err());
+    endpoint.plain_http_port = Some(server.port());
+    client.ping(&endpoint, &NEVER).unwrap();
+    let repository = client.repository(route(endpoint), Access::Push, &NEVER);
+    assert_eq!(repository.upload(&layer(b"x"), &b"x".to_vec(), None, &|_| {}).unwrap(), Upload::Sent);
+}
