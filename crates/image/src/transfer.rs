@@ -12,6 +12,7 @@ mod error;
 mod known;
 mod layers;
 mod pull;
+mod push;
 
 use std::io::Read;
 
@@ -19,6 +20,7 @@ use oci::{Descriptor, Digest, TagOrDigest};
 
 pub use error::{RemoteError, TransferError};
 pub use pull::{LayerState, PullEvent, PullRequest, Pulled, pull};
+pub use push::{Content, Destination, PushEvent, Pushed, SentState, Upload, push};
 
 /// A manifest, or an index of several, as it came.
 #[derive(Debug, Clone, PartialEq, Eq)]

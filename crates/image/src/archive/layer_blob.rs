@@ -62,6 +62,11 @@ impl LayerBlob {
         Ok(Self { descriptor: Descriptor::new(media_type, digest, size), tar_size, sink: Some(sink) })
     }
 
+    /// The file that holds it, if that is not the layer's tar.
+    pub(crate) fn sink(&self) -> Option<&LayerSink> {
+        self.sink.as_ref()
+    }
+
     /// Opens the blob at its beginning.
     ///
     /// # Errors

@@ -87,6 +87,15 @@ pub enum TransferError {
         /// What there is.
         found: Platform,
     },
+    /// A layer that is to be sent cannot be compressed.
+    #[error(transparent)]
+    Compress(Box<crate::archive::SaveError>),
+    /// A blob that was to be sent has been removed, or cannot be mounted.
+    #[error("blob {digest} is no longer there")]
+    Gone {
+        /// The blob.
+        digest: Digest,
+    },
     /// Another layer has failed.
     #[error("stopped, because another layer has failed")]
     Stopped,

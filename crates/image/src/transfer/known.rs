@@ -18,6 +18,18 @@ pub(super) struct KnownBlob {
     pub(super) repositories: Vec<String>,
 }
 
+impl KnownBlob {
+    /// What manifests say of it.
+    pub(super) fn descriptor(&self) -> Descriptor {
+        Descriptor::new(&self.media_type, self.digest, self.size)
+    }
+
+    /// Whether a repository has it.
+    pub(super) fn is_in(&self, repository: &str) -> bool {
+        self.repositories.iter().any(|name| name == repository)
+    }
+}
+
 /// Repositories that are remembered of a blob: the newest.
 const MOST_REPOSITORIES: usize = 32;
 
@@ -51,6 +63,16 @@ pub(super) fn note(
         repositories.push(repository.to_owned());
         let surplus = repositories.len().saturating_sub(MOST_REPOSITORIES);
         repositories.drain(..surplus);
+    }
+    if known == before { Ok(()) } else { put(store, layer, &known) }
+}
+
+/// Writes down that a repository has not got a blob after all.
+pub(super) fn forget(store: &Store, layer: DiffId, digest: Digest, repository: &str) -> Result<(), StoreError> {
+    let mut known = blobs(store, layer)?;
+    let before = known.clone();
+    for blob in known.iter_mut().filter(|blob| blob.digest == digest) {
+        blob.repositories.retain(|name| name != repository);
     }
     if known == before { Ok(()) } else { put(store, layer, &known) }
 }

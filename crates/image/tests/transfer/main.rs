@@ -6,4 +6,5 @@
 
 mod pull;
 mod pull_hostile;
+mod push;
 mod repository;

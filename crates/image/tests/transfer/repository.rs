@@ -4,7 +4,10 @@ use std::collections::HashMap;
 use std::io::{self, Read, Write};
 use std::sync::{Mutex, PoisonError};
 
-use image::transfer::{Document, PullEvent, PullRequest, Pulled, RemoteError, Source, TransferError, pull};
+use image::transfer::{
+    Content, Destination, Document, PullEvent, PullRequest, Pulled, PushEvent, Pushed, RemoteError, Source,
+    TransferError, Upload, pull, push,
+};
 use oci::{Descriptor, Digest, ImageId, Reference, TagOrDigest, media_type};
 use serde_json::{Value, json};
 use store::Store;
@@ -34,6 +37,10 @@ pub(crate) struct Repository {
     pub(crate) requests: Mutex<Vec<String>>,
     /// Bytes of blobs that were sent.
     pub(crate) sent: Mutex<u64>,
+    /// Blobs of other repositories of the registry, for mounting.
+    pub(crate) others: Mutex<HashMap<String, HashMap<Digest, Vec<u8>>>>,
+    /// Takes no manifest.
+    pub(crate) is_closed: Mutex<bool>,
 }
 
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -124,6 +131,66 @@ impl Source for Repository {
             bytes.truncate(length);
         }
         Ok(Box::new(Body { bytes: io::Cursor::new(bytes), is_cut, sent: &self.sent }))
+    }
+}
+
+impl Destination for Repository {
+    fn resolve(&self, name: &TagOrDigest) -> Result<Option<Digest>, RemoteError> {
+        Source::resolve(self, name)
+    }
+
+    fn upload(
+        &self,
+        blob: &Descriptor,
+        content: Content<'_>,
+        mount_from: Option<&str>,
+        sent: &dyn Fn(u64),
+    ) -> Result<Upload, RemoteError> {
+        if lock(&self.blobs).contains_key(&blob.digest) {
+            self.note(format!("EXISTS {}", blob.digest));
+            return Ok(Upload::Existed);
+        }
+        if let Some(bytes) = mount_from.and_then(|name| lock(&self.others).get(name)?.get(&blob.digest).cloned()) {
+            self.note(format!("MOUNT {} {}", blob.digest, mount_from.unwrap_or_default()));
+            lock(&self.blobs).insert(blob.digest, bytes);
+            return Ok(Upload::Mounted);
+        }
+        self.note(format!("UPLOAD {}", blob.digest));
+        let mut bytes = vec![0; usize::try_from(blob.size)?];
+        let mut place = 0;
+        while place < bytes.len() {
+            let end = bytes.len().min(place + 10_000);
+            match content.read_at(&mut bytes[place..end], place as u64)? {
+                0 => return Err("the content is too short".into()),
+                count => place += count,
+            }
+            sent(place as u64);
+        }
+        if Digest::of(&bytes) != blob.digest {
+            return Err("the digest is wrong".into());
+        }
+        *lock(&self.sent) += blob.size;
+        lock(&self.blobs).insert(blob.digest, bytes);
+        Ok(Upload::Sent)
+    }
+
+    fn put_manifest(&self, name: &TagOrDigest, document: &Document) -> Result<(), RemoteError> {
+        self.note(format!("PUT {}", shown(name)));
+        if *lock(&self.is_closed) {
+            return Err("denied".into());
+        }
+        let manifest: oci::ImageManifest = serde_json::from_slice(&document.bytes)?;
+        for blob in manifest.layers.iter().chain([&manifest.config]) {
+            let blobs = lock(&self.blobs);
+            let bytes = blobs.get(&blob.digest).ok_or("manifest blob unknown")?;
+            assert_eq!(bytes.len() as u64, blob.size);
+        }
+        let tag = match name {
+            TagOrDigest::Tag(tag) => Some(tag.as_str()),
+            TagOrDigest::Digest(_) => None,
+        };
+        self.put_document(tag, &document.media_type, document.bytes.clone());
+        Ok(())
     }
 }
 
@@ -247,6 +314,33 @@ impl Checked {
     ) -> Result<Pulled, TransferError> {
         let request = PullRequest { reference: reference(name), platform: None };
         pull(&self.store, repository, &request, events)
+    }
+
+    /// Puts an image into the store without a registry, as `load` does.
+    pub(crate) fn load(&self, image: &Image, tars: &[Vec<u8>], name: &str) -> ImageId {
+        for tar in tars {
+            let sink = self.store.layer_sink().unwrap();
+            let finished = layer::ingest(&tar[..], sink.file().unwrap(), None).unwrap();
+            self.store.add_layer(finished.diff_id, sink, &finished.index, None).unwrap();
+        }
+        let id = self.store.publish_image(&image.config, None).unwrap();
+        self.store.set_reference(&reference(name).with_default_tag(), id).unwrap();
+        id
+    }
+
+    pub(crate) fn push(&self, repository: &Repository, name: &str) -> Result<Pushed, TransferError> {
+        self.push_with(repository, name, &|_| {})
+    }
+
+    pub(crate) fn push_with(
+        &self,
+        repository: &Repository,
+        name: &str,
+        events: &(dyn Fn(PushEvent) + Sync),
+    ) -> Result<Pushed, TransferError> {
+        let name = reference(name).with_default_tag();
+        let id = self.store.reference(&name).unwrap().unwrap();
+        push(&self.store, repository, id, &name, events)
     }
 
     /// Nothing has a name, no image and no blob is there.
