@@ -19,7 +19,14 @@ pub(crate) fn of_url(url: &Url, secrets: SecretLookup<'_>) -> Result<Option<Stri
     if let Some(token) = text(secrets, &format!("HTTP_AUTH_TOKEN_{host}"))? {
         return Ok(Some(format!("Bearer {token}")));
     }
-    Ok(url.credentials().map(basic))
+    Ok(url.authorization())
+}
+
+impl Url {
+    /// Value of `Authorization` for the user and password in the URL itself.
+    pub fn authorization(&self) -> Option<String> {
+        self.credentials().map(basic)
+    }
 }
 
 /// Value of `Authorization` for a repository. The secret for its host comes before the one for all hosts.

@@ -2,12 +2,15 @@
 
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 use builder::{
     Fetch, FetchError, GitCommit, GitRequest, GitSource, GitTree, HttpHead, HttpRequest, LARGEST_SECRET, SecretSource,
-    StepOptions,
+    StepOptions, Url,
 };
 use fetch::{Answer, Certificates, Checkout, Client, Git, GitError, HttpError, Repository, Request, Surroundings};
+
+use crate::{Error, ErrorKind};
 
 /// As servers see us.
 const USER_AGENT: &str = concat!("onggi/", env!("CARGO_PKG_VERSION"));
@@ -130,6 +133,37 @@ fn repository<'a>(request: &GitRequest<'a>) -> Repository<'a> {
     Repository { remote: &request.source.remote, authorization: request.authorization, cancelled: request.cancelled }
 }
 
+/// Writes a file of a server as it comes. `Err(None)` when the one who reads it has had enough.
+pub(crate) fn download(surroundings: &Surroundings, url: &Url, body: &mut dyn Write) -> Result<(), Option<Error>> {
+    let certificates = Certificates::default();
+    let (address, authorization, cancelled) = (url.bare(), url.authorization(), AtomicBool::new(false));
+    let request = Request {
+        url: &address,
+        authorization: authorization.as_deref(),
+        etag: None,
+        last_modified: None,
+        limit: u64::MAX,
+        cancelled: &cancelled,
+    };
+    match Client::new(surroundings, &certificates, USER_AGENT).get(&request, body) {
+        Ok(_) => Ok(()),
+        Err(HttpError::Write { .. }) => Err(None),
+        Err(error) => {
+            let hint = match &error {
+                HttpError::Status { status: 401 | 403, .. } => {
+                    Some("put user and password into the URL: `https://USER:PASSWORD@HOST/PATH`".to_owned())
+                }
+                error => http_hint(error),
+            };
+            let failed = Error::new(ErrorKind::Unavailable, format!("cannot fetch `{url}`")).because(&error);
+            Err(Some(match hint {
+                Some(hint) => failed.with_hint(hint),
+                None => failed,
+            }))
+        }
+    }
+}
+
 fn http_failed(error: &HttpError, request: &HttpRequest<'_>) -> FetchError {
     let host = request.url.split('/').nth(2).unwrap_or_default();
     // Secrets are named by the host without the port.
@@ -141,6 +175,14 @@ fn http_failed(error: &HttpError, request: &HttpRequest<'_>) -> FetchError {
         HttpError::Status { status: 401 | 403, .. } => {
             Some(format!("check that the secret for `{name}` is right and has not expired"))
         }
+        error => http_hint(error),
+    };
+    failed(error, hint, matches!(error, HttpError::Cancelled))
+}
+
+/// What to do, whoever asked.
+fn http_hint(error: &HttpError) -> Option<String> {
+    match error {
         HttpError::Status { status: 404 | 410, .. } => Some("check the URL, with `curl -I` for example".to_owned()),
         HttpError::Status { status: 429 | 500..=599, .. } | HttpError::Timeout { .. } => {
             Some("try again later".to_owned())
@@ -157,8 +199,7 @@ fn http_failed(error: &HttpError, request: &HttpRequest<'_>) -> FetchError {
         HttpError::Certificates { .. } => Some("check SSL_CERT_FILE, or unset it".to_owned()),
         HttpError::Read { .. } => Some("try again".to_owned()),
         _ => None,
-    };
-    failed(error, hint, matches!(error, HttpError::Cancelled))
+    }
 }
 
 fn git_failed(error: &GitError, source: &GitSource) -> FetchError {

@@ -2,10 +2,10 @@
 
 use image::Sizes;
 use jiff::Timestamp;
-use oci::ImageId;
+use oci::{ImageId, Platform};
 
 use crate::images::created;
-use crate::{Engine, Error};
+use crate::{Engine, Error, platform};
 
 /// One instruction.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,13 +24,14 @@ pub struct HistoryEntry {
     pub names: Vec<String>,
 }
 
-/// The history of an image.
+/// The history of an image, which must be for `platform` where one is given.
 ///
 /// # Errors
 /// When there is no such image, or a layer of it is damaged.
-pub fn history(engine: &Engine, name: &str) -> Result<Vec<HistoryEntry>, Error> {
+pub fn history(engine: &Engine, name: &str, platform: Option<&Platform>) -> Result<Vec<HistoryEntry>, Error> {
     let store = engine.store();
     let id = image::find(store, name)?.ok_or_else(|| Error::no_such_image(name))?;
+    platform::require(engine, id, name, platform.cloned().as_slice())?;
     let config = store.image(id)?;
     let mut sizes = Sizes::new(store).layers(&config.rootfs.diff_ids)?.into_iter();
     let mut rows: Vec<HistoryEntry> = config

@@ -23,6 +23,29 @@ pub struct ImagesOptions {
     pub filters: Vec<ImageFilter>,
     /// `REPOSITORY[:TAG]`, where `*` does not cross `/` (S201).
     pub name: Option<String>,
+    /// Which rows come first.
+    pub order: ImageOrder,
+}
+
+/// What the rows are sorted by (N037).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ImageKey {
+    /// When the image was made.
+    #[default]
+    Created,
+    /// All its layers.
+    Size,
+    /// Repository, then tag.
+    Name,
+}
+
+/// The order of the rows; by default the newest image first, as in Docker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ImageOrder {
+    /// What counts.
+    pub key: ImageKey,
+    /// The other way round than people mostly want: the oldest, the smallest or the last name first.
+    pub is_reversed: bool,
 }
 
 /// One name of an image, or an image without a name.
@@ -77,7 +100,21 @@ pub fn images(engine: &Engine, options: &ImagesOptions) -> Result<Vec<ImageSumma
         };
         rows_of(&image, size, &selection, &mut rows);
     }
+    sort(&mut rows, options.order);
     Ok(rows)
+}
+
+/// The rows come newest first, and stay so where the key is the same.
+fn sort(rows: &mut [ImageSummary], order: ImageOrder) {
+    let name = |row: &ImageSummary| (row.repository.is_none(), row.repository.clone(), row.tag.clone());
+    rows.sort_by(|one, other| {
+        let natural = match order.key {
+            ImageKey::Created => other.created.cmp(&one.created),
+            ImageKey::Size => other.size.cmp(&one.size),
+            ImageKey::Name => name(one).cmp(&name(other)),
+        };
+        if order.is_reversed { natural.reverse() } else { natural }
+    });
 }
 
 /// All images with their names.

@@ -4,15 +4,13 @@ use std::os::fd::AsFd;
 use std::path::PathBuf;
 
 use rustix::fs::CWD;
-use serde::Serialize;
 
 use crate::containers::ContainerStatus;
 use crate::containers::container::Container;
 use crate::{Engine, Error};
 
 /// How layers become folders (decision 0003).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Backend {
     /// The kernel mounts the layer's tar.
     Erofs,
@@ -21,8 +19,7 @@ pub enum Backend {
 }
 
 /// What `info` says.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Info {
     /// This program's version.
     pub version: String,
@@ -34,10 +31,16 @@ pub struct Info {
     pub backend_reason: Option<String>,
     /// Release of the kernel.
     pub kernel: String,
-    /// In Go's words.
-    pub operating_system: String,
-    /// In Go's words.
+    /// In Go's words: `linux`.
+    pub os: String,
+    /// In Go's words: `amd64`.
     pub architecture: String,
+    /// In the kernel's words: `x86_64`.
+    pub machine: String,
+    /// What the distribution calls itself: `Debian GNU/Linux 12 (bookworm)`.
+    pub operating_system: String,
+    /// Its version, where it says one: `12`.
+    pub os_version: String,
     /// The machine's name.
     pub hostname: String,
     /// Processors that may be used.
@@ -65,8 +68,7 @@ pub struct Info {
 }
 
 /// What `version` says.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Version {
     /// This program's version.
     pub version: String,
@@ -74,12 +76,19 @@ pub struct Version {
     pub os: String,
     /// In Go's words.
     pub architecture: String,
+    /// Release of the kernel.
+    pub kernel: String,
 }
 
 /// This program's version, and what it was made for.
 pub fn version() -> Version {
     let platform = oci::Platform::host();
-    Version { version: env!("CARGO_PKG_VERSION").to_owned(), os: platform.os, architecture: platform.architecture }
+    Version {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        os: platform.os,
+        architecture: platform.architecture,
+        kernel: rustix::system::uname().release().to_string_lossy().into_owned(),
+    }
 }
 
 /// Looks at the store and at the machine.
@@ -100,15 +109,19 @@ pub fn info(engine: &Engine) -> Result<Info, Error> {
     }
     let version = version();
     let host = rustix::system::uname();
+    let release = os_release();
     let system = rustix::system::sysinfo();
     Ok(Info {
         version: version.version,
         store: store.path().to_owned(),
         backend: if refused.is_none() { Backend::Erofs } else { Backend::Extracted },
         backend_reason: refused,
-        kernel: host.release().to_string_lossy().into_owned(),
-        operating_system: version.os,
+        kernel: version.kernel,
+        os: version.os,
         architecture: version.architecture,
+        machine: host.machine().to_string_lossy().into_owned(),
+        operating_system: word(&release, "PRETTY_NAME").unwrap_or_else(|| "Linux".to_owned()),
+        os_version: word(&release, "VERSION_ID").unwrap_or_default(),
         hostname: host.nodename().to_string_lossy().into_owned(),
         cpus: std::thread::available_parallelism().map_or(1, usize::from),
         memory: system.totalram.saturating_mul(u64::from(system.mem_unit)),
@@ -122,6 +135,17 @@ pub fn info(engine: &Engine) -> Result<Info, Error> {
         containers_paused: paused,
         containers_stopped: containers.len() - running - paused,
     })
+}
+
+/// os-release(5), wherever it is.
+fn os_release() -> String {
+    let files = ["/etc/os-release", "/usr/lib/os-release"];
+    files.iter().find_map(|file| std::fs::read_to_string(file).ok()).unwrap_or_default()
+}
+
+fn word(release: &str, name: &str) -> Option<String> {
+    let value = release.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='))?;
+    Some(value.trim_matches(['"', '\'']).to_owned())
 }
 
 /// Why the kernel does not mount layers here; `None` when it does.

@@ -1,10 +1,10 @@
 //! `image inspect`: all there is to know of an image, in Docker's shape and field order.
 
 use image::Sizes;
-use oci::{ContainerConfig, ImageId, Reference};
+use oci::{ContainerConfig, ImageId, Platform, Reference};
 use serde_json::{Map, Value, json};
 
-use crate::{Engine, Error};
+use crate::{Engine, Error, platform};
 
 /// What was found, and what was not.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -15,15 +15,18 @@ pub struct Inspected {
     pub errors: Vec<Error>,
 }
 
-/// Describes images.
+/// Describes images, which must be for `platform` where one is given.
 ///
 /// # Errors
 /// When the store cannot be read. Names that are not there are in [`Inspected::errors`].
-pub fn inspect_images(engine: &Engine, names: &[String]) -> Result<Inspected, Error> {
+pub fn inspect_images(engine: &Engine, names: &[String], platform: Option<&Platform>) -> Result<Inspected, Error> {
     let mut inspected = Inspected::default();
     for name in names {
         match image::find(engine.store(), name) {
-            Ok(Some(id)) => inspected.objects.push(inspect_image(engine, id)?),
+            Ok(Some(id)) => match platform::require(engine, id, name, platform.cloned().as_slice()) {
+                Ok(()) => inspected.objects.push(inspect_image(engine, id)?),
+                Err(error) => inspected.errors.push(error),
+            },
             Ok(None) => inspected.errors.push(Error::no_such_image(name)),
             Err(error) => inspected.errors.push(error.into()),
         }

@@ -3,17 +3,19 @@
 use std::fs::File;
 
 use image::archive::{self, LoadError, MemberError};
+use oci::Platform;
 
 use crate::{Engine, Error, ErrorKind};
 
 pub use image::archive::Loaded;
 
-/// Loads all images of an archive: a file, or a pipe such as standard input.
+/// Loads all images of an archive: a file, or a pipe such as standard input. Where `platform` is given only those for
+/// it; of several platforms under one name, otherwise that of this machine.
 ///
 /// # Errors
 /// When the archive is damaged or not one; nothing of it is listed then.
-pub fn load(engine: &Engine, input: File) -> Result<Vec<Loaded>, Error> {
-    Ok(archive::load_file(engine.store(), input)?)
+pub fn load(engine: &Engine, input: File, platform: Option<&Platform>) -> Result<Vec<Loaded>, Error> {
+    Ok(archive::load_file(engine.store(), input, platform)?)
 }
 
 impl From<LoadError> for Error {

@@ -3,18 +3,20 @@
 //! The rules and their order are Docker's: a name that is not the last one is only taken away; the last one takes the
 //! image with it unless an image or a container still stands on it.
 
-use oci::{ChainId, ImageId, Reference};
+use oci::{ChainId, ImageId, Platform, Reference};
 
 use crate::containers::container::Container;
-use crate::{Engine, Error, ErrorKind};
+use crate::{Engine, Error, ErrorKind, platform};
 
 /// What `rmi` was asked for.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct RemoveOptions {
+pub struct RemoveOptions<'a> {
     /// Even what stopped containers use, and all names at once.
     pub force: bool,
     /// Keep parents that have no name.
     pub no_prune: bool,
+    /// Only images that are for one of these, where there are any.
+    pub platforms: &'a [Platform],
 }
 
 /// One line of the report.
@@ -39,7 +41,7 @@ pub struct RemovedImages {
 ///
 /// # Errors
 /// When the store fails. What cannot be removed is in [`RemovedImages::errors`].
-pub fn remove_images(engine: &Engine, names: &[String], options: RemoveOptions) -> Result<RemovedImages, Error> {
+pub fn remove_images(engine: &Engine, names: &[String], options: RemoveOptions<'_>) -> Result<RemovedImages, Error> {
     let mut removed = RemovedImages::default();
     for name in names {
         let mut remover = Remover { engine, options, removals: &mut removed.removals };
@@ -49,7 +51,7 @@ pub fn remove_images(engine: &Engine, names: &[String], options: RemoveOptions) 
                 return Err(error);
             }
             // `-f` of what is not there is no failure.
-            if !(options.force && error.kind == ErrorKind::NotFound) {
+            if !(options.force && error.kind == ErrorKind::NotFound && options.platforms.is_empty()) {
                 removed.errors.push(error);
             }
         }
@@ -59,7 +61,7 @@ pub fn remove_images(engine: &Engine, names: &[String], options: RemoveOptions) 
 
 struct Remover<'a> {
     engine: &'a Engine,
-    options: RemoveOptions,
+    options: RemoveOptions<'a>,
     removals: &'a mut Vec<Removal>,
 }
 
@@ -84,6 +86,7 @@ impl Remover<'_> {
     fn remove(&mut self, name: &str) -> Result<(), Error> {
         let store = self.engine.store();
         let id = image::find(store, name)?.ok_or_else(|| Error::no_such_image(name))?;
+        platform::require(self.engine, id, name, self.options.platforms)?;
         let names = self.names(id)?;
         let is_single = is_single(&names);
         let force = self.options.force;

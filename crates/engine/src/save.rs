@@ -3,21 +3,23 @@
 use std::fs::File;
 
 use image::archive::{self, SaveError};
-use oci::{ImageId, Reference};
+use oci::{ImageId, Platform, Reference};
 
-use crate::{Engine, Error, ErrorKind};
+use crate::{Engine, Error, ErrorKind, platform};
 
 /// Writes images to a file, a pipe or a socket; each with the names that it was asked for by.
 ///
-/// A name without a tag means all tags of the repository, as with Docker.
+/// A name without a tag means all tags of the repository, as with Docker. Each image must be for one of `platforms`,
+/// where there are any.
 ///
 /// # Errors
 /// When a name stands for nothing, or the output cannot be written.
-pub fn save(engine: &Engine, names: &[String], mut out: &File) -> Result<(), Error> {
+pub fn save(engine: &Engine, names: &[String], platforms: &[Platform], mut out: &File) -> Result<(), Error> {
     let mut images: Vec<(ImageId, Vec<Reference>)> = Vec::new();
     let references = engine.store().references()?;
     for name in names {
         for (id, reference) in named(engine, &references, name)? {
+            platform::require(engine, id, name, platforms)?;
             let place = images.iter().position(|(known, _)| *known == id).unwrap_or_else(|| {
                 images.push((id, Vec::new()));
                 images.len() - 1

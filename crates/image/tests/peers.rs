@@ -53,7 +53,8 @@ fn load_both_ways(path: &Path, expected: &[ImageId], like: &Store) {
     for is_stream in [false, true] {
         let (_folder, store) = store();
         let file = File::open(path).unwrap();
-        let loaded = if is_stream { archive::load(&store, file) } else { archive::load_file(&store, file) }.unwrap();
+        let loaded =
+            if is_stream { archive::load(&store, file, None) } else { archive::load_file(&store, file, None) }.unwrap();
         // `docker save` writes images in an order of its own, another one each time.
         let mut ids: Vec<ImageId> = loaded.iter().map(|loaded| loaded.id).collect();
         let mut expected = expected.to_vec();
@@ -119,7 +120,7 @@ fn podman_loads_and_saves_the_same_images() {
         let expected = config_digest(&format!("{format}:{}", back.display()));
         assert!(format == "oci-archive" || expected == one, "{expected}");
         let (_folder, fresh) = forge::store();
-        let loaded = archive::load_file(&fresh, File::open(&back).unwrap()).unwrap();
+        let loaded = archive::load_file(&fresh, File::open(&back).unwrap(), None).unwrap();
         assert_eq!(loaded[0].id, expected);
         assert_eq!(files(&fresh, expected), files(&store, one), "{format}");
         assert_eq!(loaded[0].references, references(&["localhost/sample:v1"]), "{format}");
@@ -152,7 +153,7 @@ fn docker_loads_and_saves_the_same_images() {
     let back = folder.path().join("imported.tar");
     run(daemon.docker().args(["save", "-o"]).arg(&back).arg(id.trim()));
     let (_folder, fresh) = forge::store();
-    assert_eq!(archive::load_file(&fresh, File::open(&back).unwrap()).unwrap()[0].id.to_string(), id.trim());
+    assert_eq!(archive::load_file(&fresh, File::open(&back).unwrap(), None).unwrap()[0].id.to_string(), id.trim());
 }
 
 /// Every form of archive that a build writes.

@@ -19,6 +19,7 @@ mod logs;
 mod names;
 mod networks;
 mod pause;
+mod platforms;
 mod run;
 mod start;
 mod version;

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use engine::Engine;
+use engine::{Engine, Surroundings};
 use jiff::{Timestamp, tz::TimeZone};
 
 use crate::cli::GlobalArgs;
@@ -94,6 +94,20 @@ pub(crate) fn stdout() -> Terminal {
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
 pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
+}
+
+/// What fetching depends on, as programs written in Go read it: upper case before lower.
+pub(crate) fn fetch_surroundings(lookup: &dyn Fn(&str) -> Option<String>) -> Surroundings {
+    let either = |upper: &str, lower: &str| lookup(upper).or_else(|| lookup(lower)).filter(|value| !value.is_empty());
+    Surroundings {
+        http_proxy: either("HTTP_PROXY", "http_proxy"),
+        https_proxy: either("HTTPS_PROXY", "https_proxy"),
+        no_proxy: either("NO_PROXY", "no_proxy"),
+        certificates: lookup("SSL_CERT_FILE").filter(|path| !path.is_empty()).map(PathBuf::from),
+        path: lookup("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".to_owned()).into(),
+        home: lookup("HOME").filter(|path| path.starts_with('/')).map(PathBuf::from),
+        ssh_agent: None,
+    }
 }
 
 /// `/var/lib/onggi` for root, a folder of the user's data for everybody else (XDG Base Directory).

@@ -1,9 +1,10 @@
 //! `--format`: the part of Go's text/template that people use with Docker, over JSON values.
 //!
 //! `{{.ID}}`, pipelines, variables, `if`/`else`/`range`/`with`, comparisons, `printf`, `index`, `len` and Docker's own
-//! functions (`json`, `join`, `split`, `title`, `upper`, `lower`, `pad`, `truncate`). No `define`, `template`, `block`,
-//! `break` and `continue`. Every error names the place in the template.
+//! functions (`json`, `join`, `split`, `title`, `upper`, `lower`, `pad`, `truncate`). No `define`, `template` and
+//! `block`. Every error names the place in the template.
 
+mod absent;
 mod eval;
 mod functions;
 mod lexer;

@@ -43,7 +43,7 @@ fn exit_codes_and_streams() {
         (&["buidl", "."], 1, "", "hint: did you mean `onggi build`?"),
         (&["pull", "x"], 1, "", "error: `onggi pull` is not there yet"),
         (&["build", "/nonexistent"], 1, "", "error: "),
-        (&["import", "https://x/y.tar", "z"], 1, "", "error: cannot import `https://x/y.tar`"),
+        (&["import", "https://", "z"], 1, "", "error: `https://` is not a valid URL"),
         (&["import", "/nonexistent"], 1, "", "error: cannot read `/nonexistent`"),
         (&["load", "-i", "/nonexistent"], 1, "", "error: cannot read `/nonexistent`"),
         (&["load"], 1, "", "error: "),

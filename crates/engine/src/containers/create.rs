@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use oci::{ContainerConfig, ImageConfig, ImageId, Platform, Reference};
+use oci::{ContainerConfig, ImageId, Platform, Reference};
 
 use super::container::Container;
 use super::events;
@@ -181,16 +181,7 @@ fn find_image(engine: &Engine, options: &CreateOptions) -> Result<ImageId, Error
         };
         return Err(Error::new(ErrorKind::NotFound, message).with_hint(hint));
     };
-    if let Some(wanted) = &options.platform {
-        let ImageConfig { architecture, os, variant, .. } = engine.store().image(image)?;
-        let is = Platform { architecture, os, variant };
-        if !is.is_like(wanted) {
-            let name = &options.image;
-            let message =
-                format!("image with reference {name} was found but does not provide the specified platform ({wanted})");
-            return Err(Error::new(ErrorKind::NotFound, message).with_hint(format!("it is for {is}")));
-        }
-    }
+    crate::platform::require(engine, image, &options.image, options.platform.as_slice())?;
     Ok(image)
 }
 

@@ -9,13 +9,13 @@ use crate::forge::{Image, engine, file, layer, words};
 
 fn saved(engine: &Engine, names: &[&str]) -> std::fs::File {
     let mut out = tempfile::tempfile().unwrap();
-    save(engine, &words(names), &out).unwrap();
+    save(engine, &words(names), &[], &out).unwrap();
     out.rewind().unwrap();
     out
 }
 
 fn names(engine: &Engine, archive: std::fs::File) -> Vec<Vec<String>> {
-    let loaded = load(engine, archive).unwrap();
+    let loaded = load(engine, archive, None).unwrap();
     loaded.iter().map(|loaded| loaded.references.iter().map(oci::Reference::familiar).collect()).collect()
 }
 
@@ -39,7 +39,7 @@ fn the_names_that_were_asked_for_are_saved() {
         let (_folder, two) = engine();
         assert_eq!(names(&two, saved(&one, asked)), expected, "{asked:?}");
     }
-    let error = save(&one, &words(&["app:1", "nothing"]), &tempfile::tempfile().unwrap()).unwrap_err();
+    let error = save(&one, &words(&["app:1", "nothing"]), &[], &tempfile::tempfile().unwrap()).unwrap_err();
     assert_eq!((error.kind, error.message.as_str()), (ErrorKind::NotFound, "no such image: nothing"));
 }
 
@@ -52,7 +52,7 @@ fn load_says_what_is_wrong() {
         (&layer("a/layer.tar", 10), ErrorKind::Unsupported, "Docker before 1.10"),
     ];
     for (bytes, kind, message) in cases {
-        let error = load(&engine, file(bytes)).unwrap_err();
+        let error = load(&engine, file(bytes), None).unwrap_err();
         assert_eq!(error.kind, kind, "{error}");
         assert!(error.message.contains(message) && error.hint.is_some(), "{error:?}");
     }
@@ -64,6 +64,7 @@ fn import_with(engine: &Engine, changes: &[&str]) -> Result<oci::ImageConfig, en
         name: Some("imported".to_owned()),
         changes: words(changes),
         message: None,
+        platform: None,
     };
     let id = import(engine, file(&layer("a", 10)), &options)?;
     assert_eq!(image::find(engine.store(), "imported:latest").unwrap(), Some(id));

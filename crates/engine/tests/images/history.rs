@@ -21,7 +21,7 @@ fn rows_have_sizes_of_their_layers() {
         ..Image::default()
     }
     .put(&engine);
-    let rows = history(&engine, "sample:v1").unwrap();
+    let rows = history(&engine, "sample:v1", None).unwrap();
     let shown = |row: &HistoryEntry| (row.created_by.clone(), row.size, row.id, row.created.is_some());
     assert_eq!(
         rows.iter().map(shown).collect::<Vec<_>>(),
@@ -35,7 +35,7 @@ fn rows_have_sizes_of_their_layers() {
     assert_eq!(rows[1].comment, "buildkit.dockerfile.v0");
     assert_eq!(rows[0].names, ["again:v2", "sample:v1"]);
     assert_eq!(rows[1].names, [""; 0]);
-    assert_eq!(history(&engine, "nothing").unwrap_err().kind, ErrorKind::NotFound);
+    assert_eq!(history(&engine, "nothing", None).unwrap_err().kind, ErrorKind::NotFound);
 }
 
 /// S212: a local parent, as commit records it, keeps the IDs of the images below visible.
@@ -43,9 +43,9 @@ fn rows_have_sizes_of_their_layers() {
 fn s212_parents_give_their_ids_while_they_are_here() {
     let (_folder, engine) = engine();
     let [base, middle, top] = family(&engine);
-    let ids = |name: &str| history(&engine, name).unwrap().into_iter().map(|row| row.id).collect::<Vec<_>>();
+    let ids = |name: &str| history(&engine, name, None).unwrap().into_iter().map(|row| row.id).collect::<Vec<_>>();
     assert_eq!(ids("top:v1"), [Some(top), Some(middle), Some(base)]);
-    assert_eq!(history(&engine, "top:v1").unwrap()[2].names, ["base:v1"]);
+    assert_eq!(history(&engine, "top:v1", None).unwrap()[2].names, ["base:v1"]);
     engine.store().remove_image(middle, &|_| Vec::new()).unwrap();
     assert_eq!(ids("top:v1"), [Some(top), None, None]);
 }
@@ -72,7 +72,7 @@ fn s218_the_row_of_a_commit() {
         ..Image::default()
     };
     let committed = committed.put(&engine);
-    let rows = history(&engine, "ubuntu_apache").unwrap();
+    let rows = history(&engine, "ubuntu_apache", None).unwrap();
     let shown: Vec<_> =
         rows.iter().map(|row| (row.id, row.created_by.as_str(), row.size, row.comment.as_str())).collect();
     assert_eq!(shown, [(Some(committed), "/bin/bash", 120, "install apache2"), (Some(base), "ADD rootfs", 1000, "")]);

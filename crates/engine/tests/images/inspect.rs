@@ -8,7 +8,7 @@ use crate::forge::{container, engine, family, words};
 fn an_image_in_the_order_of_docker() {
     let (_folder, engine) = engine();
     let [_, middle, top] = family(&engine);
-    let found = inspect_images(&engine, &words(&["top:v1"])).unwrap();
+    let found = inspect_images(&engine, &words(&["top:v1"]), None).unwrap();
     let object = found.objects[0].as_object().unwrap();
     let fields: Vec<&str> = object.keys().map(String::as_str).collect();
     assert_eq!(
@@ -44,7 +44,7 @@ fn an_image_in_the_order_of_docker() {
 fn what_is_missing_does_not_hide_the_rest() {
     let (_folder, engine) = engine();
     family(&engine);
-    let found = inspect_images(&engine, &words(&["base:v1", "nothing", "top:v1"])).unwrap();
+    let found = inspect_images(&engine, &words(&["base:v1", "nothing", "top:v1"]), None).unwrap();
     assert_eq!(found.objects.len(), 2);
     assert_eq!(found.errors.len(), 1);
     assert_eq!(found.errors[0].kind, ErrorKind::NotFound);

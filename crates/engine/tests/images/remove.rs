@@ -5,10 +5,10 @@ use oci::{ChainId, DiffId, Digest, ImageId};
 
 use crate::forge::{Image, container, engine, family, layer, words};
 
-const PLAIN: RemoveOptions = RemoveOptions { force: false, no_prune: false };
-const FORCE: RemoveOptions = RemoveOptions { force: true, no_prune: false };
+const PLAIN: RemoveOptions = RemoveOptions { force: false, no_prune: false, platforms: &[] };
+const FORCE: RemoveOptions = RemoveOptions { force: true, no_prune: false, platforms: &[] };
 
-fn removed(engine: &Engine, names: &[&str], options: RemoveOptions) -> (Vec<String>, Vec<String>) {
+fn removed(engine: &Engine, names: &[&str], options: RemoveOptions<'_>) -> (Vec<String>, Vec<String>) {
     let removed = remove_images(engine, &words(names), options).unwrap();
     let line = |removal: Removal| match removal {
         Removal::Untagged(name) => format!("Untagged: {name}"),
@@ -60,7 +60,7 @@ fn the_last_name_takes_image_layers_and_parents_with_it() {
 
 #[test]
 fn parents_with_a_name_stay_and_no_prune_keeps_all() {
-    for (options, kept) in [(PLAIN, 1), (RemoveOptions { force: false, no_prune: true }, 2)] {
+    for (options, kept) in [(PLAIN, 1), (RemoveOptions { no_prune: true, ..PLAIN }, 2)] {
         let (_folder, engine) = engine();
         let [_, _, top] = family(&engine);
         let (lines, errors) = removed(&engine, &["top:v1"], options);
@@ -97,7 +97,7 @@ fn containers_keep_their_image() {
     struct Case {
         is_running: bool,
         by_id: bool,
-        options: RemoveOptions,
+        options: RemoveOptions<'static>,
         lines: fn(ImageId) -> Vec<String>,
         error: &'static str,
     }

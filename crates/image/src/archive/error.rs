@@ -218,6 +218,12 @@ pub enum LoadError {
         /// This machine.
         platform: String,
     },
+    /// Nothing for the platform that was asked for.
+    #[error("the archive has no image for {platform}")]
+    NoImageFor {
+        /// What was asked for.
+        platform: String,
+    },
     /// A media type that an image cannot have there.
     #[error("`{media_type}` is no image, and no index of images")]
     MediaType {

@@ -13,7 +13,7 @@ use std::io::{self, Read, Seek};
 use std::os::unix::fs::FileExt;
 
 use layer::{Compression, Decoder};
-use oci::{DiffId, Hasher, ImageId, Reference};
+use oci::{DiffId, Hasher, ImageId, Platform, Reference};
 use store::{Lease, Store};
 
 use super::catalog::{Catalog, Content, named_digest};
@@ -38,11 +38,11 @@ pub struct Loaded {
     pub replaced: Vec<(Reference, ImageId)>,
 }
 
-/// Loads images from a stream, compressed or not.
+/// Loads images from a stream, compressed or not: all of them, or those for `platform`.
 ///
 /// # Errors
 /// When the archive is damaged or not one; nothing of it is listed then.
-pub fn load(store: &Store, input: impl Read) -> Result<Vec<Loaded>, LoadError> {
+pub fn load(store: &Store, input: impl Read, platform: Option<&Platform>) -> Result<Vec<Loaded>, LoadError> {
     let lease = store.lease()?;
     let decoder = Decoder::new(input).map_err(|source| LoadError::Open { source })?;
     let mut members = Members::new(Stream(decoder));
@@ -57,24 +57,24 @@ pub fn load(store: &Store, input: impl Read) -> Result<Vec<Loaded>, LoadError> {
         }
     }
     members.drain()?;
-    publish(Loader { store, lease, catalog, file: None, whole: HashSet::new() })
+    publish(Loader { store, lease, catalog, file: None, whole: HashSet::new() }, platform)
 }
 
 /// Loads images from an open file, from where it stands; pipes and compressed files are read as streams.
 ///
 /// # Errors
 /// As [`load`].
-pub fn load_file(store: &Store, mut file: File) -> Result<Vec<Loaded>, LoadError> {
+pub fn load_file(store: &Store, mut file: File, platform: Option<&Platform>) -> Result<Vec<Loaded>, LoadError> {
     let opened = |source| LoadError::Open { source };
     let metadata = file.metadata().map_err(opened)?;
     if !metadata.is_file() {
-        return load(store, file);
+        return load(store, file, platform);
     }
     let begin = file.stream_position().map_err(opened)?;
     let mut first = [0; Compression::SNIFFED];
     let count = file.read_at(&mut first, begin).map_err(opened)?;
     if Compression::sniff(&first[..count]) != Compression::None {
-        return load(store, file);
+        return load(store, file, platform);
     }
     let lease = store.lease()?;
     let end = metadata.len().max(begin);
@@ -87,7 +87,7 @@ pub fn load_file(store: &Store, mut file: File) -> Result<Vec<Loaded>, LoadError
             catalog.add(path, content)?;
         }
     }
-    publish(Loader { store, lease, catalog, file: Some(&file), whole: HashSet::new() })
+    publish(Loader { store, lease, catalog, file: Some(&file), whole: HashSet::new() }, platform)
 }
 
 /// Notes a link; gives path and length of a file.
@@ -131,8 +131,8 @@ struct Loader<'a> {
 }
 
 /// First all layers of all images, then the images, then their names.
-fn publish(mut loader: Loader<'_>) -> Result<Vec<Loaded>, LoadError> {
-    let images = plan(&loader.catalog)?;
+fn publish(mut loader: Loader<'_>, platform: Option<&Platform>) -> Result<Vec<Loaded>, LoadError> {
+    let images = plan(&loader.catalog, platform)?;
     for image in &images {
         let mut stack = Stack::default();
         for layer in &image.layers {

@@ -43,12 +43,18 @@ impl WantedLayer {
 }
 
 /// Finds the images. `manifest.json` is asked first: it alone has names in full.
-pub(super) fn plan(catalog: &Catalog) -> Result<Vec<Wanted>, LoadError> {
-    let mut plan = Planner { catalog, images: Vec::new() };
-    if catalog.has(names::DOCKER_MANIFEST) {
+///
+/// Where `platform` is given, images for another are passed over, and one must be left.
+pub(super) fn plan(catalog: &Catalog, platform: Option<&Platform>) -> Result<Vec<Wanted>, LoadError> {
+    let mut plan = Planner { catalog, platform, images: Vec::new() };
+    let has_docker = catalog.has(names::DOCKER_MANIFEST);
+    if has_docker {
         let images: Vec<DockerImage> = catalog.json(names::DOCKER_MANIFEST, names::DOCKER_MANIFEST)?;
         images.into_iter().try_for_each(|image| plan.docker_image(image))?;
-    } else if catalog.has(names::OCI_INDEX) {
+    }
+    // Of several platforms Docker's document names one at most.
+    let is_elsewhere = has_docker && plan.images.is_empty() && platform.is_some();
+    if catalog.has(names::OCI_INDEX) && (is_elsewhere || !has_docker) {
         if catalog.has(names::OCI_LAYOUT) {
             let layout: OciLayout = catalog.json(names::OCI_LAYOUT, names::OCI_LAYOUT)?;
             if !layout.image_layout_version.starts_with("1.") {
@@ -59,16 +65,18 @@ pub(super) fn plan(catalog: &Catalog) -> Result<Vec<Wanted>, LoadError> {
         for descriptor in &index.manifests {
             plan.descriptor(descriptor, names::OCI_INDEX, oci_names(descriptor)?, 0)?;
         }
-    } else if catalog.is_legacy() {
-        return Err(LoadError::Legacy);
-    } else {
-        return Err(LoadError::NotAnArchive);
+    } else if !has_docker {
+        return Err(if catalog.is_legacy() { LoadError::Legacy } else { LoadError::NotAnArchive });
     }
-    Ok(plan.images)
+    match platform.filter(|_| plan.images.is_empty()) {
+        Some(platform) => Err(LoadError::NoImageFor { platform: platform.to_string() }),
+        None => Ok(plan.images),
+    }
 }
 
 struct Planner<'a> {
     catalog: &'a Catalog,
+    platform: Option<&'a Platform>,
     images: Vec<Wanted>,
 }
 
@@ -106,8 +114,11 @@ impl<'a> Planner<'a> {
         match kind {
             media_type::OCI_INDEX | media_type::DOCKER_MANIFEST_LIST if depth < limits::DEPTH => {
                 let index: ImageIndex = parse(&member, bytes)?;
-                let chosen = choose(&index, descriptor.digest)?;
-                self.descriptor(chosen, &member, references, depth + 1)
+                let chosen = match self.platform {
+                    None => Some(choose(&index, descriptor.digest)?),
+                    Some(platform) => choose_for(&index, platform),
+                };
+                chosen.map_or(Ok(()), |chosen| self.descriptor(chosen, &member, references, depth + 1))
             }
             media_type::OCI_MANIFEST | media_type::DOCKER_MANIFEST if unknown.manifests.is_none() => {
                 let manifest: ImageManifest = parse(&member, bytes)?;
@@ -146,6 +157,9 @@ impl<'a> Planner<'a> {
             return Err(LoadError::TooMany { what: "images", limit: limits::IMAGES as u64 });
         }
         let config = image_config(member, config_bytes, layers.len())?;
+        if self.platform.is_some_and(|wanted| !platform_of(&config).is_like(wanted)) {
+            return Ok(());
+        }
         let diff_ids = &config.rootfs.diff_ids;
         let mut wanted = Vec::with_capacity(layers.len());
         for ((name, announced), diff_id) in layers.into_iter().zip(diff_ids) {
@@ -220,4 +234,9 @@ pub(crate) fn only(index: &ImageIndex) -> Option<&Descriptor> {
 
 fn images(index: &ImageIndex) -> impl Iterator<Item = &Descriptor> {
     index.manifests.iter().filter(|descriptor| !is_attestation(descriptor))
+}
+
+fn platform_of(config: &ImageConfig) -> Platform {
+    let ImageConfig { architecture, os, variant, .. } = config;
+    Platform { architecture: architecture.clone(), os: os.clone(), variant: variant.clone() }
 }

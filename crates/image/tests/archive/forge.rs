@@ -72,14 +72,14 @@ pub(crate) fn store() -> (TempDir, Store) {
 
 /// Loads as a stream.
 pub(crate) fn load(store: &Store, bytes: &[u8]) -> Result<Vec<Loaded>, LoadError> {
-    archive::load(store, bytes)
+    archive::load(store, bytes, None)
 }
 
 /// Loads as a file.
 pub(crate) fn load_file(store: &Store, bytes: &[u8]) -> Result<Vec<Loaded>, LoadError> {
     let file = tempfile::tempfile().unwrap();
     file.write_all_at(bytes, 0).unwrap();
-    archive::load_file(store, file)
+    archive::load_file(store, file, None)
 }
 
 /// Puts an image into a store.

@@ -83,7 +83,7 @@ fn a_file_is_read_from_where_it_stands() {
     file.write_all(b"something before").unwrap();
     file.write_all(&podman(&sample(), &[])).unwrap();
     file.seek(SeekFrom::Start(16)).unwrap();
-    assert_eq!(archive::load_file(&store, file).unwrap()[0].id, sample().id());
+    assert_eq!(archive::load_file(&store, file, None).unwrap()[0].id, sample().id());
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn a_pipe_is_read_as_a_stream() {
     let (reader, mut writer) = std::io::pipe().unwrap();
     let bytes = oci_layout(&sample(), &["piped:1"]);
     let thread = std::thread::spawn(move || std::io::Write::write_all(&mut writer, &bytes).is_ok());
-    let loaded = archive::load_file(&store, std::os::fd::OwnedFd::from(reader).into()).unwrap();
+    let loaded = archive::load_file(&store, std::os::fd::OwnedFd::from(reader).into(), None).unwrap();
     assert_eq!(loaded[0].references, references(&["piped:1"]));
     assert!(thread.join().unwrap(), "the writer must not be cut off");
 }

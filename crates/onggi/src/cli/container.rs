@@ -49,7 +49,8 @@ pub(crate) struct ContainerInspectArgs {
 
 impl From<ContainerInspectArgs> for InspectArgs {
     fn from(args: ContainerInspectArgs) -> Self {
-        Self { names: args.names, format: args.format, size: args.size, object_type: Some(ObjectType::Container) }
+        let object_type = Some(ObjectType::Container);
+        Self { names: args.names, format: args.format, size: args.size, object_type, platform: None }
     }
 }
 

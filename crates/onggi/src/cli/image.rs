@@ -28,6 +28,9 @@ pub(crate) struct ImagesArgs {
     /// Print nothing but IDs
     #[arg(short, long)]
     pub(crate) quiet: bool,
+    /// Sort by `created`, `size` or `name`, each also with `:asc` or `:desc`
+    #[arg(long, value_name = "KEY")]
+    pub(crate) sort: Option<String>,
 }
 
 /// Show how an image was made
@@ -55,6 +58,9 @@ pub(crate) struct HistoryArgs {
     /// Do not shorten anything
     #[arg(long)]
     pub(crate) no_trunc: bool,
+    /// Show it only if the image is for this platform
+    #[arg(long, value_name = "OS/ARCH")]
+    pub(crate) platform: Option<String>,
     /// Print nothing but IDs
     #[arg(short, long)]
     pub(crate) quiet: bool,
@@ -84,6 +90,9 @@ pub(crate) struct InspectArgs {
     /// Look only for objects of this type
     #[arg(long = "type", value_name = "TYPE")]
     pub(crate) object_type: Option<ObjectType>,
+    // Only `image inspect` has it.
+    #[arg(skip)]
+    pub(crate) platform: Option<String>,
 }
 
 /// Show all there is to know of images
@@ -95,11 +104,15 @@ pub(crate) struct ImageInspectArgs {
     /// Choose the output: `json`, or a Go template
     #[arg(short, long, value_name = "FORMAT")]
     format: Option<String>,
+    /// Show only images for this platform
+    #[arg(long, value_name = "OS/ARCH")]
+    platform: Option<String>,
 }
 
 impl From<ImageInspectArgs> for InspectArgs {
     fn from(args: ImageInspectArgs) -> Self {
-        Self { names: args.names, format: args.format, size: false, object_type: Some(ObjectType::Image) }
+        let object_type = Some(ObjectType::Image);
+        Self { names: args.names, format: args.format, size: false, object_type, platform: args.platform }
     }
 }
 
@@ -126,13 +139,16 @@ pub(crate) struct RmiArgs {
     /// Keep parents that have no name
     #[arg(long)]
     pub(crate) no_prune: bool,
+    /// Remove only images for this platform; may be repeated
+    #[arg(long = "platform", value_name = "OS/ARCH")]
+    pub(crate) platforms: Vec<String>,
 }
 
 /// Make an image of a tarball of files
 #[derive(Debug, Args)]
 pub(crate) struct ImportArgs {
-    /// Tarball, `-` for standard input
-    #[arg(value_name = "FILE|-")]
+    /// Tarball: a file, a URL, or `-` for standard input
+    #[arg(value_name = "FILE|URL|-")]
     pub(crate) file: String,
     /// Name of the image
     #[arg(value_name = "REPOSITORY[:TAG]")]
@@ -143,6 +159,9 @@ pub(crate) struct ImportArgs {
     /// Write a remark into the history
     #[arg(short, long, value_name = "TEXT")]
     pub(crate) message: Option<String>,
+    /// Say that the image is for this platform
+    #[arg(long, value_name = "OS/ARCH")]
+    pub(crate) platform: Option<String>,
 }
 
 /// Take images out of an archive
@@ -151,6 +170,9 @@ pub(crate) struct LoadArgs {
     /// Read a file instead of standard input
     #[arg(short, long, value_name = "FILE")]
     pub(crate) input: Option<std::path::PathBuf>,
+    /// Take only images for this platform
+    #[arg(long, value_name = "OS/ARCH")]
+    pub(crate) platform: Option<String>,
     /// Do not show progress
     #[arg(short, long)]
     pub(crate) quiet: bool,
@@ -165,4 +187,7 @@ pub(crate) struct SaveArgs {
     /// Write to a file instead of standard output
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<std::path::PathBuf>,
+    /// Take only images for this platform; may be repeated
+    #[arg(long = "platform", value_name = "OS/ARCH")]
+    pub(crate) platforms: Vec<String>,
 }

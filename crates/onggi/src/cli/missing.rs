@@ -40,7 +40,6 @@ const FLAGS: &[(&[&str], &[&str])] = &[
     ),
     (&["build"], &["--attest", "--builder", "--provenance", "--sbom"]),
     (&["images", "image ls", "image list"], &["--tree"]),
-    (&["save", "load", "import", "history", "rmi", "image rm", "image remove", "inspect"], &["--platform"]),
 ];
 
 /// Why there is no such command.

@@ -7,44 +7,49 @@ use std::path::{Path, PathBuf};
 
 use engine::ImportOptions;
 
+use super::platforms;
 use crate::cli::image::{ImportArgs, LoadArgs, SaveArgs};
 use crate::cli::written::ExportArgs;
 use crate::failure::Failure;
 use crate::render::problem::Problem;
-use crate::session::Session;
+use crate::session::{self, Session};
 
 /// Word for "from standard input".
 const STDIN: &str = "-";
 
 /// Prints the new image's ID.
 pub(super) fn import(args: &ImportArgs, session: &Session) -> Result<u8, Failure> {
-    if ["http://", "https://"].iter().any(|scheme| args.file.starts_with(scheme)) {
-        let problem = Problem::error(format!("cannot import `{}`: fetching is not there yet", args.file));
-        return Err(Failure::new(problem.with_hint("fetch it, and give the file")));
-    }
     let options = ImportOptions {
         // As Docker writes it: a path of this host is nobody else's business.
         source: STDIN.to_owned(),
         name: args.name.clone(),
         changes: args.changes.clone(),
         message: args.message.clone(),
+        platform: platforms::optional(args.platform.as_deref())?,
     };
-    let tarball = match args.file.as_str() {
-        STDIN => stdin("give the tarball's name, or redirect it: `onggi import - NAME <FILE`")?,
-        path => open(Path::new(path))?,
+    let engine = session.engine()?;
+    let id = match args.file.as_str() {
+        STDIN => {
+            let tarball = stdin("give the tarball's name, or redirect it: `onggi import - NAME <FILE`")?;
+            engine::import(&engine, tarball, &options)?
+        }
+        url if ["http://", "https://"].iter().any(|scheme| url.starts_with(scheme)) => {
+            engine::import_url(&engine, url, &session::fetch_surroundings(&session::variable), &options)?
+        }
+        path => engine::import(&engine, open(Path::new(path))?, &options)?,
     };
-    let id = engine::import(&session.engine()?, tarball, &options)?;
     session.print(&format!("{id}\n"))?;
     Ok(0)
 }
 
 /// One line for each name, or for an image without one its ID (S251, C101).
 pub(super) fn load(args: &LoadArgs, session: &Session) -> Result<u8, Failure> {
+    let platform = platforms::optional(args.platform.as_deref())?;
     let input = match &args.input {
         Some(path) => open(path)?,
         None => stdin("give the archive's name: `onggi load -i FILE`")?,
     };
-    for loaded in engine::load(&session.engine()?, input)? {
+    for loaded in engine::load(&session.engine()?, input, platform.as_ref())? {
         for (name, old) in &loaded.replaced {
             let name = name.familiar();
             session.print(&format!(
@@ -63,7 +68,8 @@ pub(super) fn load(args: &LoadArgs, session: &Session) -> Result<u8, Failure> {
 /// Writes images to a file or a pipe.
 pub(super) fn save(args: &SaveArgs, session: &Session) -> Result<u8, Failure> {
     let engine = session.engine()?;
-    write(args.output.as_deref(), "save -o FILE IMAGE", |file| engine::save(&engine, &args.images, file))
+    let platforms = platforms::platforms(&args.platforms)?;
+    write(args.output.as_deref(), "save -o FILE IMAGE", |file| engine::save(&engine, &args.images, &platforms, file))
 }
 
 /// Writes a container's files to a file or a pipe.

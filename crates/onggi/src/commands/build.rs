@@ -5,7 +5,6 @@ mod caches;
 mod context;
 mod metadata;
 mod outputs;
-mod platforms;
 mod steps;
 mod view;
 
@@ -19,8 +18,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use engine::{
-    BuildOptions, BuildOutcome, ContextSource, DockerfileSource, NamedContext, NetworkMode, Runtime, Surroundings,
-    TimeOptions,
+    BuildOptions, BuildOutcome, ContextSource, DockerfileSource, NamedContext, NetworkMode, Runtime, TimeOptions,
 };
 use signal_hook::consts::{SIGINT, SIGTERM};
 
@@ -165,7 +163,7 @@ fn options(
         named_contexts: named_contexts(&args.build_contexts)?,
         tags: args.tags.clone(),
         outputs,
-        platforms: platforms::platforms(&args.output.platforms)?,
+        platforms: super::platforms::platforms(&args.output.platforms)?,
         describes: args.output.metadata_file.is_some(),
         target: args.target.clone(),
         build_args,
@@ -188,7 +186,7 @@ fn options(
         steps: steps::options(&args.steps, lookup)?,
         explain: args.explain,
         runtime: Runtime::from_name(args.runtime.as_deref()),
-        surroundings: fetch_surroundings(lookup),
+        surroundings: session::fetch_surroundings(lookup),
     };
     Ok((options, uses_stdout))
 }
@@ -238,20 +236,6 @@ fn open_stdin() -> Result<File, Failure> {
         Failure::new(Problem { causes: vec![error.to_string()], ..problem })
     };
     cloned.map(File::from).map_err(unreadable)
-}
-
-/// What fetching depends on, as programs written in Go read it: upper case before lower.
-fn fetch_surroundings(lookup: &dyn Fn(&str) -> Option<String>) -> Surroundings {
-    let either = |upper: &str, lower: &str| lookup(upper).or_else(|| lookup(lower)).filter(|value| !value.is_empty());
-    Surroundings {
-        http_proxy: either("HTTP_PROXY", "http_proxy"),
-        https_proxy: either("HTTPS_PROXY", "https_proxy"),
-        no_proxy: either("NO_PROXY", "no_proxy"),
-        certificates: lookup("SSL_CERT_FILE").filter(|path| !path.is_empty()).map(PathBuf::from),
-        path: lookup("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".to_owned()).into(),
-        home: lookup("HOME").filter(|path| path.starts_with('/')).map(PathBuf::from),
-        ssh_agent: None,
-    }
 }
 
 fn read_stdin() -> Result<Vec<u8>, Failure> {

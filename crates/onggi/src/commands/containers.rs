@@ -5,17 +5,20 @@ use engine::{ContainersOptions, ErrorKind, PruneFilter, StopOptions};
 use super::confirm::confirm;
 use crate::cli::container::{KillArgs, MonitorArgs, PortArgs, PsArgs, RmArgs, StopArgs, WaitArgs};
 use crate::cli::start::ContainerPruneArgs;
+use crate::docker_config;
 use crate::failure::Failure;
 use crate::render::containers::{self, ContainersView};
 use crate::render::problem::Problem;
-use crate::session::Session;
+use crate::session::{Session, variable};
 use crate::ui::size::{LIST_DIGITS, human_size};
 
 pub(super) fn list(args: &PsArgs, session: &Session) -> Result<u8, Failure> {
     let rows = engine::containers(&session.engine()?, &list_options(args)?)?;
     let zone = session.zone();
+    let asks_nothing = args.format.is_none() && !args.quiet;
+    let configured = asks_nothing.then(|| docker_config::text("psFormat", &variable)).flatten();
     let view = ContainersView {
-        format: args.format.as_deref(),
+        format: args.format.as_deref().or(configured.as_deref()),
         only_ids: args.quiet,
         in_full: args.no_trunc,
         with_size: args.size,

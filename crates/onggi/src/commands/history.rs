@@ -6,7 +6,8 @@ use crate::render::history::{self, HistoryView};
 use crate::session::Session;
 
 pub(super) fn run(args: &HistoryArgs, session: &Session) -> Result<u8, Failure> {
-    let rows = engine::history(&session.engine()?, &args.image)?;
+    let platform = super::platforms::optional(args.platform.as_deref())?;
+    let rows = engine::history(&session.engine()?, &args.image, platform.as_ref())?;
     let zone = session.zone();
     let view = HistoryView {
         format: args.format.as_deref(),

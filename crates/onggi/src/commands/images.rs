@@ -1,19 +1,23 @@
 //! `images`.
 
-use engine::ImagesOptions;
+use engine::{ImageKey, ImageOrder, ImagesOptions};
 
 use crate::cli::image::ImagesArgs;
+use crate::docker_config;
 use crate::failure::Failure;
 use crate::render::images::{self, ImagesView};
 use crate::render::problem::Problem;
-use crate::session::Session;
+use crate::session::{Session, variable};
 
 pub(super) fn run(args: &ImagesArgs, session: &Session) -> Result<u8, Failure> {
     let options = options(args)?;
     let rows = engine::images(&session.engine()?, &options)?;
     let zone = session.zone();
+    // Read only by those who did not say what they want (C003).
+    let asks_nothing = args.format.is_none() && !args.quiet;
+    let configured = asks_nothing.then(|| docker_config::text("imagesFormat", &variable)).flatten();
     let view = ImagesView {
-        format: args.format.as_deref(),
+        format: args.format.as_deref().or(configured.as_deref()),
         only_ids: args.quiet,
         with_digests: args.digests,
         full_ids: args.no_trunc,
@@ -39,7 +43,33 @@ fn options(args: &ImagesArgs) -> Result<ImagesOptions, Failure> {
         return Err(Failure::new(problem.with_hint(hint)));
     }
     let filters = args.filters.iter().map(|filter| filter.parse()).collect::<Result<Vec<_>, _>>()?;
-    Ok(ImagesOptions { all: args.all, filters, name: args.names.first().cloned() })
+    let order = args.sort.as_deref().map(order).transpose()?.unwrap_or_default();
+    Ok(ImagesOptions { all: args.all, filters, name: args.names.first().cloned(), order })
+}
+
+/// `size`: what people look for comes first, the largest, the newest, the first name; `size:asc` and `size:desc` say it.
+fn order(text: &str) -> Result<ImageOrder, Failure> {
+    let (word, direction) = text.split_once(':').map_or((text, None), |(word, direction)| (word, Some(direction)));
+    let key = match word {
+        "created" => Some(ImageKey::Created),
+        "size" => Some(ImageKey::Size),
+        "name" => Some(ImageKey::Name),
+        _ => None,
+    };
+    let is_natural = match direction {
+        None => Some(true),
+        Some("asc") => Some(key == Some(ImageKey::Name)),
+        Some("desc") => Some(key != Some(ImageKey::Name)),
+        Some(_) => None,
+    };
+    match (key, is_natural) {
+        (Some(key), Some(is_natural)) => Ok(ImageOrder { key, is_reversed: !is_natural }),
+        _ => {
+            let problem = Problem::error(format!("`{text}` is nothing that images can be sorted by"));
+            let hint = "use `created`, `size` or `name`, with `:asc` or `:desc` behind it if need be";
+            Err(Failure::new(problem.with_hint(hint)))
+        }
+    }
 }
 
 fn is_command(name: &str) -> bool {

@@ -14,7 +14,8 @@ pub(super) fn tag(args: &TagArgs, session: &Session) -> Result<u8, Failure> {
 
 /// `Untagged:` and `Deleted:` in the order in which it happened (S280 to S283).
 pub(super) fn remove(args: &RmiArgs, session: &Session) -> Result<u8, Failure> {
-    let options = RemoveOptions { force: args.force, no_prune: args.no_prune };
+    let platforms = super::platforms::platforms(&args.platforms)?;
+    let options = RemoveOptions { force: args.force, no_prune: args.no_prune, platforms: &platforms };
     let removed = engine::remove_images(&session.engine()?, &args.images, options)?;
     for removal in &removed.removals {
         session.print(&match removal {

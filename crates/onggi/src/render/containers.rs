@@ -59,7 +59,7 @@ const COLUMNS_WITH_SIZE: Columns = Columns {
 
 /// The list.
 pub(crate) fn render(rows: &[ContainerSummary], view: &ContainersView<'_>) -> Result<String, TemplateError> {
-    if view.only_ids {
+    if list::is_quiet(view.only_ids, view.format) {
         return Ok(rows.iter().map(|row| shown_id(&row.record.id, view.in_full) + "\n").collect());
     }
     let rows: Vec<Value> = rows.iter().map(|row| fields(row, view)).collect();

@@ -36,7 +36,7 @@ const TITLES: &[(&str, &str)] = &[
 
 /// The list.
 pub(crate) fn render(rows: &[HistoryEntry], view: &HistoryView<'_>) -> Result<String, TemplateError> {
-    if view.only_ids {
+    if list::is_quiet(view.only_ids, view.format) {
         return Ok(rows.iter().map(|row| id(row, view) + "\n").collect());
     }
     let table: &[&str] = match view.is_human {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::list::{self, Columns};
 use crate::template::TemplateError;
-use crate::ui::size::{LIST_DIGITS, human_size};
+use crate::ui::size::{DF_DIGITS, LIST_DIGITS, human_size};
 use crate::ui::time::{ago, go_time};
 
 /// How to show them.
@@ -36,15 +36,28 @@ const TITLES: &[(&str, &str)] = &[
 
 /// The list.
 pub(crate) fn render(rows: &[ImageSummary], view: &ImagesView<'_>) -> Result<String, TemplateError> {
-    if view.only_ids {
+    if list::is_quiet(view.only_ids, view.format) {
         return Ok(rows.iter().map(|row| shown_id(&row.id.to_string(), view.full_ids) + "\n").collect());
     }
+    let raw = view.format.filter(|format| *format == "raw").map(|_| raw(view));
     let table: &[&str] = match view.with_digests {
         true => &["Repository", "Tag", "Digest", "ID", "CreatedSince", "Size"],
         false => &["Repository", "Tag", "ID", "CreatedSince", "Size"],
     };
     let rows: Vec<Value> = rows.iter().map(|row| fields(row, view)).collect();
-    list::render(view.format, &Columns { table, titles: TITLES }, &rows)
+    list::render(raw.as_deref().or(view.format), &Columns { table, titles: TITLES }, &rows)
+}
+
+/// Docker's `--format raw`: a line for each field, an empty one between images.
+fn raw(view: &ImagesView<'_>) -> String {
+    let id = "image_id: {{.ID}}";
+    if view.only_ids {
+        return id.to_owned();
+    }
+    let digest = if view.with_digests { "digest: {{.Digest}}\n" } else { "" };
+    format!(
+        "repository: {{{{.Repository}}}}\ntag: {{{{.Tag}}}}\n{digest}{id}\ncreated_at: {{{{.CreatedAt}}}}\nvirtual_size: {{{{.Size}}}}\n"
+    )
 }
 
 /// All fields, sorted as Docker's JSON has them.
@@ -62,7 +75,7 @@ fn fields(row: &ImageSummary, view: &ImagesView<'_>) -> Value {
         "Size": size,
         "Tag": or_none(&row.tag),
         "UniqueSize": "N/A",
-        "VirtualSize": size,
+        "VirtualSize": human_size(row.size, DF_DIGITS),
     })
 }
 

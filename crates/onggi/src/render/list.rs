@@ -21,7 +21,7 @@ pub(crate) struct Columns {
 /// data as it is.
 pub(crate) fn render(format: Option<&str>, columns: &Columns, rows: &[Value]) -> Result<String, TemplateError> {
     let (is_table, template) = match format {
-        None | Some("table") => (true, default_table(columns)),
+        None | Some("" | "table") => (true, default_table(columns)),
         Some("json") => (false, "{{json .}}".to_owned()),
         Some(format) => match format.strip_prefix("table") {
             Some(template) if template.starts_with([' ', '\t', '{']) => (true, unescape(template.trim_matches(' '))),
@@ -42,6 +42,11 @@ pub(crate) fn render(format: Option<&str>, columns: &Columns, rows: &[Value]) ->
         text.push('\n');
     }
     Ok(if is_table { align(&text) } else { text })
+}
+
+/// Whether `--quiet` decides: a template wins over it, and a table of IDs alone has no header.
+pub(crate) fn is_quiet(only_ids: bool, format: Option<&str>) -> bool {
+    only_ids && matches!(format, None | Some("" | "table"))
 }
 
 fn default_table(columns: &Columns) -> String {

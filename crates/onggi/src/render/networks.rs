@@ -32,7 +32,7 @@ pub(crate) fn render(
     in_full: bool,
     zone: &TimeZone,
 ) -> Result<String, TemplateError> {
-    if only_ids && format.is_none() {
+    if list::is_quiet(only_ids, format) {
         return Ok(rows.iter().map(|row| shown_id(&row.id, in_full) + "\n").collect());
     }
     let rows: Vec<Value> = rows.iter().map(|row| fields(row, in_full, zone)).collect();

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::images::shown_id;
 use super::list::{self, Columns};
 use crate::template::TemplateError;
-use crate::ui::size::{LIST_DIGITS, human_size};
+use crate::ui::size::{LIST_DIGITS, binary_size, human_size};
 
 const COLUMNS: Columns = Columns {
     table: &["ID", "Name", "CPUPerc", "MemUsage", "MemPerc", "NetIO", "BlockIO", "PIDs"],
@@ -70,37 +70,4 @@ fn processors(before: &Sample, now: &Sample) -> f64 {
     let busy = now.usage.cpu_nanos.saturating_sub(before.usage.cpu_nanos);
     let time = now.taken.duration_since(before.taken).as_nanos().max(1);
     busy as f64 / time as f64
-}
-
-/// `1.944GiB`: powers of 1024 and four digits.
-#[expect(clippy::cast_precision_loss, reason = "only a few digits are shown")]
-fn binary_size(bytes: u64) -> String {
-    const UNITS: [&str; 6] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
-    let mut size = bytes as f64;
-    let mut unit = 0;
-    while size >= 1024.0 && unit + 1 < UNITS.len() {
-        size /= 1024.0;
-        unit += 1;
-    }
-    let digits: usize = match size {
-        size if size >= 1000.0 => 0,
-        size if size >= 100.0 => 1,
-        size if size >= 10.0 => 2,
-        _ => 3,
-    };
-    let text = format!("{size:.digits$}");
-    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
-    format!("{text}{}", UNITS[unit])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::binary_size;
-
-    #[test]
-    fn c231_sizes_of_memory_are_dockers() {
-        for (bytes, text) in [(0, "0B"), (1536, "1.5KiB"), (2_087_000_000, "1.944GiB"), (64 << 20, "64MiB")] {
-            assert_eq!(binary_size(bytes), text);
-        }
-    }
 }

@@ -24,7 +24,7 @@ const COLUMNS: Columns = Columns {
 
 /// The list.
 pub(crate) fn render(rows: &[VolumeSummary], format: Option<&str>, only_names: bool) -> Result<String, TemplateError> {
-    if only_names {
+    if list::is_quiet(only_names, format) {
         return Ok(rows.iter().map(|row| format!("{}\n", row.name)).collect());
     }
     let rows: Vec<Value> = rows.iter().map(fields).collect();

@@ -4,14 +4,16 @@ use std::ops::Range;
 
 use serde_json::Value;
 
+use super::absent;
 use super::functions;
-use super::parser::{Base, Node, Operand, Pipeline};
+use super::parser::{Base, Leave, Node, Operand, Pipeline};
 use super::value::{is_true, kind, print};
 use super::{Mode, TemplateError};
 
 /// The text of all nodes.
 pub(crate) fn render(nodes: &[Node], data: &Value, mode: Mode) -> Result<String, TemplateError> {
-    let mut evaluator = Evaluator { out: String::new(), variables: vec![(String::new(), data.clone())], mode };
+    let variables = vec![(String::new(), data.clone())];
+    let mut evaluator = Evaluator { out: String::new(), variables, mode, leaves: None };
     evaluator.nodes(nodes, data)?;
     Ok(evaluator.out)
 }
@@ -21,6 +23,8 @@ struct Evaluator {
     /// Innermost last; the one without a name is `$`.
     variables: Vec<(String, Value)>,
     mode: Mode,
+    /// Set by `break` and `continue` until the loop has seen it.
+    leaves: Option<Leave>,
 }
 
 impl Evaluator {
@@ -31,7 +35,8 @@ impl Evaluator {
                 Node::Action(pipeline) => {
                     let value = self.pipeline(pipeline, dot)?;
                     if pipeline.variables.is_empty() {
-                        self.out.push_str(&print(&value));
+                        let unset = last_field(pipeline).filter(|_| value.is_null()).and_then(absent::print);
+                        self.out.push_str(&unset.map_or_else(|| print(&value), str::to_owned));
                     }
                 }
                 Node::If { condition, then, otherwise } => self.scope(|this| {
@@ -46,6 +51,10 @@ impl Evaluator {
                     }
                 })?,
                 Node::Range { list, body, otherwise } => self.scope(|this| this.range(list, body, otherwise, dot))?,
+                Node::Leave(leave) => self.leaves = Some(*leave),
+            }
+            if self.leaves.is_some() {
+                break;
             }
         }
         Ok(())
@@ -76,6 +85,9 @@ impl Evaluator {
                 }
                 this.nodes(body, &element)
             })?;
+            if self.leaves.take() == Some(Leave::Loop) {
+                break;
+            }
         }
         Ok(())
     }
@@ -174,6 +186,14 @@ impl Evaluator {
     }
 }
 
+/// The name of the field that a pipeline is, if it is one and nothing more.
+fn last_field(pipeline: &Pipeline) -> Option<&str> {
+    match pipeline.commands.as_slice() {
+        [command] if command.len() == 1 => command[0].fields.last().map(|(name, _)| name.as_str()),
+        _ => None,
+    }
+}
+
 /// Docker's `.Label "KEY"`: one label's value; as a title the last word of the key.
 fn label(labels: &Value, key: &Value, mode: Mode) -> Value {
     let key = key.as_str().unwrap_or_default();
@@ -190,6 +210,9 @@ fn field(value: &Value, name: &str, span: &Range<usize>, mode: Mode) -> Result<V
             let found = fields
                 .get(name)
                 .or_else(|| fields.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value));
+            if found.is_none() && absent::is_known(fields, name) {
+                return Ok(Value::Null);
+            }
             found.cloned().ok_or_else(|| {
                 let mut known: Vec<_> = fields.keys().map(|key| format!("`.{key}`")).collect();
                 known.sort();

@@ -9,9 +9,9 @@ use super::value::{compare, equal, is_true, kind, print};
 use super::{Mode, TemplateError};
 
 /// All of them, for the hint of an unknown one (`and` and `or` are in `eval`, which may skip their arguments).
-const NAMES: [&str; 24] = [
-    "and", "eq", "ge", "gt", "index", "join", "json", "le", "len", "lower", "lt", "ne", "not", "or", "pad", "print",
-    "printf", "println", "slice", "split", "title", "truncate", "upper", "urlquery",
+const NAMES: [&str; 26] = [
+    "and", "eq", "ge", "gt", "html", "index", "join", "js", "json", "le", "len", "lower", "lt", "ne", "not", "or",
+    "pad", "print", "printf", "println", "slice", "split", "title", "truncate", "upper", "urlquery",
 ];
 
 /// Those that leave a header as it is.
@@ -59,6 +59,8 @@ pub(crate) fn call(name: &str, arguments: &[Value], mode: Mode, span: &Range<usi
         ("printf", [format, values @ ..]) => {
             Value::String(printf(text(name, format).map_err(fails)?, values).map_err(fails)?)
         }
+        ("html", values) => Value::String(escape_html(&print_all(values))),
+        ("js", values) => Value::String(escape_js(&print_all(values))),
         ("urlquery", values) => Value::String(urlquery(&print_all(values))),
         _ => return Err(wrong_call(name, arguments.len(), span)),
     };
@@ -176,6 +178,34 @@ fn print_all(values: &[Value]) -> String {
         out.push_str(&print(value));
     }
     out
+}
+
+fn escape_html(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&#34;"),
+            '\'' => escaped.push_str("&#39;"),
+            plain => escaped.push(plain),
+        }
+    }
+    escaped
+}
+
+/// For a text within a JavaScript string.
+fn escape_js(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '\\' | '\'' | '"' => escaped.extend(['\\', letter]),
+            '<' | '>' | '&' | '=' | '\0'..'\u{20}' => escaped.push_str(&format!("\\u{:04X}", u32::from(letter))),
+            plain => escaped.push(plain),
+        }
+    }
+    escaped
 }
 
 fn urlquery(text: &str) -> String {

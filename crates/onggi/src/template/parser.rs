@@ -29,6 +29,17 @@ pub(crate) enum Node {
         body: Vec<Node>,
         otherwise: Vec<Node>,
     },
+    /// `break` or `continue`.
+    Leave(Leave),
+}
+
+/// What is left behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Leave {
+    /// The loop.
+    Loop,
+    /// This round of it.
+    Round,
 }
 
 /// `$x := a | b c`.
@@ -76,7 +87,7 @@ type Stopped = Option<(Stop, Range<usize>)>;
 
 /// Parses all tokens; `length` is that of the template.
 pub(crate) fn parse(tokens: Vec<Token>, length: usize) -> Result<Vec<Node>, TemplateError> {
-    let mut parser = Parser { tokens: tokens.into_iter().peekable(), length, depth: 0 };
+    let mut parser = Parser { tokens: tokens.into_iter().peekable(), length, depth: 0, loops: 0 };
     let (nodes, stop) = parser.nodes()?;
     match stop {
         None => Ok(nodes),
@@ -91,6 +102,8 @@ struct Parser {
     tokens: std::iter::Peekable<std::vec::IntoIter<Token>>,
     length: usize,
     depth: usize,
+    /// How many `range` are open.
+    loops: usize,
 }
 
 impl Parser {
@@ -111,6 +124,13 @@ impl Parser {
                     }
                     "else" => return Ok((nodes, Some((self.after_else(&span)?, span)))),
                     "if" | "with" | "range" => nodes.push(self.block(&word, &span)?),
+                    "break" | "continue" if self.loops > 0 => {
+                        self.close(&span)?;
+                        nodes.push(Node::Leave(if word == "break" { Leave::Loop } else { Leave::Round }));
+                    }
+                    "break" | "continue" => {
+                        return Err(TemplateError::new(format!("`{{{{{word}}}}}` outside of `range`"), span));
+                    }
                     other => {
                         let message = format!("`{{{{{other}}}}}` is not supported");
                         return Err(TemplateError::new(message, span)
@@ -150,7 +170,9 @@ impl Parser {
     fn block(&mut self, word: &str, span: &Range<usize>) -> Result<Node, TemplateError> {
         self.deeper(span)?;
         let head = self.pipeline_to_close(span)?;
+        self.loops += usize::from(word == "range");
         let (then, stop) = self.nodes()?;
+        self.loops -= usize::from(word == "range");
         let unclosed =
             || TemplateError::new(format!("`{{{{{word}}}}}` is never closed by `{{{{end}}}}`"), span.clone());
         let (stop, stop_span) = stop.ok_or_else(unclosed)?;

@@ -8,7 +8,7 @@ fn data() -> Value {
         "Ratio": 1.5, "Yes": true, "Empty": "", "Nothing": null, "Created": "2026-11-21T04:30:17Z",
         "Id": "sha256:e3b6",
         "Config": {
-            "Env": ["PATH=/bin", "NAME=dojin"], "Cmd": ["node", "./app.js"], "Entrypoint": null,
+            "Env": ["PATH=/bin", "NAME=dojin"], "Cmd": ["node", "./app.js"], "Entrypoint": null, "Nothing": null,
             "Labels": {"b.c": "2", "a": "1"}, "User": ""
         },
         "RootFS": {"Type": "layers", "Layers": ["sha256:aa", "sha256:bb"]}
@@ -30,7 +30,7 @@ fn templates_of_every_form_render() {
         ("{{ .Repository }}", "hello-name"),
         ("{{.Config.Env}}", "[PATH=/bin NAME=dojin]"),
         ("{{.Config.Labels}}", "map[a:1 b.c:2]"),
-        ("{{.Config.Entrypoint}}", "<no value>"),
+        ("{{.Config.Nothing}}", "<no value>"),
         ("{{.Nothing.Deeper}}", "<no value>"),
         ("{{.Count}} {{.Ratio}} {{.Yes}}", "3 1.5 true"),
         ("{{.id}}", "e3b6a0b0d1f2"),
@@ -73,6 +73,14 @@ fn templates_of_every_form_render() {
         ("a{{/* comment */}}b {{- /* c */ -}} d", "abd"),
         ("{{`raw \\n`}}{{\"esc\\t\\\"\"}}", "raw \\nesc\t\""),
         ("{{urlquery \"a b/c\"}}", "a+b%2Fc"),
+        ("{{html \"<a href='x'>&\\\"\"}}", "&lt;a href=&#39;x&#39;&gt;&amp;&#34;"),
+        ("{{js \"it's <b>=\\n\"}}", "it\\'s \\u003Cb\\u003E\\u003D\\u000A"),
+        ("{{range 5}}{{if eq . 1}}{{continue}}{{end}}{{if eq . 3}}{{break}}{{end}}{{.}}{{end}}.", "02."),
+        ("{{range 2}}{{range 3}}{{if eq . 1}}{{break}}{{end}}{{.}}{{end}};{{end}}", "0;0;"),
+        // What Docker's structures have and its JSON leaves out.
+        ("{{.Config.ExposedPorts}} {{.Config.Volumes}} {{.Config.StopSignal}} {{.Config.Shell}}", "map[] map[]  []"),
+        ("{{json .Config.ExposedPorts}}{{if .Config.Healthcheck}}x{{end}}{{range .Config.Volumes}}x{{end}}", "null"),
+        ("{{.Variant}}|{{.Config.Healthcheck}}|{{.Config.Entrypoint}}", "|<nil>|[]"),
         ("{{-1}}{{0x10}}{{1.5}}{{true}}", "-1161.5true"),
         ("}} and { {", "}} and { {"),
     ] {
@@ -125,6 +133,8 @@ fn mistakes_name_the_place() {
         ("{{$a, $b}}", "}}: this does not belong here"),
         ("{{/* open}}", "{{: comment is never closed by `*/}}`"),
         ("{{template \"x\"}}", "template: `{{template}}` is not supported"),
+        ("{{break}}", "break: `{{break}}` outside of `range`"),
+        ("{{range .Config.Cmd}}{{end}}{{continue}}", "continue: `{{continue}}` outside of `range`"),
         (&deep, "(: template is nested too deeply"),
         ("{{and}}", "and: `and` needs arguments"),
     ] {

@@ -111,3 +111,87 @@ fn what_is_no_archive_is_refused_and_leaves_nothing() {
     assert!(missing.stderr.starts_with("error: no such image: nope"));
     assert!(!fs::exists(path(&project, "no.tar")).unwrap());
 }
+
+/// One archive is Docker's and OCI's at once, and a layer that several images share is in it once.
+#[test]
+fn c090_c091_one_archive_for_all_readers() {
+    let project = app();
+    project.ask(&["save", "-o", &path(&project, "two.tar"), "app", "busybox"]);
+    let listed = project.sandbox.command("tar").arguments(["-tf", &path(&project, "two.tar")]).run().success().stdout;
+    let members: Vec<_> = listed.lines().collect();
+    for document in ["oci-layout", "index.json", "manifest.json"] {
+        assert_eq!(members.iter().filter(|member| **member == document).count(), 1, "{members:?}");
+    }
+    let layers: std::collections::HashSet<_> =
+        ["app", "busybox"].iter().flat_map(|name| project.image(name).diff_ids).collect();
+    let blobs = members.iter().filter(|member| member.starts_with("blobs/sha256/") && !member.ends_with('/')).count();
+    // A config and a manifest for each image.
+    assert_eq!(blobs, layers.len() + 4, "{members:?}");
+    assert_eq!(checker::check_archive(path(&project, "two.tar").as_ref()).unwrap().len(), 2);
+    // The repository's name alone is all of its tags.
+    project.ask(&["tag", "app", "more:v1"]);
+    project.ask(&["tag", "busybox", "more:v2"]);
+    project.ask(&["image", "save", "--output", &path(&project, "more.tar"), "more"]);
+    let mut names: Vec<_> = checker::check_archive(path(&project, "more.tar").as_ref())
+        .unwrap()
+        .into_iter()
+        .flat_map(|i| i.names)
+        .collect();
+    names.sort();
+    assert_eq!(names, ["more:v1", "more:v2"]);
+    assert!(project.onggi(["save"]).run().exits(1).stderr.starts_with("error: missing `IMAGE`"));
+}
+
+/// An image that was saved by its ID has no name in the archive.
+#[test]
+fn c100_c101_what_load_says() {
+    let project = app();
+    let id = project.inspect("app")["Id"].as_str().unwrap().to_owned();
+    project.ask(&["save", "-o", &path(&project, "id.tar"), &id]);
+    project.ask(&["save", "-o", &path(&project, "app.tar"), "app"]);
+    let other = Project::without_base();
+    assert_eq!(other.ask(&["load", "-i", &path(&project, "id.tar")]), format!("Loaded image ID: {id}\n"));
+    assert_eq!(other.ask(&["images", "--format", "{{.Repository}}:{{.Tag}}"]), "<none>:<none>\n");
+    // A name that stood for something else moves, and load says so.
+    other.dockerfile("FROM scratch\nCOPY Dockerfile /\n").build_app();
+    let old = other.inspect("app")["Id"].as_str().unwrap().to_owned();
+    let loaded = other.ask(&["load", "-q", "--input", &path(&project, "app.tar")]);
+    let moved = "already exists, renaming the old one with ID";
+    assert_eq!(loaded, format!("The image app:latest {moved} {old} to empty string\nLoaded image: app:latest\n"));
+    assert_eq!(other.inspect("app")["Id"], id);
+    let listed = other.ask(&["images", "-q", "--no-trunc", "-f", "dangling=true"]);
+    assert_eq!(listed.trim_end(), old);
+    let missing = other.onggi(["load", "-i", "nothing.tar"]).run().exits(1);
+    assert!(missing.stderr.starts_with("error: cannot read `nothing.tar`"), "{}", missing.stderr);
+}
+
+/// Of an index of several platforms the one that is asked for; of several images those that are for it.
+#[test]
+fn c101_load_takes_the_platform_that_is_asked_for() {
+    let project = Project::with("FROM scratch\nARG TARGETARCH\nLABEL made-for=$TARGETARCH\nCOPY Dockerfile /\n");
+    let archive = path(&project, "both.tar");
+    let output = format!("type=oci,dest={archive},name=docker.io/library/both:v1");
+    project.build(&["--platform", "linux/amd64,linux/arm64", "--output", &output]).run().success();
+    for (platform, architecture) in [("linux/amd64", "amd64"), ("linux/arm64", "arm64"), ("arm64", "arm64")] {
+        let other = Project::without_base();
+        other.ask(&["load", "--platform", platform, "-i", &archive]);
+        let image = other.inspect("both:v1");
+        assert_eq!(image["Architecture"], architecture, "{platform}");
+        assert_eq!(image["Config"]["Labels"]["made-for"], architecture);
+        // What is saved again is for that platform and no other.
+        other.ask(&["save", "--platform", platform, "-o", &path(&other, "again.tar"), "both:v1"]);
+        let again = checker::check_archive(path(&other, "again.tar").as_ref()).unwrap();
+        assert_eq!(again[0].config["architecture"], architecture);
+        let third = Project::without_base();
+        let wrong = if architecture == "amd64" { "linux/arm64" } else { "linux/amd64" };
+        let refused = third.onggi(["load", "--platform", wrong, "-i", &path(&other, "again.tar")]).run().exits(1);
+        assert!(
+            refused.stderr.starts_with(&format!("error: the archive has no image for {wrong}")),
+            "{}",
+            refused.stderr
+        );
+        assert_eq!(third.ask(&["images", "-aq"]), "");
+    }
+    let refused = project.onggi(["load", "--platform", "linux/s390x", "-i", &archive]).run().exits(1);
+    assert!(refused.stderr.starts_with("error: the archive has no image for linux/s390x"), "{}", refused.stderr);
+}

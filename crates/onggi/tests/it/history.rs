@@ -94,3 +94,39 @@ fn s211_the_image_by_name_id_and_quietly() {
     assert_eq!(quiet.lines().next(), Some(id.trim_end()));
     assert!(quiet.lines().skip(1).all(|line| line == "<missing>"), "{quiet}");
 }
+
+#[test]
+fn c040_c041_history_as_it_is_asked_for() {
+    let project = Project::with("FROM busybox\nCOPY app.js .\nLABEL a=1\n");
+    project.file("app.js", vec![b'x'; 8940]).build_app();
+    let (id, full) = (project.ask(&["images", "-q", "app"]), project.ask(&["images", "-q", "--no-trunc", "app"]));
+    let (id, full) = (id.trim_end(), full.trim_end());
+    let created = project.inspect("app")["Created"].as_str().unwrap().to_owned();
+    let seconds = format!("{}Z", created.split(['.', 'Z']).next().unwrap());
+    let second = |words: &[&str]| {
+        let shown = project.ask(&[&["history"], words, &["app"]].concat());
+        shown.lines().nth(1).unwrap().to_owned()
+    };
+    for (words, first) in [
+        (&["-q"][..], id.to_owned()),
+        (&["-q", "--no-trunc"], full.to_owned()),
+        (&["--quiet", "--format", "table"], id.to_owned()),
+        (&["-q", "--format", "{{.CreatedBy}}"], "LABEL a=1".to_owned()),
+        (&["--no-trunc", "--format", "{{.ID}}"], full.to_owned()),
+        (&["-H=false", "--format", "{{.CreatedSince}} {{.CreatedAt}} {{.Size}}"], format!("{seconds} {seconds} 0")),
+    ] {
+        let shown = project.ask(&[&["image", "history"], words, &["app"]].concat());
+        assert_eq!(shown.lines().next(), Some(first.as_str()), "{words:?}");
+    }
+    assert_eq!(second(&["--human=false", "--format", "{{.Size}}"]), "8940");
+    assert_eq!(second(&["--human", "--format", "{{.Size}}"]), "8.94kB");
+    assert_eq!(second(&["--format", "table {{.Size}}\t{{.CreatedBy}}", "-H=false"]), "0         LABEL a=1");
+    let plain = project.ask(&["history", "-H=false", "app"]);
+    assert!(plain.starts_with("IMAGE          CREATED AT             CREATED BY "), "{plain}");
+    let row: serde_json::Value =
+        serde_json::from_str(project.ask(&["history", "--format", "json", "app"]).lines().next().unwrap()).unwrap();
+    let keys: Vec<_> = row.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(keys, ["Comment", "CreatedAt", "CreatedBy", "CreatedSince", "ID", "Size"]);
+    let missing = project.onggi(["history", "nothing"]).run().exits(1);
+    assert!(missing.stderr.starts_with("error: no such image: nothing"), "{}", missing.stderr);
+}

@@ -120,3 +120,47 @@ fn s234_a_wrong_word_gets_the_right_one() {
     assert!(wrong.stderr.contains("hint: use `onggi image inspect busybox`"), "{}", wrong.stderr);
     assert_eq!(wrong.stdout, "");
 }
+
+/// All functions of Go's templates and Docker's own, on an image.
+#[test]
+fn c050_c051_templates_and_several_names() {
+    let project = Project::with("FROM busybox\nENV NAME=dojin\nLABEL a=1 b.c=2\nCMD [\"cat\", \"/x\"]\n");
+    project.build_app();
+    let id = project.inspect("app")["Id"].as_str().unwrap().to_owned();
+    let hex = &id["sha256:".len()..];
+    for (format, expected) in [
+        ("{{.Id}}", id.as_str()),
+        ("{{json .Config.Cmd}}", "[\"cat\",\"/x\"]"),
+        ("{{join .Config.Cmd \" \"}}", "cat /x"),
+        ("{{index (split .Id \":\") 0 | upper}}", "SHA256"),
+        ("{{title .Os}} {{lower \"ABC\"}}", "Linux abc"),
+        ("{{pad .Os 1 2}}|", " linux  |"),
+        ("{{truncate .Os 3}}", "lin"),
+        ("{{println .Os}}x", "linux\nx"),
+        ("{{slice .Id 7 19}}", &hex[..12]),
+        ("{{printf \"%s/%d\" .Os (len .RepoTags)}}", "linux/1"),
+        ("{{range $key, $value := .Config.Labels}}{{$key}}={{$value}} {{end}}", "a=1 b.c=2 "),
+        ("{{index .Config.Labels \"b.c\"}}{{index .Config.Labels \"none\"}}", "2"),
+        ("{{if .Config.ExposedPorts}}ports{{else}}none{{end}} {{.Config.ExposedPorts}}", "none map[]"),
+        ("{{.Config.Entrypoint}}{{.Config.Volumes}}{{.Config.StopSignal}}", "[]map[]"),
+        ("{{html \"<b>\"}}{{urlquery \"a b\"}}", "&lt;b&gt;a+b"),
+        ("{{range .Config.Env}}{{if eq . \"NAME=dojin\"}}{{.}}{{break}}{{end}}{{end}}", "NAME=dojin"),
+    ] {
+        for words in [&["inspect", "-f", format, "app"][..], &["image", "inspect", "--format", format, "app"]] {
+            assert_eq!(project.ask(words), format!("{expected}\n"), "{format}");
+        }
+    }
+    // Several, of which one is missing: the rest is shown, and the end tells of the failure.
+    let some = project.onggi(["inspect", "-f", "{{.Id}}", "nothing", "app", "busybox"]).run().exits(1);
+    assert_eq!(some.stdout, format!("{id}\n{}\n", project.inspect("busybox")["Id"].as_str().unwrap()));
+    assert!(some.stderr.starts_with("error: no such object: nothing"), "{}", some.stderr);
+    let list: Value =
+        serde_json::from_str(&project.ask(&["image", "inspect", "-f", "json", "app", "busybox"])).unwrap();
+    assert_eq!(list.as_array().unwrap().len(), 2);
+    // By type it is looked for nowhere else.
+    assert_eq!(project.ask(&["inspect", "--type", "image", "-s", "-f", "{{.Os}}", "app"]), "linux\n");
+    for kind in ["container", "network", "volume"] {
+        let refused = project.onggi(["inspect", "--type", kind, "app"]).run().exits(1);
+        assert_eq!(refused.stdout, "[]\n", "{kind}");
+    }
+}

@@ -169,7 +169,7 @@ impl<'p> Folder<'p> {
             let content = take(store, &lease, &name, size, named_digest(&name), file)?;
             catalog.add(name, content)?;
         }
-        let images = plan(&catalog)?;
+        let images = plan(&catalog, None)?;
         let mut loader = Loader { store, lease, catalog, file: None, whole: HashSet::new() };
         for image in &images {
             let mut stack = Stack::default();

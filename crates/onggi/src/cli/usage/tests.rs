@@ -31,7 +31,7 @@ const MISTAKES: &[&str] = &[
     "run -Z img",
     "run --gpus all img",
     "--root /x build --provenance x .",
-    "image rm --platform x img",
+    "image ls --tree",
     "images --bogus",
     "build --progress=fancy .",
     "build --progress=plian .",
@@ -86,9 +86,9 @@ fn mistakes_say_what_to_type() {
     error: flag `--provenance` of `onggi build` is not there yet
     [125] Usage: onggi build [OPTIONS] [PATH]
 
-    $ onggi image rm --platform x img
-    error: flag `--platform` of `onggi image rm` is not there yet
-    [125] Usage: onggi image rm [OPTIONS] <IMAGE>...
+    $ onggi image ls --tree
+    error: flag `--tree` of `onggi image ls` is not there yet
+    [125] Usage: onggi images [OPTIONS] [REPOSITORY[:TAG]]
 
     $ onggi images --bogus
     error: unknown flag `--bogus`

@@ -67,6 +67,6 @@ fn place(text: &str) -> Result<(AnnotationTarget, Option<Platform>), Failure> {
         };
         return Err(Failure::new(problem.with_hint(hint)));
     };
-    let platform = platform.map(super::platforms::platform).transpose()?;
+    let platform = platform.map(super::super::platforms::platform).transpose()?;
     Ok((*target, platform))
 }

@@ -4,11 +4,12 @@ use std::path::PathBuf;
 
 use engine::{ContextOptions, DockerfileSource};
 
-use super::{context_source, fetch_surroundings, steps};
+use super::{context_source, steps};
 use crate::cli::build::{BuildContextArgs, BuildContextCommand, BuildContextLsArgs};
 use crate::failure::Failure;
 use crate::render::context;
 use crate::render::problem::Problem;
+use crate::session::fetch_surroundings;
 use crate::session::{Session, variable};
 
 pub(super) fn run(args: &BuildContextArgs, session: &Session) -> Result<u8, Failure> {

@@ -77,5 +77,5 @@ fn other_formats() {
     scratch-thing:latest N/A
     ");
     let json = show(|view| view.format = Some("json"));
-    insta::assert_snapshot!(json.lines().nth(2).unwrap(), @r#"{"Containers":"N/A","CreatedAt":"2026-11-20 05:30:17 +0000 UTC","CreatedSince":"23 hours ago","Digest":"<none>","ID":"e3b6a0b0d1f2","Repository":"<none>","SharedSize":"N/A","Size":"6.89MB","Tag":"<none>","UniqueSize":"N/A","VirtualSize":"6.89MB"}"#);
+    insta::assert_snapshot!(json.lines().nth(2).unwrap(), @r#"{"Containers":"N/A","CreatedAt":"2026-11-20 05:30:17 +0000 UTC","CreatedSince":"23 hours ago","Digest":"<none>","ID":"e3b6a0b0d1f2","Repository":"<none>","SharedSize":"N/A","Size":"6.89MB","Tag":"<none>","UniqueSize":"N/A","VirtualSize":"6.891MB"}"#);
 }

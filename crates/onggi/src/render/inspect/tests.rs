@@ -32,6 +32,6 @@ fn objects_are_an_array_indented_by_four() {
     assert_eq!(render(Some("{{json .Config.Env}}"), &objects).as_deref(), Ok("[\"A=<b>\"]\n"));
     assert_eq!(render(Some("{{index .RootFS.Layers 0}}"), &objects).as_deref(), Ok("sha256:bb\n"));
     assert_eq!(render(Some("{{len .RootFS.Layers}}"), &objects).as_deref(), Ok("1\n"));
-    assert!(render(Some("json"), &objects).unwrap().starts_with("{\"Id\":\"sha256:aa\","));
+    assert!(render(Some("json"), &objects).unwrap().starts_with("[{\"Id\":\"sha256:aa\","));
     assert!(render(Some("{{.Nope}}"), &objects).is_err());
 }

@@ -1,4 +1,4 @@
-use super::human_size;
+use super::{binary_size, human_size};
 
 /// S204, S217: three significant digits, base 1000.
 #[test]
@@ -49,5 +49,12 @@ fn sizes_of_disk_use_have_four_significant_digits() {
         (1_918_000, "1.918MB"),
     ] {
         assert_eq!(human_size(bytes, 4), expected, "{bytes}");
+    }
+}
+
+#[test]
+fn c231_sizes_of_memory_are_dockers() {
+    for (bytes, text) in [(0, "0B"), (1536, "1.5KiB"), (2_087_000_000, "1.944GiB"), (64 << 20, "64MiB")] {
+        assert_eq!(binary_size(bytes), text);
     }
 }

@@ -23,6 +23,11 @@ pub(super) fn platforms(flags: &[String]) -> Result<Vec<Platform>, Failure> {
     Ok(platforms)
 }
 
+/// One platform, where one was typed.
+pub(super) fn optional(typed: Option<&str>) -> Result<Option<Platform>, Failure> {
+    typed.map(|typed| if typed == LOCAL { Ok(Platform::host()) } else { platform(typed) }).transpose()
+}
+
 /// One platform: `linux/arm64`.
 pub(super) fn platform(typed: &str) -> Result<Platform, Failure> {
     typed.parse().map_err(|error: oci::PlatformError| {
