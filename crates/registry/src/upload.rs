@@ -17,8 +17,11 @@ use crate::retry::Retry;
 
 /// Blobs up to this size are sent with the request that ends the upload, which saves one.
 const AT_ONCE: u64 = 256 << 10;
-/// After an upload was lost as a whole, pieces of this size are sent: each one that the registry has confirmed stays.
-const PIECE: u64 = 4 << 20;
+/// After an upload was lost as a whole, as distribution 2.8 loses one that is cut, pieces of this size are sent, and
+/// smaller ones after each further loss; each has a connection of its own, so that what lets a connection live for some
+/// bytes only lets a piece through. What the registry has confirmed stays.
+const PIECE: u64 = 1 << 20;
+const LEAST_PIECE: u64 = 64 << 10;
 
 /// Content that can be read from any position, more than once.
 pub trait ReadAt: Sync {
@@ -133,7 +136,7 @@ impl Sending<'_> {
             if !retry.pause(&failure, &self.line.halt) {
                 return Err(if self.line.halt.is_set() { self.line.fails(Kind::Cancelled) } else { failure });
             }
-            self.piece = PIECE;
+            self.piece = (self.piece / 2).clamp(LEAST_PIECE, PIECE);
         }
     }
 
@@ -211,6 +214,9 @@ impl Sending<'_> {
         let mut ask =
             Ask { answer: self.line.shared.limits.commit, ..self.line.ask(Method::PATCH, session.place.clone()) };
         ask.headers.push(("content-type", "application/octet-stream".to_owned()));
+        if self.piece < self.blob.size {
+            ask.headers.push(("connection", "close".to_owned()));
+        }
         if session.offset > 0 || end < self.blob.size {
             ask.headers.push(("content-range", format!("{}-{}", session.offset, end - 1)));
         }

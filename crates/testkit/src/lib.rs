@@ -11,6 +11,7 @@ mod certificates;
 pub mod checker;
 mod command;
 mod dockerd;
+mod faults;
 mod git_server;
 mod http_server;
 mod normalise;
@@ -26,6 +27,7 @@ pub use base_image::{Debian, busybox_binary, busybox_root_tar, debian_root_tar, 
 pub use certificates::{Certified, TestAuthority};
 pub use command::{Command, Output};
 pub use dockerd::{Dockerd, HOST_NETWORK, NEWER_DOCKER, NewerDocker};
+pub use faults::{Fault, FaultProxy};
 pub use git_server::GitServer;
 pub use http_server::{HttpServer, Request, Response};
 pub use normalise::{Normaliser, normalise};

@@ -3,11 +3,11 @@
 use std::cell::Cell;
 use std::io::Read;
 
-use oci::{Digest, TagOrDigest, media_type};
-use registry::{Access, Document, Kind, ReadAt, Upload};
+use oci::TagOrDigest;
+use registry::{Access, Kind, ReadAt, Upload};
 use testkit::{Registry, RegistryOptions};
 
-use crate::support::{NEVER, client, content, endpoint, layer, password, route, tag};
+use crate::support::{NEVER, client, content, endpoint, layer, manifest, password, route, tag};
 
 /// A registry, or a line that says what is missing.
 #[expect(clippy::print_stderr, reason = "whoever runs the tests is told what was skipped")]
@@ -17,18 +17,6 @@ pub(crate) fn started(test: &str, options: &RegistryOptions) -> Option<Registry>
         eprintln!("skipped: requires docker-registry, htpasswd and openssl: {test}");
     }
     registry
-}
-
-/// A manifest with a config and one layer.
-pub(crate) fn manifest(config: &[u8], layers: &[&[u8]]) -> Document {
-    let config = serde_json::to_string(&oci::Descriptor::of(media_type::OCI_CONFIG, config)).unwrap();
-    let layers: Vec<_> = layers.iter().map(|layer| serde_json::to_string(&self::layer(layer)).unwrap()).collect();
-    let media_type = media_type::OCI_MANIFEST.to_owned();
-    let text = format!(
-        r#"{{"schemaVersion":2,"mediaType":"{media_type}","config":{config},"layers":[{}]}}"#,
-        layers.join(",")
-    );
-    Document { media_type, digest: Digest::of(text.as_bytes()), bytes: text.into_bytes() }
 }
 
 #[test]

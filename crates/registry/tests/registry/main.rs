@@ -3,4 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod debian;
+mod faults;
+mod mirrors;
+mod retries;
+mod secrets;
 mod support;
