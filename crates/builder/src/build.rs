@@ -451,11 +451,6 @@ pub(crate) fn similar_image(store: &Store, name: &str) -> Option<String> {
     Some(known[place].familiar())
 }
 
-/// Layers that a step's record keeps alive; for removal.
-pub fn layers_of_record(record: &[u8]) -> Vec<oci::DiffId> {
-    crate::stage_run::StepRecord::parse(record).map_or_else(Vec::new, |record| vec![record.layer])
-}
-
 /// Sizes as BuildKit prints them: base 1000, up to four digits (`884B`, `1.41kB`).
 pub(crate) fn bytes(count: u64) -> String {
     const UNITS: [&str; 5] = ["B", "kB", "MB", "GB", "TB"];

@@ -103,6 +103,8 @@ pub(crate) fn file(
     download.file().map_err(|error| failed(&error))?;
     let Download { sink, hasher, size, .. } = download;
     let (_sink, file) = sink.expect("it was just opened");
+    // What is written is ours until there is a record of it.
+    let _lease = store.lease().map_err(|error| unstored(&error))?;
     let digest = hasher.finish();
     verify(url, checksum, digest)?;
     let modified = head.last_modified.as_deref().and_then(http_date).unwrap_or(0);
@@ -252,6 +254,7 @@ pub(crate) fn tree(
     }
     let authorization = credentials::of_repository(source, tools.secrets)?;
     let request = GitRequest { source, authorization: authorization.as_deref(), cancelled: tools.cancelled };
+    let _lease = store.lease().map_err(|error| unstored(&error))?;
     let folder = store.work_folder().map_err(|error| unstored(&error))?;
     let keep_git_dir = keep_git_dir && source.subdir.is_none();
     let got = tools.fetch.git_tree(&request, commit, keep_git_dir, folder.path())?;

@@ -62,7 +62,7 @@ mod variables;
 mod wanted;
 
 pub use bind_tree::{BindTree, BindTreeError, BoundTree};
-pub use build::{BuildError, BuildRequest, BuildTools, Built, Document, build, layers_of_record};
+pub use build::{BuildError, BuildRequest, BuildTools, Built, Document, build};
 pub use cache_folder::{CacheExport, CacheImport, CacheMode, DEFAULT_CACHE_TAG};
 pub use calls::{CheckReport, check, outline, targets};
 pub use classic::ClassicRequest;
@@ -90,4 +90,5 @@ pub use report::Reporter;
 pub use step_options::{
     HostAddress, LARGEST_SECRET, RunLimits, RunResources, Secret, SecretSource, StepOptions, Ulimit,
 };
+pub use stage_run::StepSummary;
 pub use tree_context::ContextTree;

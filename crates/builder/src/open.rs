@@ -117,6 +117,7 @@ pub(crate) fn named_remote(
     let layer = match fetched::derived(store, &format!("file {name:?} {} {}", file.digest, file.modified))? {
         Some(layer) => layer,
         None => {
+            let _lease = store.lease()?;
             let tree = fetched::open(store, file.layer)?;
             let node = tree.lookup(fetched::FILE).map_err(|error| damaged(&shown, &error))?;
             let node = node.ok_or_else(|| damaged(&shown, &io::Error::other("it is not what was kept")))?;
@@ -144,6 +145,7 @@ fn archive(
     let layer = match fetched::derived(store, &name)? {
         Some(layer) => layer,
         None => {
+            let _lease = store.lease()?;
             let tree = fetched::open(store, file.layer)?;
             let mut content = open_file(&tree, &shown)?;
             let head = head(&mut content).map_err(|error| damaged(&shown, &error))?;

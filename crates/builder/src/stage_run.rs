@@ -5,7 +5,7 @@ mod mounts;
 mod squash;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use image::Stack;
 use layer::{LayerWriter, Timestamp};
@@ -40,12 +40,36 @@ pub(crate) struct StepRecord {
     pub(crate) created: String,
     /// The boot in which its layer was written.
     pub(crate) boot: String,
+    /// How long it took, in milliseconds: what it costs to make it again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) took_ms: Option<u64>,
     /// Printed form of its key by content, where `key` only says which layers it was copied from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) content: Option<String>,
     /// Where it came from, if it was not made here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) imported: Option<Imported>,
+}
+
+/// What a kept result is, for those who look after the disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StepSummary {
+    /// When it was made, RFC 3339.
+    pub created: String,
+    /// How long that took, in milliseconds, where it is known.
+    pub took_ms: Option<u64>,
+    /// What it is the result of.
+    pub description: String,
+}
+
+impl StepSummary {
+    /// Reads a record of a step; `None` for what is none.
+    pub fn parse(bytes: &[u8]) -> Option<Self> {
+        let record = StepRecord::parse(bytes)?;
+        let key = CacheKey::parse(&record.key);
+        let description = key.map_or_else(String::new, |key| key.subject().join(" "));
+        Some(Self { created: record.created, took_ms: record.took_ms, description })
+    }
 }
 
 /// Where a result came from that another store made.
@@ -270,8 +294,9 @@ impl<'s, 'a> StageRun<'s, 'a> {
         }
         step.runs();
         self.tell_running(digest, &planned.op, step.id());
+        let began = Instant::now();
         let Made { layer, is_repeatable } = self.make(number, planned, &work, &stack, step)?;
-        let record = self.record(&work.key, layer)?;
+        let record = self.record(&work.key, layer, began.elapsed())?;
         if is_repeatable {
             self.keep(digest, &record)?;
             self.keep_by_source(source_key.as_ref(), &record)?;
@@ -316,6 +341,7 @@ impl<'s, 'a> StageRun<'s, 'a> {
             layer: found.layer,
             created: found.created,
             boot: self.solver.boot()?.to_owned(),
+            took_ms: None,
             content: None,
             imported: Some(Imported { manifest: found.manifest, content: found.content }),
         };
@@ -379,13 +405,14 @@ impl<'s, 'a> StageRun<'s, 'a> {
     }
 
     /// What is kept of a result that was made now.
-    fn record(&self, key: &CacheKey, layer: DiffId) -> Result<StepRecord, BuildError> {
+    fn record(&self, key: &CacheKey, layer: DiffId, took: Duration) -> Result<StepRecord, BuildError> {
         let created = match self.solver.plan.epoch {
             Some(epoch) => epoch.text(),
             None => (self.solver.tools.clock)().to_string(),
         };
         let boot = self.solver.boot()?.to_owned();
-        Ok(StepRecord { key: key.to_string(), layer, created, boot, content: None, imported: None })
+        let took_ms = u64::try_from(took.as_millis()).ok();
+        Ok(StepRecord { key: key.to_string(), layer, created, boot, took_ms, content: None, imported: None })
     }
 
     fn keep(&self, digest: Digest, record: &StepRecord) -> Result<(), BuildError> {

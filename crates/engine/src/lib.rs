@@ -11,6 +11,7 @@ mod containers;
 mod context_list;
 mod debug;
 mod detach_keys;
+pub(crate) mod disk;
 mod emulation;
 mod error;
 mod executor;
@@ -59,6 +60,7 @@ pub use context_list::{
 };
 pub use debug::{COMMAND_VARIABLE, DebugEvent, DebugOptions, FailedStep, debug};
 pub use detach_keys::DetachKeys;
+pub use disk::*;
 pub use error::{Error, ErrorKind, Problem, SourceText};
 pub use history::{HistoryEntry, history};
 pub use images::{ImageFilter, ImageKey, ImageOrder, ImageSummary, ImagesOptions, images};

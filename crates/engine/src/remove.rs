@@ -169,7 +169,7 @@ impl Remover<'_> {
     fn delete_now(&mut self, id: ImageId) -> Result<(), Error> {
         let store = self.engine.store();
         let stack = store.image(id)?.rootfs.diff_ids;
-        let removed = store.remove_image(id, &builder::layers_of_record)?;
+        let removed = store.remove_image(id)?;
         // It may have been named again, or removed, a moment before.
         self.removals.extend(removed.images.iter().map(|id| Removal::Deleted(id.to_string())));
         for height in (1..=stack.len()).rev() {

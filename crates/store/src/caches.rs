@@ -10,6 +10,7 @@ use oci::Digest;
 use rustix::fs::{FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 
+use crate::lock::Lock;
 use crate::{Store, StoreError, WorkFolder, file};
 
 /// How a cache is to be used.
@@ -92,6 +93,8 @@ impl Store {
         folder: &str,
     ) -> Result<(), StoreError> {
         let cache = format!("caches/{}", key.hex());
+        // Whoever removes caches waits until this one is whole, or is gone before it begins.
+        let _shared = Lock::shared(self, "gc")?;
         for name in ["caches", &cache] {
             match rustix::fs::mkdirat(&self.root, name, Mode::RWXU) {
                 Ok(()) | Err(Errno::EXIST) => {}
@@ -107,6 +110,61 @@ impl Store {
             Ok(()) | Err(Errno::EXIST | Errno::NOTEMPTY) => Ok(()),
             Err(errno) => Err(failed(errno)),
         }
+    }
+
+    /// What a cache is known by; `None` where there is no such cache.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn cache_description(&self, key: Digest) -> Result<Option<String>, StoreError> {
+        let text = file::read(self, &format!("caches/{}/id", key.hex()))?;
+        Ok(text.map(|text| String::from_utf8_lossy(&text).trim_end().to_owned()))
+    }
+
+    /// Whether somebody uses one of a cache's folders.
+    ///
+    /// # Errors
+    /// When one cannot be opened.
+    pub fn is_cache_in_use(&self, key: Digest) -> Result<bool, StoreError> {
+        Ok(self.lock_cache(key)?.is_none())
+    }
+
+    /// Removes a cache with all its folders; `false` when somebody uses it.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    pub fn remove_cache(&self, key: Digest) -> Result<bool, StoreError> {
+        let exclusive = Lock::exclusive(self, "gc")?;
+        let Some(_locks) = self.lock_cache(key)? else { return Ok(false) };
+        let name = format!("caches/{}", key.hex());
+        let hidden = file::temporary_name()?;
+        match rustix::fs::renameat(&self.root, &name, &self.root, &hidden) {
+            Ok(()) => {}
+            Err(Errno::NOENT) => return Ok(false),
+            Err(errno) => return Err(StoreError::io("remove", file::full(self, &name), errno)),
+        }
+        // Nobody finds it any more; emptying it takes as long as it takes.
+        drop(exclusive);
+        file::remove_tree(self, &hidden)
+    }
+
+    /// The right to use all folders of a cache alone; `None` when somebody uses one.
+    fn lock_cache(&self, key: Digest) -> Result<Option<Vec<OwnedFd>>, StoreError> {
+        let cache = format!("caches/{}", key.hex());
+        let mut locks = Vec::new();
+        if !file::exists(self, &cache)? {
+            return Ok(Some(locks));
+        }
+        for name in file::list(self, &cache)?.iter().filter(|name| *name != "id") {
+            let name = format!("{cache}/{name}");
+            let Some(folder) = self.open_cache_folder(&name)? else { continue };
+            match rustix::fs::flock(&folder, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => locks.push(folder),
+                Err(Errno::WOULDBLOCK) => return Ok(None),
+                Err(errno) => return Err(StoreError::io("lock", file::full(self, &name), errno)),
+            }
+        }
+        Ok(Some(locks))
     }
 
     fn open_cache_folder(&self, name: &str) -> Result<Option<OwnedFd>, StoreError> {

@@ -3,6 +3,7 @@
 //! Only the newest are kept; a further failure removes the oldest, unless somebody is in it. Which layers a failure
 //! stands on is written beside it, and these are not removed as long as it is there.
 
+use std::collections::BTreeMap;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 
@@ -177,6 +178,15 @@ impl Store {
         }
     }
 
+    /// Whether somebody is in a failure.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn is_failure_in_use(&self, id: &str) -> Result<bool, StoreError> {
+        let folder = self.open_failure(id)?;
+        Ok(folder.is_some_and(|folder| flock(&folder, FlockOperation::NonBlockingLockExclusive).is_err()))
+    }
+
     /// Removes a failure; false when it is not there, or somebody is in it.
     ///
     /// # Errors
@@ -201,14 +211,18 @@ impl Store {
         Ok(())
     }
 
-    /// Layers that kept failures stand on.
-    pub(crate) fn layers_of_failures(&self) -> Result<Vec<DiffId>, StoreError> {
-        let mut layers = Vec::new();
+    /// Layers that each kept failure stands on.
+    ///
+    /// # Errors
+    /// When a folder or file cannot be read.
+    pub fn layers_of_failures(&self) -> Result<BTreeMap<String, Vec<DiffId>>, StoreError> {
+        let mut all = BTreeMap::new();
         for id in self.failure_ids()? {
             let text = file::read(self, &format!("{}/{LAYERS}", path(&id)))?.unwrap_or_default();
-            layers.extend(String::from_utf8_lossy(&text).lines().filter_map(|line| line.parse::<DiffId>().ok()));
+            let layers = String::from_utf8_lossy(&text).lines().filter_map(|line| line.parse::<DiffId>().ok()).collect();
+            all.insert(id, layers);
         }
-        Ok(layers)
+        Ok(all)
     }
 }
 

@@ -19,6 +19,22 @@ const LIMIT: u64 = 64 << 20;
 /// Reads a whole file; `None` where there is none.
 pub(crate) fn read(store: &Store, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
     let Some(file) = open(store, name)? else { return Ok(None) };
+    read_all(store, name, file).map(Some)
+}
+
+/// The same without a trace in the time of the last reading.
+pub(crate) fn read_unnoticed(store: &Store, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NOATIME;
+    match rustix::fs::openat(&store.root, name, flags, Mode::empty()) {
+        Ok(file) => read_all(store, name, file.into()).map(Some),
+        // Only its owner may ask for that.
+        Err(Errno::PERM) => read(store, name),
+        Err(Errno::NOENT) => Ok(None),
+        Err(errno) => Err(StoreError::io("open", full(store, name), errno)),
+    }
+}
+
+fn read_all(store: &Store, name: &str, file: std::fs::File) -> Result<Vec<u8>, StoreError> {
     // Most fit into this: one system call for the content, one for its end.
     let mut content = Vec::with_capacity(4096);
     let path = || full(store, name);
@@ -26,7 +42,7 @@ pub(crate) fn read(store: &Store, name: &str) -> Result<Option<Vec<u8>>, StoreEr
     if content.len() as u64 > LIMIT {
         return Err(StoreError::Corrupt { path: path(), reason: format!("it has more than {LIMIT} bytes") });
     }
-    Ok(Some(content))
+    Ok(content)
 }
 
 /// Opens a file for reading; `None` where there is none.

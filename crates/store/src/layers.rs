@@ -296,22 +296,6 @@ impl Store {
             Err(errno) => Err(StoreError::io("rename", file::full(self, &name), errno)),
         }
     }
-
-    pub(crate) fn remove_layer(&self, layer: DiffId) -> Result<(), StoreError> {
-        let hex = layer.0.hex();
-        for name in file::list(self, "layers")? {
-            if name.starts_with(&hex) && name.ends_with(".erofs") {
-                file::remove(self, &format!("layers/{name}"))?;
-            }
-        }
-        file::remove(self, &tar_path(layer))?;
-        for name in file::list(self, "extracted")? {
-            if name.starts_with(&hex) {
-                file::remove_tree(self, &format!("extracted/{name}"))?;
-            }
-        }
-        Ok(())
-    }
 }
 
 /// Lock for looking whether a layer's file is sealed together with acting on the answer.

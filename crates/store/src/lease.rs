@@ -52,6 +52,11 @@ impl ProcessIdentity {
         start_time(self.pid).map_or(true, |start| start == Some(self.start))
     }
 
+    /// Whose file or folder this is, where its name says so.
+    pub fn of_file(name: &str) -> Option<Self> {
+        Self::from_file_name(name)
+    }
+
     pub(crate) fn file_name(self) -> String {
         format!("{}-{}", self.pid, self.start)
     }
@@ -135,14 +140,48 @@ impl Store {
     /// Removes leases and working folders of processes that are gone. What cannot be removed keeps nobody from
     /// working; the next process tries again.
     fn sweep(&self) -> Result<(), StoreError> {
-        for folder in ["leases", "ingest"] {
-            for name in file::list(self, folder)? {
-                if ProcessIdentity::from_file_name(&name).is_some_and(|owner| !owner.is_alive()) {
-                    file::remove_tree(self, &format!("{folder}/{name}")).ok();
-                }
-            }
+        let lost = self.dead("leases")?;
+        let mut held = std::collections::HashSet::new();
+        for name in &lost {
+            let content = file::read(self, name).ok().flatten().unwrap_or_default();
+            held.extend(String::from_utf8_lossy(&content).lines().filter_map(|line| line.parse::<oci::DiffId>().ok()));
+        }
+        if !held.is_empty() {
+            self.remove_lost(&held).ok();
+        }
+        for name in lost.into_iter().chain(self.dead("ingest")?) {
+            file::remove_tree(self, &name).ok();
         }
         Ok(())
+    }
+
+    /// Removes what dead processes left behind, as far as that can be done.
+    ///
+    /// # Errors
+    /// When a folder cannot be read.
+    pub fn sweep_dead(&self) -> Result<(), StoreError> {
+        self.sweep()
+    }
+
+    fn dead(&self, folder: &str) -> Result<Vec<String>, StoreError> {
+        let is_dead = |name: &String| ProcessIdentity::from_file_name(name).is_some_and(|owner| !owner.is_alive());
+        Ok(file::list(self, folder)?.iter().filter(|name| is_dead(name)).map(|name| format!("{folder}/{name}")).collect())
+    }
+
+    /// When the oldest process that holds a lease began, in seconds since 1970; `None` when nobody holds any. What is
+    /// younger may be its.
+    pub(crate) fn busy_since(&self) -> Result<Option<i64>, StoreError> {
+        let owners: Vec<ProcessIdentity> = file::list(self, "leases")?
+            .iter()
+            .filter_map(|name| ProcessIdentity::from_file_name(name))
+            .filter(|owner| owner.is_alive())
+            .collect();
+        let Some(first) = owners.iter().map(|owner| owner.start).min() else { return Ok(None) };
+        let uptime = rustix::time::clock_gettime(rustix::time::ClockId::Boottime).tv_sec;
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::Realtime).tv_sec;
+        let began = i64::try_from(first / rustix::param::clock_ticks_per_second()).unwrap_or(0);
+        // A clock that was set meanwhile, or rounded: rather too early.
+        Ok(Some(now - uptime + began - 5))
     }
 }
 

@@ -9,6 +9,7 @@
 //! ROOT/
 //!   version                        "onggi store 1": written last when a store is made
 //!   images/HEX                     image config, verbatim; HEX is its SHA-256, the image ID
+//!   pins/HEX                       empty: the image HEX is removed by no prune
 //!   parents/HEX                    image ID of the image that HEX was committed from (local knowledge, never exported)
 //!   references/NAME                image ID; NAME is the canonical reference with `/` written as `+`; with a digest it is
 //!                                  the one that a registry knows the image by
@@ -51,10 +52,12 @@ mod failures;
 mod file;
 mod gc;
 mod images;
+mod inventory;
 mod layers;
 mod lease;
 mod lock;
 mod networks;
+mod pins;
 mod records;
 mod references;
 mod volumes;
@@ -71,8 +74,9 @@ pub use caches::{CacheAttempt, CacheFolder, CacheUse};
 pub use containers::{ContainerFolder, ContainerLookup};
 pub use error::StoreError;
 pub use failures::{Failure, KEPT_FAILURES, NewFailure, Written};
-pub use gc::Removed;
+pub use gc::{Doomed, Removed, layer_of_record};
 pub use images::ImageLookup;
+pub use inventory::{Inventory, Use};
 pub use layers::{LayerFiles, LayerSink};
 pub use lease::{Lease, ProcessIdentity, boot_id};
 pub use lock::Lock;
@@ -88,8 +92,9 @@ pub struct Store {
 }
 
 const VERSION: &[u8] = b"onggi store 1\n";
-const FOLDERS: [&str; 22] = [
+const FOLDERS: [&str; 23] = [
     "images",
+    "pins",
     "parents",
     "references",
     "layers",

@@ -110,11 +110,10 @@ fn removal_spares_what_others_need() {
     );
     let keep = publish(&store, &[base]);
     let go = publish(&store, &[base, own, cached, leased]);
-    store.put_record(RecordKind::Step, Digest::of(b"key"), cached.to_string().as_bytes()).unwrap();
+    store.put_record(RecordKind::Step, Digest::of(b"key"), format!("{{\"layer\":\"{cached}\"}}").as_bytes()).unwrap();
     let lease = store.lease().unwrap();
     lease.hold(leased.0).unwrap();
-    let read = |record: &[u8]| vec![std::str::from_utf8(record).unwrap().parse().unwrap()];
-    let removed = store.remove_image(go, &read).unwrap();
+    let removed = store.remove_image(go).unwrap();
     assert_eq!(removed, Removed { images: vec![go], layers: vec![own] });
     assert_eq!(store.image_ids().unwrap(), [keep]);
     assert!(store.layer(own, None).unwrap().is_none());
@@ -174,7 +173,7 @@ fn many_threads_publish_and_remove_without_loss() {
                     add_layer(store, b"shared");
                     let id = publish(store, &[shared, add_layer(store, &[worker, round])]);
                     assert_eq!(store.image(id).unwrap().rootfs.diff_ids.len(), 2);
-                    store.remove_image(id, &|_| Vec::new()).unwrap();
+                    store.remove_image(id).unwrap();
                 }
             });
         }
@@ -302,7 +301,7 @@ fn a_name_given_in_the_last_moment_keeps_its_image() {
     let (_home, store) = store();
     let id = publish(&store, &[add_layer(&store, b"tar")]);
     store.set_reference(&"a:1".parse().unwrap(), id).unwrap();
-    assert_eq!(store.remove_image(id, &|_| Vec::new()).unwrap(), Removed::default());
+    assert_eq!(store.remove_image(id).unwrap(), Removed::default());
     assert!(store.has_image(id).unwrap());
 }
 
@@ -311,11 +310,11 @@ fn a_damaged_image_can_be_removed_and_stops_other_removals_early() {
     let (_home, store) = store();
     let (good, bad) = (publish(&store, &[add_layer(&store, b"one")]), publish(&store, &[add_layer(&store, b"two")]));
     std::fs::write(store.path().join(format!("images/{}", bad.0.hex())), "{").unwrap();
-    let refused = store.remove_image(good, &|_| Vec::new());
+    let refused = store.remove_image(good);
     assert!(matches!(refused, Err(StoreError::Corrupt { .. })), "{refused:?}");
     assert!(store.has_image(good).unwrap());
-    store.remove_image(bad, &|_| Vec::new()).unwrap();
-    assert_eq!(store.remove_image(good, &|_| Vec::new()).unwrap().layers.len(), 1);
+    store.remove_image(bad).unwrap();
+    assert_eq!(store.remove_image(good).unwrap().layers.len(), 1);
 }
 
 fn fail(store: &Store, id: &str, order: i128, layers: &[DiffId]) -> Result<(), StoreError> {
@@ -366,12 +365,12 @@ fn n007_a_failure_holds_its_layers() {
     let (held, other) = (add_layer(&store, b"held"), add_layer(&store, b"other"));
     let id = publish(&store, &[held, other]);
     fail(&store, "f1", 1, &[held]).unwrap();
-    assert_eq!(store.remove_image(id, &|_| Vec::new()).unwrap().layers, [other]);
+    assert_eq!(store.remove_image(id).unwrap().layers, [other]);
     assert!(store.has_layer(held, None).unwrap());
     // With the failure goes what it held.
     store.remove_failure("f1").unwrap();
     let id = publish(&store, &[held]);
-    assert_eq!(store.remove_image(id, &|_| Vec::new()).unwrap().layers, [held]);
+    assert_eq!(store.remove_image(id).unwrap().layers, [held]);
     let refused = fail(&store, "f2", 2, &[held]);
     assert!(matches!(refused, Err(StoreError::LayerMissing(layer)) if layer == held), "{refused:?}");
     assert_eq!(store.failure_ids().unwrap(), [""; 0]);
@@ -424,7 +423,7 @@ fn killed_processes_lose_no_listed_layer() {
             }
             drop(lease);
             if round % 4 != 0 {
-                store.remove_image(id, &|_| Vec::new()).unwrap();
+                store.remove_image(id).unwrap();
             }
         }
     }

@@ -1,5 +1,7 @@
 //! `--squash`: the layers that the build made become one, on those of the base, which stay as they are (N012).
 
+use std::time::Instant;
+
 use oci::{ChainId, DiffId, Digest, History, ImageId};
 
 use super::{StageRun, StepRecord};
@@ -59,11 +61,12 @@ impl StageRun<'_, '_> {
             return Ok((record, StepOutcome::Cached));
         }
         let store = self.solver.tools.store;
+        let began = Instant::now();
         let mut layer = NewLayer::begin(store, self.ceiling())?;
         layer::squash(&stack.tree(), self.inherited_layers, &mut layer.writer)
             .map_err(|error| internal("squash the layers", &error))?;
         let layer = layer.finish(store)?;
-        let record = self.record(&key, layer)?;
+        let record = self.record(&key, layer, began.elapsed())?;
         self.keep(digest, &record)?;
         self.note_squashed(digest, base, &record);
         Ok((record, StepOutcome::Done))

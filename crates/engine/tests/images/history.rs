@@ -46,7 +46,7 @@ fn s212_parents_give_their_ids_while_they_are_here() {
     let ids = |name: &str| history(&engine, name, None).unwrap().into_iter().map(|row| row.id).collect::<Vec<_>>();
     assert_eq!(ids("top:v1"), [Some(top), Some(middle), Some(base)]);
     assert_eq!(history(&engine, "top:v1", None).unwrap()[2].names, ["base:v1"]);
-    engine.store().remove_image(middle, &|_| Vec::new()).unwrap();
+    engine.store().remove_image(middle).unwrap();
     assert_eq!(ids("top:v1"), [Some(top), None, None]);
 }
 

@@ -66,7 +66,8 @@ pub(crate) fn render(rows: &[ContainerSummary], view: &ContainersView<'_>) -> Re
     list::render(view.format, if view.with_size { &COLUMNS_WITH_SIZE } else { &COLUMNS }, &rows)
 }
 
-fn fields(row: &ContainerSummary, view: &ContainersView<'_>) -> Value {
+/// All fields, sorted as Docker's JSON has them.
+pub(super) fn fields(row: &ContainerSummary, view: &ContainersView<'_>) -> Value {
     let record = &row.record;
     let command: Vec<_> = record.entrypoint.iter().chain(&record.cmd).map(String::as_str).collect();
     let command = command.join(" ");

@@ -10,6 +10,9 @@ pub(crate) const DF_DIGITS: usize = 4;
 /// Significant digits of the build context (S120).
 pub(crate) const CONTEXT_DIGITS: usize = 4;
 
+/// Significant digits of what the disk holds (S271).
+pub(crate) const DISK_DIGITS: usize = 4;
+
 const UNITS: [&str; 7] = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
 
 /// `6891234` with three digits is `6.89MB`.

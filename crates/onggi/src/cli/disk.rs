@@ -1,0 +1,114 @@
+//! Commands about the disk: `system df`, the prunes, pins, `system check`, `system limits`.
+
+use clap::Args;
+
+/// Show how much of the disk is used
+#[derive(Debug, Args)]
+pub(crate) struct DfArgs {
+    /// Choose the output: `table`, `json`, or a Go template
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) format: Option<String>,
+    /// Show every image, container, volume and part of the build cache
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+}
+
+/// Remove images that are not used
+#[derive(Debug, Args)]
+pub(crate) struct ImagePruneArgs {
+    /// Remove all that no container uses, not only those without a name
+    #[arg(short, long)]
+    pub(crate) all: bool,
+    /// Remove only what fits: `until=24h`, `label=NAME[=VALUE]`, `label!=NAME[=VALUE]`
+    #[arg(long = "filter", value_name = "FILTER")]
+    pub(crate) filters: Vec<String>,
+    /// Do not ask
+    #[arg(short, long)]
+    pub(crate) force: bool,
+    /// Show what would go and what would stay, and remove nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// Remove build cache
+#[derive(Debug, Args)]
+pub(crate) struct BuilderPruneArgs {
+    /// Remove all of it, also what cannot be made again: caches of RUN, kept failures, logs
+    #[arg(short, long)]
+    pub(crate) all: bool,
+    /// Remove only what fits: `until=24h`, `unused-for=24h`, `id=ID`, `type=TYPE`, `description=TEXT`, `inuse`, `shared`, `private`
+    #[arg(long = "filter", value_name = "FILTER")]
+    pub(crate) filters: Vec<String>,
+    /// Do not ask
+    #[arg(short, long)]
+    pub(crate) force: bool,
+    /// Keep so many bytes of it
+    #[arg(long, value_name = "BYTES", alias = "reserved-space", value_parser = bytes)]
+    pub(crate) keep_storage: Option<u64>,
+    /// Remove until no more than so many bytes are left
+    #[arg(long, value_name = "BYTES", value_parser = bytes)]
+    pub(crate) max_used_space: Option<u64>,
+    /// Remove until so many bytes of the disk are free
+    #[arg(long, value_name = "BYTES", value_parser = bytes)]
+    pub(crate) min_free_space: Option<u64>,
+    /// Say more of each
+    #[arg(long)]
+    pub(crate) verbose: bool,
+    /// Show what would go and what would stay, and remove nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// Show build cache
+#[derive(Debug, Args)]
+pub(crate) struct BuilderDuArgs {
+    /// Show only what fits, as in `builder prune`
+    #[arg(long = "filter", value_name = "FILTER")]
+    pub(crate) filters: Vec<String>,
+    /// Say more of each
+    #[arg(long)]
+    pub(crate) verbose: bool,
+}
+
+/// Remove all that is not used
+#[derive(Debug, Args)]
+pub(crate) struct SystemPruneArgs {
+    /// Remove all images that no container uses, and all build cache
+    #[arg(short, long)]
+    pub(crate) all: bool,
+    /// Remove only what fits: `until=24h`, `label=NAME[=VALUE]`, `label!=NAME[=VALUE]`
+    #[arg(long = "filter", value_name = "FILTER")]
+    pub(crate) filters: Vec<String>,
+    /// Do not ask
+    #[arg(short, long)]
+    pub(crate) force: bool,
+    /// Remove anonymous volumes that no container uses, too
+    #[arg(long)]
+    pub(crate) volumes: bool,
+    /// Show what would go and what would stay, and remove nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// Keep images from being removed by prune
+#[derive(Debug, Args)]
+pub(crate) struct PinArgs {
+    /// Names or IDs
+    #[arg(value_name = "IMAGE", required = true)]
+    pub(crate) images: Vec<String>,
+}
+
+/// Let prune remove images again
+#[derive(Debug, Args)]
+pub(crate) struct UnpinArgs {
+    /// Names or IDs
+    #[arg(value_name = "IMAGE", required = true)]
+    pub(crate) images: Vec<String>,
+}
+
+/// A number of bytes as Docker takes them: `1073741824`, `10GB`, `512m`.
+pub(crate) fn bytes(text: &str) -> Result<u64, String> {
+    engine::parse_memory_size(text)
+        .and_then(|size| u64::try_from(size).ok())
+        .ok_or_else(|| format!("`{text}` is not a size: write it as `10GB`, `512MB` or a number of bytes"))
+}
