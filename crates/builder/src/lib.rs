@@ -87,8 +87,8 @@ pub use plan::{BaseImage, FindImage, Problem};
 pub use progress::{Event, InstructionEvent, KeptOutput, StepId, StepOutcome, Stream};
 pub use remote::{GitSource, Mtime, Remote, RemoteError, Url, hide_passwords};
 pub use report::Reporter;
+pub use stage_run::StepSummary;
 pub use step_options::{
     HostAddress, LARGEST_SECRET, RunLimits, RunResources, Secret, SecretSource, StepOptions, Ulimit,
 };
-pub use stage_run::StepSummary;
 pub use tree_context::ContextTree;

@@ -90,7 +90,14 @@ impl Remover<'_> {
         let names = self.names(id)?;
         let is_single = is_single(&names);
         let force = self.options.force;
-        let Some(reference) = self.named(name, id, &names) else {
+        let named = self.named(name, id, &names);
+        let is_last = named.as_ref().is_none_or(|reference| without(&names, reference).is_empty());
+        if is_last && store.is_pinned(id)? {
+            let message = format!("conflict: unable to delete {} (cannot be forced) - image is pinned", id.0.short());
+            let hint = format!("let it go first: `onggi image unpin {name}`");
+            return Err(Error::new(ErrorKind::Conflict, message).with_hint(hint));
+        }
+        let Some(reference) = named else {
             if is_single {
                 let respect = Respect { names: false, stopped: !force };
                 if let Some(obstacle) = self.obstacle(id, respect)? {
@@ -113,16 +120,10 @@ impl Remover<'_> {
                 .with_hint(format!("remove the container first: `onggi rm {}`", short(&container))));
         }
         self.untag(&reference)?;
-        let mut left = self.names(id)?;
-        // Names by digest go with the last tag of their repository (S288).
-        let same = |other: &Reference| {
-            other.registry() == reference.registry() && other.repository() == reference.repository()
-        };
-        if !left.iter().any(|other| same(other) && other.tag().is_some()) {
-            for other in left.iter().filter(|other| same(other)) {
-                self.untag(other)?;
-            }
-            left.retain(|other| !same(other));
+        let names = self.names(id)?;
+        let left = without(&names, &reference);
+        for other in names.iter().filter(|other| !left.contains(other)) {
+            self.untag(other)?;
         }
         if left.is_empty() { self.delete(id, force, true) } else { Ok(()) }
     }
@@ -222,6 +223,10 @@ impl Remover<'_> {
     }
 
     fn obstacle(&self, id: ImageId, respect: Respect) -> Result<Option<Obstacle>, Error> {
+        if self.engine.store().is_pinned(id)? {
+            let message = "image is pinned".to_owned();
+            return Ok(Some(Obstacle { message, is_hard: true, is_used: true }));
+        }
         if self.has_children(id)? {
             let message = "image has dependent child images".to_owned();
             return Ok(Some(Obstacle { message, is_hard: true, is_used: false }));
@@ -243,6 +248,13 @@ impl Remover<'_> {
         }
         Ok(None)
     }
+}
+
+/// The names that stay when one goes: those by digest go with the last tag of their repository (S288).
+fn without<'a>(names: &'a [Reference], going: &Reference) -> Vec<&'a Reference> {
+    let same = |other: &Reference| other.registry() == going.registry() && other.repository() == going.repository();
+    let has_tag = names.iter().any(|other| other != going && same(other) && other.tag().is_some());
+    names.iter().filter(|other| *other != going && (has_tag || !same(other))).collect()
 }
 
 fn conflict(id: ImageId, obstacle: &Obstacle) -> Error {

@@ -8,7 +8,7 @@ mod record;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
@@ -61,9 +61,9 @@ pub struct VolumeFilter {
 /// What `prune` removed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PrunedVolumes {
-    /// Names.
-    pub names: Vec<String>,
-    /// Bytes of their files.
+    /// Names, each with the bytes of its files.
+    pub items: Vec<(String, u64)>,
+    /// Bytes of their files, all together.
     pub bytes: u64,
 }
 
@@ -196,23 +196,33 @@ pub fn remove_volume(engine: &Engine, name: &str, force: bool) -> Result<(), Err
     }
 }
 
-/// Removes volumes that no container uses: those without a name of their own, or `all`.
+/// Removes volumes that no container uses: those without a name of their own, or `all`. With `without`, only says which it
+/// would remove if these containers were gone.
 ///
 /// # Errors
 /// When the store cannot be read or something cannot be removed.
-pub fn prune_volumes(engine: &Engine, all: bool, filter: &VolumeFilter) -> Result<PrunedVolumes, Error> {
-    let filter = VolumeFilter { dangling: Some(true), ..filter.clone() };
+pub fn prune_volumes(
+    engine: &Engine,
+    all: bool,
+    filter: &VolumeFilter,
+    without: Option<&HashSet<&str>>,
+) -> Result<PrunedVolumes, Error> {
+    let users = engine.store().users_of_volumes()?;
+    let is_used = |name: &str| {
+        let of_others = |id: &String| without.is_none_or(|without| !without.contains(id.as_str()));
+        users.get(name).is_some_and(|users| users.iter().any(of_others))
+    };
     let mut pruned = PrunedVolumes::default();
-    for volume in volumes(engine, &filter)? {
-        if !all && !volume.labels.contains_key(record::ANONYMOUS) {
+    for volume in volumes(engine, filter)? {
+        if is_used(&volume.name) || !all && !volume.labels.contains_key(record::ANONYMOUS) {
             continue;
         }
         let Some(folder) = engine.store().volume(&volume.name)? else { continue };
         let bytes = folder.size()?;
         // A container may have been made with it this moment, or another process removed it.
-        if engine.store().remove_volume(&volume.name)? == VolumeRemoval::Removed {
+        if without.is_some() || engine.store().remove_volume(&volume.name)? == VolumeRemoval::Removed {
             pruned.bytes += bytes;
-            pruned.names.push(volume.name);
+            pruned.items.push((volume.name, bytes));
         }
     }
     Ok(pruned)

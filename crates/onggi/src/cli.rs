@@ -9,6 +9,7 @@ pub(crate) mod build_output;
 pub(crate) mod call;
 pub(crate) mod container;
 pub(crate) mod create;
+pub(crate) mod disk;
 pub(crate) mod env_list;
 pub(crate) mod events;
 pub(crate) mod exec;
@@ -79,6 +80,20 @@ pub(crate) enum Command {
     Rename(start::RenameArgs),
     #[command(skip)]
     ContainerPrune(start::ContainerPruneArgs),
+    #[command(skip)]
+    DiskUsage(disk::DfArgs),
+    #[command(skip)]
+    BuilderDiskUsage(disk::BuilderDuArgs),
+    #[command(skip)]
+    ImagePrune(disk::ImagePruneArgs),
+    #[command(skip)]
+    BuilderPrune(disk::BuilderPruneArgs),
+    #[command(skip)]
+    SystemPrune(disk::SystemPruneArgs),
+    #[command(skip)]
+    Pin(disk::PinArgs),
+    #[command(skip)]
+    Unpin(disk::UnpinArgs),
     Exec(exec::ExecArgs),
     Images(image::ImagesArgs),
     History(image::HistoryArgs),
@@ -144,10 +159,13 @@ pub(crate) enum ImageCommand {
     Load(image::LoadArgs),
     #[command(visible_alias = "list")]
     Ls(image::ImagesArgs),
+    Pin(disk::PinArgs),
+    Prune(disk::ImagePruneArgs),
     #[command(visible_alias = "remove")]
     Rm(image::RmiArgs),
     Save(image::SaveArgs),
     Tag(image::TagArgs),
+    Unpin(disk::UnpinArgs),
 }
 
 /// `onggi container …`.
@@ -188,14 +206,18 @@ pub(crate) enum ContainerCommand {
 #[command(defer = true)]
 pub(crate) enum BuilderCommand {
     Build(Box<build::BuildArgs>),
+    Du(disk::BuilderDuArgs),
+    Prune(disk::BuilderPruneArgs),
 }
 
 /// `onggi system …`.
 #[derive(Debug, Subcommand)]
 #[command(defer = true)]
 pub(crate) enum SystemCommand {
+    Df(disk::DfArgs),
     Events(events::EventsArgs),
     Info(system::InfoArgs),
+    Prune(disk::SystemPruneArgs),
 }
 
 impl Command {
@@ -209,9 +231,12 @@ impl Command {
                 ImageCommand::Inspect(args) => Self::Inspect(args.into()),
                 ImageCommand::Load(args) => Self::Load(args),
                 ImageCommand::Ls(args) => Self::Images(args),
+                ImageCommand::Pin(args) => Self::Pin(args),
+                ImageCommand::Prune(args) => Self::ImagePrune(args),
                 ImageCommand::Rm(args) => Self::Rmi(args),
                 ImageCommand::Save(args) => Self::Save(args),
                 ImageCommand::Tag(args) => Self::Tag(args),
+                ImageCommand::Unpin(args) => Self::Unpin(args),
             },
             Self::Container(command) => match command {
                 ContainerCommand::Attach(args) => Self::Attach(args),
@@ -241,6 +266,10 @@ impl Command {
                 ContainerCommand::Wait(args) => Self::Wait(args),
             },
             Self::Builder(BuilderCommand::Build(args)) => Self::Build(args),
+            Self::Builder(BuilderCommand::Du(args)) => Self::BuilderDiskUsage(args),
+            Self::Builder(BuilderCommand::Prune(args)) => Self::BuilderPrune(args),
+            Self::System(SystemCommand::Df(args)) => Self::DiskUsage(args),
+            Self::System(SystemCommand::Prune(args)) => Self::SystemPrune(args),
             Self::System(SystemCommand::Events(args)) => Self::Events(args),
             Self::System(SystemCommand::Info(args)) => Self::Info(args),
             short => short,

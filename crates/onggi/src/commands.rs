@@ -9,6 +9,7 @@ mod confirm;
 mod containers;
 mod copy;
 mod create;
+mod disk;
 mod events;
 mod exec;
 mod history;
@@ -20,6 +21,7 @@ mod names;
 mod networks;
 mod pause;
 mod platforms;
+mod prune;
 mod run;
 mod start;
 mod version;
@@ -73,6 +75,13 @@ pub(crate) fn run(command: Command, session: &Session) -> Result<u8, Failure> {
         Command::Import(args) => archives::import(&args, session),
         Command::Load(args) => archives::load(&args, session),
         Command::Save(args) => archives::save(&args, session),
+        Command::DiskUsage(args) => disk::df(&args, session),
+        Command::BuilderDiskUsage(args) => disk::cache(&args, session),
+        Command::ImagePrune(args) => prune::images(&args, session),
+        Command::BuilderPrune(args) => prune::cache(&args, session),
+        Command::SystemPrune(args) => prune::system(&args, session),
+        Command::Pin(args) => disk::pin(&args, session),
+        Command::Unpin(args) => disk::unpin(&args, session),
         Command::Volume(command) => volumes::run(&command, session),
         // `cli::parse` has turned these into the ones above.
         Command::Image(_) | Command::Container(_) | Command::Builder(_) | Command::System(_) => Ok(1),

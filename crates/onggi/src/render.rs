@@ -6,6 +6,7 @@ pub(crate) mod builds;
 pub(crate) mod calls;
 pub(crate) mod containers;
 pub(crate) mod context;
+pub(crate) mod disk;
 pub(crate) mod history;
 pub(crate) mod images;
 pub(crate) mod inspect;

@@ -37,6 +37,20 @@ impl Store {
         events.write_all(line).map_err(failed)
     }
 
+    /// Removes the older of the files, unless it is only asked for. Gives the bytes that it takes on the disk.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    pub fn remove_old_events(&self, dry_run: bool) -> Result<u64, StoreError> {
+        let Ok(stat) = rustix::fs::statat(&self.root, OLDER, rustix::fs::AtFlags::SYMLINK_NOFOLLOW) else {
+            return Ok(0);
+        };
+        if !dry_run {
+            file::remove(self, OLDER)?;
+        }
+        Ok(stat.st_blocks.cast_unsigned() * 512)
+    }
+
     /// The files with the lines, older first; those that are there. Who follows looks for a new one when nothing more comes.
     ///
     /// # Errors

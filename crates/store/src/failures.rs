@@ -219,7 +219,8 @@ impl Store {
         let mut all = BTreeMap::new();
         for id in self.failure_ids()? {
             let text = file::read(self, &format!("{}/{LAYERS}", path(&id)))?.unwrap_or_default();
-            let layers = String::from_utf8_lossy(&text).lines().filter_map(|line| line.parse::<DiffId>().ok()).collect();
+            let layers =
+                String::from_utf8_lossy(&text).lines().filter_map(|line| line.parse::<DiffId>().ok()).collect();
             all.insert(id, layers);
         }
         Ok(all)

@@ -5,12 +5,16 @@
 //! server gave, by a step that failed and is kept, or by a lease. One that nothing names, and that is younger than a
 //! process which holds a lease, may be on its way into an image, and stays.
 
+mod blobs;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use oci::{DiffId, Digest, ImageId, Reference};
 
 use crate::lock::Lock;
 use crate::{RecordKind, Store, StoreError, file};
+
+pub use blobs::BlobOwners;
 
 /// What was removed.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -53,7 +57,9 @@ impl Store {
         let needed = self.needed_layers(&HashSet::from([id]), &HashSet::new())?;
         self.remove_image_files(id)?;
         let own: HashSet<DiffId> = own.into_iter().filter(|layer| !needed.contains(layer)).collect();
-        Ok(Removed { images: vec![id], layers: self.remove_layers(|layer| own.contains(&layer), None)? })
+        let layers = self.remove_layers(|layer| own.contains(&layer), None)?;
+        self.remove_lost_blobs(self.busy_since()?)?;
+        Ok(Removed { images: vec![id], layers })
     }
 
     /// Removes all this, and every layer that nothing needs then, in one pass over the store. Nothing is written.
@@ -79,6 +85,7 @@ impl Store {
             self.remove_record(kind, key)?;
         }
         removed.layers = self.remove_layers(|layer| !needed.contains(&layer), busy_since)?;
+        self.remove_lost_blobs(busy_since)?;
         Ok(removed)
     }
 
@@ -91,11 +98,18 @@ impl Store {
         for (name, id) in self.references()? {
             names.entry(id).or_default().push(name);
         }
+        let busy_since = self.busy_since()?;
+        // One that has no name yet may be given it by the process that has just made it.
+        let is_young = |id: &ImageId| {
+            let file = format!("images/{}", id.0.hex());
+            busy_since.is_some_and(|since| self.newest(&[file]).is_none_or(|newest| newest >= since))
+        };
         let used: HashSet<ImageId> = self.images_of_containers()?.into_iter().map(|(_, image)| image).collect();
         let mut unused = Vec::new();
         for (id, known) in images {
             let is_renamed = names.get(id).is_some_and(|names| names.iter().any(|name| !known.contains(name)));
-            if !is_renamed && !used.contains(id) && !self.is_pinned(*id)? && self.has_image(*id)? {
+            let is_arriving = known.is_empty() && is_young(id);
+            if !is_renamed && !is_arriving && !used.contains(id) && !self.is_pinned(*id)? && self.has_image(*id)? {
                 unused.push((*id, known.as_slice()));
             }
         }
@@ -140,18 +154,17 @@ impl Store {
     /// Removes what a dead process had said it used, where nothing else needs it.
     pub(crate) fn remove_lost(&self, candidates: &HashSet<DiffId>) -> Result<(), StoreError> {
         let _exclusive = Lock::exclusive(self, "gc")?;
-        let needed = self.needed_layers(&HashSet::new(), &HashSet::new())?;
+        let mut needed = self.needed_layers(&HashSet::new(), &HashSet::new())?;
+        // What has come from a registry is not fetched twice by a pull that is started again.
+        let fetched = file::list_if_there(self, RecordKind::Transport.folder())?;
+        needed.extend(fetched.iter().filter_map(|name| Digest::from_hex(name).ok().map(DiffId)));
         let busy_since = self.busy_since()?;
         self.remove_layers(|layer| candidates.contains(&layer) && !needed.contains(&layer), busy_since).map(drop)
     }
 
     /// Removes the layers that `goes` says yes to, unless they are younger than `busy_since`: index first, so that none
     /// is ever present without its tar. One listing for all of them.
-    fn remove_layers(
-        &self,
-        goes: impl Fn(DiffId) -> bool,
-        busy_since: Option<i64>,
-    ) -> Result<Vec<DiffId>, StoreError> {
+    fn remove_layers(&self, goes: impl Fn(DiffId) -> bool, busy_since: Option<i64>) -> Result<Vec<DiffId>, StoreError> {
         let mut files: BTreeMap<DiffId, Vec<String>> = BTreeMap::new();
         for folder in ["layers", "extracted"] {
             for name in file::list(self, folder)? {
@@ -163,7 +176,8 @@ impl Store {
         }
         let mut removed = Vec::new();
         for (layer, mut files) in files {
-            if !goes(layer) || busy_since.is_some_and(|since| self.newest(&files).is_none_or(|newest| newest >= since)) {
+            if !goes(layer) || busy_since.is_some_and(|since| self.newest(&files).is_none_or(|newest| newest >= since))
+            {
                 continue;
             }
             files.sort_by_key(|name| name.ends_with(".tar"));

@@ -69,9 +69,8 @@ impl Store {
             }
             let folder = name.to_string_lossy().into_owned();
             let Some(opened) = try_open(&root, &name).map_err(failed)? else { continue };
-            let entries = walk
-                .entries(&opened)
-                .map_err(|errno| StoreError::io("measure", file::full(self, &folder), errno))?;
+            let entries =
+                walk.entries(&opened).map_err(|errno| StoreError::io("measure", file::full(self, &folder), errno))?;
             inventory.folders.insert(folder, entries);
         }
         inventory.total = inventory.own + inventory.folders.keys().map(|folder| inventory.sum(folder)).sum::<u64>();

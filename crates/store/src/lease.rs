@@ -165,12 +165,19 @@ impl Store {
 
     fn dead(&self, folder: &str) -> Result<Vec<String>, StoreError> {
         let is_dead = |name: &String| ProcessIdentity::from_file_name(name).is_some_and(|owner| !owner.is_alive());
-        Ok(file::list(self, folder)?.iter().filter(|name| is_dead(name)).map(|name| format!("{folder}/{name}")).collect())
+        Ok(file::list(self, folder)?
+            .iter()
+            .filter(|name| is_dead(name))
+            .map(|name| format!("{folder}/{name}"))
+            .collect())
     }
 
     /// When the oldest process that holds a lease began, in seconds since 1970; `None` when nobody holds any. What is
     /// younger may be its.
-    pub(crate) fn busy_since(&self) -> Result<Option<i64>, StoreError> {
+    ///
+    /// # Errors
+    /// When the leases cannot be listed.
+    pub fn busy_since(&self) -> Result<Option<i64>, StoreError> {
         let owners: Vec<ProcessIdentity> = file::list(self, "leases")?
             .iter()
             .filter_map(|name| ProcessIdentity::from_file_name(name))

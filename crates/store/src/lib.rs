@@ -74,7 +74,7 @@ pub use caches::{CacheAttempt, CacheFolder, CacheUse};
 pub use containers::{ContainerFolder, ContainerLookup};
 pub use error::StoreError;
 pub use failures::{Failure, KEPT_FAILURES, NewFailure, Written};
-pub use gc::{Doomed, Removed, layer_of_record};
+pub use gc::{BlobOwners, Doomed, Removed, layer_of_record};
 pub use images::ImageLookup;
 pub use inventory::{Inventory, Use};
 pub use layers::{LayerFiles, LayerSink};

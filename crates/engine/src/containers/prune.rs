@@ -21,17 +21,17 @@ pub struct PruneFilter {
 /// What went.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PrunedContainers {
-    /// IDs.
-    pub ids: Vec<String>,
-    /// What they had written.
+    /// IDs, each with what it had written.
+    pub items: Vec<(String, u64)>,
+    /// What they had written, all together.
     pub bytes: u64,
 }
 
-/// Removes containers that do not run.
+/// Removes containers that do not run, or says which it would.
 ///
 /// # Errors
 /// When one of them cannot be removed. One that was started or removed meanwhile is passed over.
-pub fn prune_containers(engine: &Engine, filter: &PruneFilter) -> Result<PrunedContainers, Error> {
+pub fn prune_containers(engine: &Engine, filter: &PruneFilter, dry_run: bool) -> Result<PrunedContainers, Error> {
     let mut pruned = PrunedContainers::default();
     for container in Container::all(engine)? {
         let record = &container.record;
@@ -40,9 +40,10 @@ pub fn prune_containers(engine: &Engine, filter: &PruneFilter) -> Result<PrunedC
         }
         // What cannot be measured can be removed all the same.
         let size = container_size(engine, record, &container.folder).map_or(0, |size| size.written);
-        match remove_container(engine, &record.id, false, false) {
+        let removed = if dry_run { Ok(()) } else { remove_container(engine, &record.id, false, false) };
+        match removed {
             Ok(()) => {
-                pruned.ids.push(record.id.clone());
+                pruned.items.push((record.id.clone(), size));
                 pruned.bytes += size;
             }
             Err(error) if matches!(error.kind, ErrorKind::Conflict | ErrorKind::NotFound) => {}

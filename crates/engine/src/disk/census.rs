@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use builder::StepSummary;
 use jiff::Timestamp;
 use oci::{DiffId, Digest, ImageId};
-use store::{Inventory, ProcessIdentity, RecordKind, Use, layer_of_record};
+use store::{BlobOwners, Inventory, ProcessIdentity, RecordKind, Use, layer_of_record};
 
 use crate::build_log::{BuildResult, build_logs};
 use crate::images::{self, Listed};
@@ -85,6 +85,9 @@ pub(crate) struct Census {
     pub(crate) cache: Vec<CacheEntry>,
     /// Layers that live processes have said they use.
     pub(crate) leased: HashSet<DiffId>,
+    /// When the oldest process began that may be about to refer to what it has written.
+    pub(crate) busy_since: Option<i64>,
+    blobs: BlobOwners,
     layers: HashMap<DiffId, u64>,
 }
 
@@ -96,6 +99,7 @@ impl Census {
         let store = engine.store();
         // Who is alive comes first: what ends meanwhile is only taken for alive.
         let leased = store.leased_layers()?;
+        let busy_since = store.busy_since()?;
         let inventory = store.inventory()?;
         let images = images::all(engine)?;
         let mut users: HashMap<ImageId, Vec<String>> = HashMap::new();
@@ -103,8 +107,9 @@ impl Census {
             users.entry(image).or_default().push(container);
         }
         let pins = store.pins()?.into_iter().collect();
+        let blobs = store.blob_owners()?;
         let layers = layer_sizes(&inventory);
-        let mut census = Self { inventory, images, users, pins, cache: Vec::new(), leased, layers };
+        let mut census = Self { inventory, images, users, pins, cache: Vec::new(), leased, busy_since, blobs, layers };
         census.add_records(engine)?;
         census.add_folders(engine)?;
         census.add_unfinished();
@@ -112,9 +117,27 @@ impl Census {
         Ok(census)
     }
 
-    /// What the files of a layer take; with what is kept of its way here.
+    /// As if these containers were gone.
+    pub(crate) fn forget_containers<'a>(&mut self, ids: impl Iterator<Item = &'a str>) {
+        let gone: HashSet<&str> = ids.collect();
+        for users in self.users.values_mut() {
+            users.retain(|id| !gone.contains(id.as_str()));
+        }
+    }
+
+    /// What the files of a layer take.
     pub(crate) fn layer_bytes(&self, layer: DiffId) -> u64 {
         self.layers.get(&layer).copied().unwrap_or(0)
+    }
+
+    /// What the blobs take that are kept for these layers and images, each counted once, and the lists of them.
+    pub(crate) fn blob_bytes(&self, layers: &HashSet<DiffId>, images: &HashSet<ImageId>) -> u64 {
+        let of_layers = layers.iter().filter_map(|layer| self.blobs.of_layers.get(layer));
+        let of_images = images.iter().filter_map(|image| self.blobs.of_images.get(image));
+        let blobs: HashSet<Digest> = of_layers.chain(of_images).flatten().copied().collect();
+        let blobs = blobs.iter().filter_map(|blob| self.inventory.entry("blobs", &blob.hex()));
+        let lists = layers.iter().filter_map(|layer| self.inventory.entry("transports", &layer.0.hex()));
+        blobs.chain(lists).map(|found| found.bytes).sum()
     }
 
     /// What layers take together, each counted once.
@@ -126,9 +149,10 @@ impl Census {
     pub(crate) fn image_bytes(&self, image: &Listed) -> u64 {
         let hex = image.id.0.hex();
         let own = ["images", "parents", "pins"].iter().filter_map(|folder| self.inventory.entry(folder, &hex));
-        let names = image.names.iter().filter_map(|name| {
-            self.inventory.entry("references", &name.to_string().replace('/', "+"))
-        });
+        let names = image
+            .names
+            .iter()
+            .filter_map(|name| self.inventory.entry("references", &name.to_string().replace('/', "+")));
         own.chain(names).map(|found| found.bytes).sum()
     }
 
@@ -177,7 +201,8 @@ impl Census {
             (RecordKind::Context, CacheKind::Context, "digests of a build context"),
             (RecordKind::Build, CacheKind::Keys, "keys of a context's last build"),
         ] {
-            let found: Vec<_> = self.inventory.folder(kind.folder()).map(|(id, own)| plain(what, id, own, text)).collect();
+            let found: Vec<_> =
+                self.inventory.folder(kind.folder()).map(|(id, own)| plain(what, id, own, text)).collect();
             self.cache.extend(found);
         }
         Ok(())
@@ -213,9 +238,12 @@ impl Census {
     }
 
     fn add_unfinished(&mut self) {
+        let since = self.busy_since;
+        let is_young = |own: Use| since.is_some_and(|since| own.written >= since);
         for folder in ["ingest", "partial"] {
             for (id, own) in named(&self.inventory, folder) {
-                let is_alive = ProcessIdentity::of_file(&id).is_some_and(ProcessIdentity::is_alive);
+                let owner = ProcessIdentity::of_file(&id);
+                let is_alive = owner.is_some_and(ProcessIdentity::is_alive) || folder == "partial" && is_young(own);
                 let text = if folder == "partial" { "part of a blob" } else { "being written" };
                 self.cache.push(CacheEntry { state: state(is_alive), ..plain(CacheKind::Unfinished, &id, own, text) });
             }
@@ -223,15 +251,27 @@ impl Census {
     }
 
     fn add_lost_layers(&mut self) {
-        let known: HashSet<DiffId> =
-            self.layers_of_images().into_iter().chain(self.cache.iter().flat_map(|entry| entry.layers.clone())).collect();
-        let lost: BTreeMap<DiffId, u64> =
-            self.layers.iter().filter(|(layer, _)| !known.contains(layer)).map(|(layer, bytes)| (*layer, *bytes)).collect();
+        let known: HashSet<DiffId> = self
+            .layers_of_images()
+            .into_iter()
+            .chain(self.cache.iter().flat_map(|entry| entry.layers.clone()))
+            .collect();
+        let lost: BTreeMap<DiffId, u64> = self
+            .layers
+            .iter()
+            .filter(|(layer, _)| !known.contains(layer))
+            .map(|(layer, bytes)| (*layer, *bytes))
+            .collect();
         for layer in lost.into_keys() {
             let id = layer.0.hex();
-            let own = self.inventory.entry("layers", &format!("{id}.tar")).unwrap_or_default();
-            let own = Use { bytes: 0, ..own };
-            let state = state(self.leased.contains(&layer));
+            let files = self.inventory.folder("layers").filter(|(name, _)| name.starts_with(&id));
+            let own = files.fold(Use::default(), |own, (_, file)| Use {
+                bytes: 0,
+                written: own.written.max(file.written),
+                used: own.used.max(file.used),
+            });
+            let is_young = self.busy_since.is_some_and(|since| own.written >= since);
+            let state = state(is_young || self.leased.contains(&layer));
             let entry = plain(CacheKind::Layer, &id, own, "a layer that nothing refers to");
             self.cache.push(CacheEntry { layers: vec![layer], state, ..entry });
         }

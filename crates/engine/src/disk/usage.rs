@@ -103,6 +103,8 @@ pub struct CacheUsage {
     pub description: String,
     /// Its record and its layers.
     pub bytes: u64,
+    /// Of that, what is not counted elsewhere.
+    pub counted: u64,
     /// When it was made.
     pub created: Option<Timestamp>,
     /// When a build last needed it, as far as the file system keeps that.
@@ -189,7 +191,8 @@ fn images_usage(census: &Census) -> (Vec<ImageUsage>, Share) {
 }
 
 fn containers_usage(engine: &Engine, census: &Census) -> Result<(Vec<ContainerUsage>, Share), Error> {
-    let mut share = Share { bytes: census.inventory.sum("containers") + census.inventory.sum("names"), ..Share::default() };
+    let mut share =
+        Share { bytes: census.inventory.sum("containers") + census.inventory.sum("names"), ..Share::default() };
     let mut rows = Vec::new();
     let mut running = 0;
     for mut summary in containers(engine, &ContainersOptions { all: true, ..ContainersOptions::default() })? {
@@ -253,19 +256,25 @@ fn cache_usage(census: &Census) -> (Vec<CacheUsage>, Share) {
             CacheState::Free => share.reclaimable += bytes,
         }
         let is_shared = new == 0 && all > 0;
-        rows.push(row(entry, if is_shared { entry.own.bytes + all } else { bytes }, is_shared));
+        let shown = if is_shared { entry.own.bytes + all } else { bytes };
+        rows.push(CacheUsage { counted: bytes, ..cache_row(entry, shown, is_shared) });
     }
     rows.sort_by(|one, other| other.used.cmp(&one.used).then_with(|| one.id.cmp(&other.id)));
     (rows, share)
 }
 
+/// Sums alone.
+pub(super) fn cache_share(census: &Census) -> Share {
+    cache_usage(census).1
+}
 
-fn row(entry: &CacheEntry, bytes: u64, is_shared: bool) -> CacheUsage {
+pub(super) fn cache_row(entry: &CacheEntry, bytes: u64, is_shared: bool) -> CacheUsage {
     CacheUsage {
         id: entry.id.clone(),
         kind: entry.kind,
         description: entry.description.clone(),
         bytes,
+        counted: bytes,
         created: entry.created,
         used: Timestamp::from_second(entry.own.used).ok(),
         took_ms: entry.took_ms,

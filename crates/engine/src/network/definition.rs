@@ -301,11 +301,13 @@ fn remove(engine: &Engine, network: &NetworkRecord) -> Result<(), Error> {
 ///
 /// # Errors
 /// When one cannot be removed.
-pub fn prune_networks(engine: &Engine, filters: &super::NetworkFilters) -> Result<Vec<String>, Error> {
+pub fn prune_networks(engine: &Engine, filters: &super::NetworkFilters, dry_run: bool) -> Result<Vec<String>, Error> {
     let mut removed = Vec::new();
     for network in all_networks(engine)? {
         if filters.takes(&network, engine.now()) && members(engine, &network.name)?.is_empty() {
-            remove(engine, &network)?;
+            if !dry_run {
+                remove(engine, &network)?;
+            }
             removed.push(network.name);
         }
     }

@@ -109,6 +109,5 @@ pub(crate) struct UnpinArgs {
 /// A number of bytes as Docker takes them: `1073741824`, `10GB`, `512m`.
 pub(crate) fn bytes(text: &str) -> Result<u64, String> {
     engine::parse_memory_size(text)
-        .and_then(|size| u64::try_from(size).ok())
         .ok_or_else(|| format!("`{text}` is not a size: write it as `10GB`, `512MB` or a number of bytes"))
 }

@@ -82,4 +82,7 @@ pub(crate) struct ContainerPruneArgs {
     /// Do not ask
     #[arg(short, long)]
     pub(crate) force: bool,
+    /// Show what would go, and remove nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }

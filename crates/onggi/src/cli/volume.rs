@@ -69,6 +69,9 @@ pub(crate) struct VolumePruneArgs {
     /// Do not ask
     #[arg(short, long)]
     pub(crate) force: bool,
+    /// Show what would go, and remove nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 /// Remove volumes

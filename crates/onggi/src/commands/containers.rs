@@ -3,6 +3,7 @@
 use engine::{ContainersOptions, ErrorKind, PruneFilter, StopOptions};
 
 use super::confirm::confirm;
+use super::prune::{Telling, sized};
 use crate::cli::container::{KillArgs, MonitorArgs, PortArgs, PsArgs, RmArgs, StopArgs, WaitArgs};
 use crate::cli::start::ContainerPruneArgs;
 use crate::docker_config;
@@ -10,7 +11,6 @@ use crate::failure::Failure;
 use crate::render::containers::{self, ContainersView};
 use crate::render::problem::Problem;
 use crate::session::{Session, variable};
-use crate::ui::size::{LIST_DIGITS, human_size};
 
 pub(super) fn list(args: &PsArgs, session: &Session) -> Result<u8, Failure> {
     let rows = engine::containers(&session.engine()?, &list_options(args)?)?;
@@ -96,18 +96,17 @@ pub(super) fn port(args: &PortArgs, session: &Session) -> Result<u8, Failure> {
 /// `container prune`: asks, and tells how much room there is now.
 pub(super) fn prune(args: &ContainerPruneArgs, session: &Session) -> Result<u8, Failure> {
     let filter = prune_filter(&args.filters, session)?;
-    if !args.force && !confirm(session, "WARNING! This will remove all stopped containers.")? {
+    if !args.force && !args.dry_run && !confirm(session, "WARNING! This will remove all stopped containers.")? {
         return Ok(0);
     }
-    let pruned = engine::prune_containers(&session.engine()?, &filter)?;
-    if !pruned.ids.is_empty() {
-        session.print(&format!("Deleted Containers:\n{}\n\n", pruned.ids.join("\n")))?;
-    }
-    session.print(&format!("Total reclaimed space: {}\n", human_size(pruned.bytes, LIST_DIGITS)))?;
+    let pruned = engine::prune_containers(&session.engine()?, &filter, args.dry_run)?;
+    let telling = Telling::of(args.dry_run);
+    session.print(&(telling.section("Containers", &sized(&pruned.items)) + &telling.total(pruned.bytes)))?;
     Ok(0)
 }
 
-fn prune_filter(texts: &[String], session: &Session) -> Result<PruneFilter, Failure> {
+/// Filters by age and label, as all prunes have them.
+pub(super) fn prune_filter(texts: &[String], session: &Session) -> Result<PruneFilter, Failure> {
     let mut filter = PruneFilter::default();
     for text in texts {
         let wrong = |message: String| {

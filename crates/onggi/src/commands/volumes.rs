@@ -1,10 +1,11 @@
 //! `volume create`, `inspect`, `ls`, `prune`, `rm`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use engine::{CreateVolumeOptions, VolumeFilter};
 
 use super::confirm::confirm;
+use super::prune::{Telling, sized};
 use crate::cli::switches;
 use crate::cli::volume::{
     VolumeCommand, VolumeCreateArgs, VolumeInspectArgs, VolumeLsArgs, VolumePruneArgs, VolumeRmArgs,
@@ -13,7 +14,6 @@ use crate::failure::Failure;
 use crate::render::problem::Problem;
 use crate::render::{inspect, volumes};
 use crate::session::Session;
-use crate::ui::size::{LIST_DIGITS, human_size};
 
 pub(super) fn run(command: &VolumeCommand, session: &Session) -> Result<u8, Failure> {
     match command {
@@ -76,14 +76,13 @@ fn prune(args: &VolumePruneArgs, session: &Session) -> Result<u8, Failure> {
     let all = args.all || filter.dangling.take() == Some(true);
     let kind = if all { "all local volumes" } else { "anonymous local volumes" };
     let warning = format!("WARNING! This will remove {kind} not used by at least one container.");
-    if !args.force && !confirm(session, &warning)? {
+    if !args.force && !args.dry_run && !confirm(session, &warning)? {
         return Ok(0);
     }
-    let pruned = engine::prune_volumes(&session.engine()?, all, &filter)?;
-    if !pruned.names.is_empty() {
-        session.print(&format!("Deleted Volumes:\n{}\n\n", pruned.names.join("\n")))?;
-    }
-    session.print(&format!("Total reclaimed space: {}\n", human_size(pruned.bytes, LIST_DIGITS)))?;
+    let nothing = HashSet::new();
+    let pruned = engine::prune_volumes(&session.engine()?, all, &filter, args.dry_run.then_some(&nothing))?;
+    let telling = Telling::of(args.dry_run);
+    session.print(&(telling.section("Volumes", &sized(&pruned.items)) + &telling.total(pruned.bytes)))?;
     Ok(0)
 }
 

@@ -213,12 +213,7 @@ fn uses(kind: CacheKind) -> u32 {
 pub(crate) fn cache_table(entries: &[CacheUsage], total: u64, now: Timestamp) -> Result<String, TemplateError> {
     const COLUMNS: Columns = Columns {
         table: &["ID", "Reclaimable", "Size", "LastAccessed"],
-        titles: &[
-            ("ID", "ID"),
-            ("Reclaimable", "RECLAIMABLE"),
-            ("Size", "SIZE"),
-            ("LastAccessed", "LAST ACCESSED"),
-        ],
+        titles: &[("ID", "ID"), ("Reclaimable", "RECLAIMABLE"), ("Size", "SIZE"), ("LastAccessed", "LAST ACCESSED")],
     };
     let rows: Vec<Value> = entries
         .iter()

@@ -17,7 +17,7 @@ fn kill(pid: u32, signal: &str) {
 
 impl Project {
     #[track_caller]
-    fn fails(&self, words: &[&str], code: i32) -> Output {
+    pub(crate) fn fails(&self, words: &[&str], code: i32) -> Output {
         self.onggi(words).run().exits(code)
     }
 

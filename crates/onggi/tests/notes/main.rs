@@ -15,6 +15,7 @@ mod apache;
 mod apache_story;
 mod classic;
 mod differential;
+mod disk;
 mod express_story;
 mod hello_name;
 mod http;
