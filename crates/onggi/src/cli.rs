@@ -7,6 +7,8 @@ pub(crate) mod build;
 pub(crate) mod build_cache;
 pub(crate) mod build_output;
 pub(crate) mod call;
+pub(crate) mod complete;
+pub(crate) mod completion;
 pub(crate) mod container;
 pub(crate) mod create;
 pub(crate) mod disk;
@@ -122,6 +124,10 @@ pub(crate) enum Command {
     Export(written::ExportArgs),
     Info(system::InfoArgs),
     Version(system::VersionArgs),
+    Completion(completion::CompletionArgs),
+    // Called by the scripts of `completion`.
+    #[command(name = complete::COMMAND, hide = true)]
+    Complete(completion::CompleteArgs),
     /// Keep a terminal open that somebody left
     // Started by `exec` itself, never by people.
     #[command(name = engine::terminal_holder::COMMAND, hide = true)]

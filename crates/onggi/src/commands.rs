@@ -5,6 +5,7 @@ mod build;
 mod build_call;
 mod build_debug;
 mod build_logs;
+mod completion;
 mod confirm;
 mod containers;
 mod copy;
@@ -71,6 +72,8 @@ pub(crate) fn run(command: Command, session: &Session) -> Result<u8, Failure> {
         Command::Export(args) => archives::export(&args, session),
         Command::Info(args) => info::run(&args, session),
         Command::Network(command) => networks::run(&command, session),
+        Command::Completion(args) => completion::script(&args, session),
+        Command::Complete(args) => completion::complete_words(&args, session),
         Command::Version(args) => version::run(&args, session),
         Command::Import(args) => archives::import(&args, session),
         Command::Load(args) => archives::load(&args, session),

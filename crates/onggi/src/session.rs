@@ -51,6 +51,17 @@ impl Session {
         Ok(Engine::open(&self.root, Timestamp::now)?.with_config(config))
     }
 
+    /// The same for another store.
+    pub(crate) fn at(&self, root: PathBuf) -> Self {
+        let (terminal, typed_root) = (self.terminal, self.typed_root.clone());
+        Self { root, terminal, typed_root, now: self.now, debug: self.debug, began: self.began }
+    }
+
+    /// Whether there is a store, which opening it would make.
+    pub(crate) fn has_store(&self) -> bool {
+        self.root.is_dir()
+    }
+
     /// The zone that dates are shown in.
     pub(crate) fn zone(&self) -> TimeZone {
         TimeZone::system()

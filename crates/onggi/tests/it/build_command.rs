@@ -268,3 +268,18 @@ fn b007_pull_is_not_there_yet_and_can_be_switched_off() {
     );
     project.build(&["--pull=false", "-q"]).run().success();
 }
+
+/// C030: three commands are the same, with the flags of the notes.
+#[test]
+fn c030_build_by_three_names() {
+    let project = Project::with("FROM busybox AS first\nARG NAME=none\nLABEL name=$NAME\nFROM first\nCMD [\"x\"]\n");
+    let mut ids = std::collections::HashSet::new();
+    for words in [&["build"][..], &["image", "build"], &["builder", "build"]] {
+        let flags = ["--quiet", "-f", "Dockerfile", "--tag", "app:v1", "--build-arg", "NAME=given", "."];
+        ids.insert(project.ask(&[words, &flags].concat()));
+        let first = project.ask(&[words, &["-q", "--target", "FIRST", "-t", "first", "./"]].concat());
+        assert_eq!(project.inspect("first")["Id"], first.trim_end());
+    }
+    assert_eq!(ids.len(), 1);
+    assert_eq!(project.inspect("app:v1")["Config"]["Labels"]["name"], "given");
+}

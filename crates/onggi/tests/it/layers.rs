@@ -178,3 +178,48 @@ fn n012_a_squashed_image_runs_as_the_one_with_all_layers_requires_root() {
     let saved = saved(&project, "small");
     assert_eq!(saved.diff_ids, small.diff_ids);
 }
+
+/// What was committed by hand is another image each time and has no recipe, only what was changed; a Dockerfile has one.
+#[test]
+#[ignore = "requires root"]
+fn s310_a_commit_cannot_be_repeated_and_a_dockerfile_can_requires_root() {
+    let project = Project::with("FROM busybox\nRUN echo by-hand > /file\n");
+    let built = |name: &str| {
+        project.build(&["-q", "--no-cache", "--reproducible", "-t", name]).run().success();
+        project.inspect(name)["Id"].clone()
+    };
+    assert_eq!(built("one"), built("two"));
+    let mut made = Vec::new();
+    for name in ["first", "second"] {
+        project.ask(&["run", "--name", name, "busybox", "sh", "-c", "echo by-hand > /file"]);
+        made.push(project.ask(&["commit", name, name]));
+        // What the commit keeps to itself can be asked of the container.
+        assert_eq!(project.ask(&["diff", name]), "A /file\n");
+    }
+    assert_ne!(made[0], made[1]);
+    let row = project.ask(&["history", "--no-trunc", "--format", "{{.CreatedBy}}|{{.Comment}}", "first"]);
+    assert_eq!(row.lines().next(), Some("sh -c echo by-hand > /file|"));
+}
+
+/// Layers are kept uncompressed and read-only, however they came; only what travels is compressed.
+#[test]
+fn s311_layers_are_kept_uncompressed_and_read_only() {
+    let project = Project::with("FROM busybox\nCOPY a /a\n");
+    project.file("a", vec![b'a'; 100_000]).build_app();
+    let archive = project.sandbox.work().join("packed.tar");
+    let output = format!("type=oci,dest={},compression=gzip,force-compression=true", archive.display());
+    project.build(&["--output", &output]).run().success();
+    let other = Project::without_base();
+    other.ask(&["load", "-q", "-i", archive.to_str().unwrap()]);
+    let layers = other.sandbox.root().join("layers");
+    let mut tars = 0;
+    for entry in std::fs::read_dir(&layers).unwrap() {
+        let entry = entry.unwrap();
+        let mode = std::os::unix::fs::PermissionsExt::mode(&entry.metadata().unwrap().permissions());
+        assert_eq!(mode & 0o222, 0, "{} can be written to", entry.path().display());
+        let bytes = std::fs::read(entry.path()).unwrap();
+        assert!(!bytes.starts_with(&[0x1f, 0x8b]), "{} is compressed", entry.path().display());
+        tars += usize::from(project.image("app").diff_ids.contains(&testkit::checker::digest(&bytes)));
+    }
+    assert_eq!(tars, project.image("app").diff_ids.len(), "each layer is the very tar that its DiffID is of");
+}

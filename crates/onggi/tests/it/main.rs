@@ -21,6 +21,7 @@ mod cache_folders;
 mod checks;
 mod classic;
 mod commit;
+mod completion;
 mod containers;
 mod context;
 mod context_list;
