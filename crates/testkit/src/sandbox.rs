@@ -126,12 +126,43 @@ impl Sandbox {
             panic!("the store is damaged: {problem}");
         }
     }
+
+    /// Saves every image of the store into one archive and recomputes all digests from that (S300, S301).
+    ///
+    /// # Panics
+    /// If `save` fails, or the archive has not just these images, or a digest in it is wrong.
+    pub fn check_saved(&self) {
+        let images = names_in(&self.root().join("images"));
+        let size = |layer: &OsString| std::fs::metadata(self.root().join("layers").join(layer)).map_or(0, |m| m.len());
+        let total: u64 = names_in(&self.root().join("layers")).iter().map(size).sum();
+        if images.is_empty() || total > LARGEST_SAVED {
+            return;
+        }
+        let archive = self.path().join("saved-by-the-checker.tar");
+        let mut words = vec![OsString::from("save"), "-o".into(), archive.clone().into()];
+        words.extend(images.iter().cloned());
+        self.onggi(&words).run().success();
+        let saved = checker::check_archive(&archive).unwrap_or_else(|problem| panic!("what `save` writes: {problem}"));
+        let mut ids: Vec<_> = saved.into_iter().map(|image| OsString::from(&image.id["sha256:".len()..])).collect();
+        let mut images = images;
+        ids.sort();
+        images.sort();
+        assert_eq!(ids, images, "`save` of all images");
+    }
+}
+
+/// Bytes of layers up to which a test's images are saved once more: those of a whole distribution are left out.
+const LARGEST_SAVED: u64 = 32 << 20;
+
+fn names_in(folder: &Path) -> Vec<OsString> {
+    std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.file_name()).collect()
 }
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
         if self.checked && !std::thread::panicking() {
             self.check();
+            self.check_saved();
         }
         end_processes_of(self.path());
     }

@@ -14,7 +14,12 @@ pub(crate) fn print(value: &Value) -> String {
         Value::Object(fields) => {
             let mut pairs: Vec<_> = fields.iter().collect();
             pairs.sort_by_key(|(key, _)| key.as_str());
-            let pairs: Vec<_> = pairs.into_iter().map(|(key, value)| format!("{key}:{}", print(value))).collect();
+            // Within a map of Docker's, what is empty is Go's empty structure: the ports of `.Config.ExposedPorts`.
+            let within = |value: &Value| match value {
+                Value::Object(fields) if fields.is_empty() => "{}".to_owned(),
+                value => print(value),
+            };
+            let pairs: Vec<_> = pairs.into_iter().map(|(key, value)| format!("{key}:{}", within(value))).collect();
             format!("map[{}]", pairs.join(" "))
         }
     }

@@ -20,6 +20,7 @@ mod express_story;
 mod hello_name;
 mod http;
 mod peers;
+mod scenes;
 mod simple_express;
 mod stages;
 mod web_ping;
