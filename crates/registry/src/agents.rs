@@ -3,7 +3,10 @@
 use std::sync::Mutex;
 
 use fetch::{Certificates, Surroundings};
-use ureq::tls::{Certificate, ClientCert, PemItem, RootCerts, TlsConfig};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::CertifiedKey;
+use ureq::tls::{Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig};
 use ureq::unversioned::resolver::DefaultResolver;
 use ureq::unversioned::transport::{ConnectProxyConnector, Connector, RustlsConnector};
 use ureq::{Agent, Proxy};
@@ -118,10 +121,19 @@ fn certificates(pem: &[u8]) -> Vec<Certificate<'static>> {
     items.collect()
 }
 
+/// Our certificate with its key. The library beneath takes it for granted that they belong together.
 fn client_certificate(identity: &Identity) -> Result<ClientCert, Kind> {
-    let wrong = || Kind::Settings("our certificate that is configured for it, or its key, cannot be read".to_owned());
+    let wrong =
+        |what: &str| Kind::Settings(format!("our certificate that is configured for it cannot be used: {what}"));
     let chain = certificates(&identity.certificates);
-    let key = ureq::tls::PrivateKey::from_pem(identity.key.expose().as_bytes()).map_err(|_| wrong())?;
-    // The library beneath takes it for granted that the key is one.
-    if chain.is_empty() { Err(wrong()) } else { Ok(ClientCert::new_with_certs(&chain, key)) }
+    let key = PrivateKey::from_pem(identity.key.expose().as_bytes()).map_err(|_| wrong("its key cannot be read"))?;
+    if chain.is_empty() {
+        return Err(wrong("there is none in the file"));
+    }
+    let der = PrivateKeyDer::from_pem_slice(identity.key.expose().as_bytes());
+    let der = der.map_err(|_| wrong("its key cannot be read"))?;
+    let shown = chain.iter().map(|certificate| CertificateDer::from(certificate.der().to_vec())).collect();
+    CertifiedKey::from_der(shown, der, &rustls::crypto::ring::default_provider())
+        .map_err(|error| wrong(&error.to_string()))?;
+    Ok(ClientCert::new_with_certs(&chain, key))
 }

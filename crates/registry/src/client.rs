@@ -10,7 +10,7 @@ use crate::agents::Agents;
 use crate::challenge::{Challenge, challenges_of};
 use crate::error::{Failure, Kind, RegistryError};
 use crate::limits::Limits;
-use crate::line::{Line, Reply, Shared};
+use crate::line::{Line, Shared};
 use crate::place::{Origin, Place};
 use crate::repository::{Access, Repository};
 use crate::token::{self, Tokens};
@@ -69,7 +69,7 @@ impl Client {
         result.map_err(|failure| failure.asking("log in"))
     }
 
-    fn line(&self, endpoint: &Endpoint) -> Line {
+    pub(crate) fn line(&self, endpoint: &Endpoint) -> Line {
         Line {
             shared: Arc::clone(&self.shared),
             origin: Origin::of(endpoint),
@@ -81,24 +81,26 @@ impl Client {
     }
 }
 
-/// Asks for the root of the specification: 200, or 401 with what the registry wants to be told.
-fn asked_at_all(line: &Line) -> Result<Reply, Failure> {
+/// Asks for the root of the specification, without saying who asks; gives what the registry wants to be told, `None` if
+/// nothing.
+fn asked_at_all(line: &Line) -> Result<Option<Vec<Challenge>>, Failure> {
     let place = Place::new(line.origin.clone(), "/v2/");
     let reply = line.follow(&mut line.ask(Method::GET, place), None)?;
     match reply.status {
-        200..=299 | 401 => Ok(reply),
+        200..=299 | 401 => {
+            let challenges = (reply.status == 401).then(|| challenges_of(&reply.headers));
+            line.finish(reply);
+            Ok(challenges)
+        }
         404 => Err(line.fails(Kind::Protocol("it is no registry: it has no `/v2/`".to_owned()))),
-        _ => line.judge(reply, false),
+        _ => line.judge(reply, false).map(|_| None),
     }
 }
 
 fn check(line: &Line) -> Result<Option<SecretText>, Failure> {
-    let reply = asked_at_all(line)?;
-    if reply.status != 401 {
-        return Ok(None);
-    }
+    let Some(challenges) = asked_at_all(line)? else { return Ok(None) };
     let no = || line.fails(Kind::Unauthorized { had_credential: line.is_somebody() });
-    let (authorization, identity) = match challenges_of(&reply.headers).into_iter().next() {
+    let (authorization, identity) = match challenges.into_iter().next() {
         None => return Err(no()),
         Some(Challenge::Basic) => (token::basic(&line.endpoint.credential), None),
         Some(Challenge::Bearer { realm, service, .. }) => match &line.endpoint.credential {

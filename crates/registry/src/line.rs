@@ -133,6 +133,7 @@ impl Line {
             if authorization.is_none() || rounds > 2 || is_sent {
                 return self.judge(reply, was.is_some());
             }
+            self.finish(reply);
         }
     }
 
@@ -152,6 +153,7 @@ impl Line {
                 return Ok(reply);
             }
             place = self.next(&place, &reply)?;
+            self.finish(reply);
         }
         Err(self.fails(Kind::Redirect(format!("it redirects more than {MOST_REDIRECTS} times"))))
     }
@@ -277,7 +279,10 @@ impl Line {
         let reaches =
             |line: &Self| line.follow(&mut line.ask(Method::GET, Place::new(line.origin.clone(), "/v2/")), None);
         match reaches(self) {
-            Ok(_) => remember(self.clone()),
+            Ok(reply) => {
+                self.finish(reply);
+                remember(self.clone())
+            }
             Err(failure) if matches!(failure.kind, Kind::Tls(_) | Kind::Connect(_) | Kind::Cut(_)) => {
                 let line = as_plain();
                 match reaches(&line) {
@@ -292,6 +297,14 @@ impl Line {
     /// Whether there is anything to say who asks.
     pub(crate) fn is_somebody(&self) -> bool {
         self.endpoint.credential != Credential::Anonymous
+    }
+
+    /// Reads what is left of an answer that nobody wants, so that its connection can be used again.
+    pub(crate) fn finish(&self, reply: Reply) {
+        if reply.length().is_some_and(|length| length <= MOST_SAID) {
+            // Whatever is wrong with it: it is only this connection that is lost.
+            drop(self.read(reply.body, MOST_SAID));
+        }
     }
 
     /// Reads a body of a bounded size.
@@ -343,3 +356,6 @@ pub(crate) fn failed(origin: &Origin, halt: &Halt, error: ureq::Error) -> Failur
     };
     Failure::new(origin, kind)
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,6 +17,8 @@ use crate::retry::Retry;
 
 /// Blobs up to this size are sent with the request that ends the upload, which saves one.
 const AT_ONCE: u64 = 256 << 10;
+/// More than that is sent when the registry has agreed to it.
+const ASKED_FROM: u64 = 1 << 20;
 /// After an upload was lost as a whole, as distribution 2.8 loses one that is cut, pieces of this size are sent, and
 /// smaller ones after each further loss; each has a connection of its own, so that what lets a connection live for some
 /// bytes only lets a piece through. What the registry has confirmed stays.
@@ -82,7 +84,7 @@ impl Repository<'_> {
             if line.persist(|| has_blob(line, blob))? {
                 return Ok(Upload::Existed);
             }
-            Sending { line, blob, content, sent, piece: blob.size, confirmed: 0 }.run(mount_from)
+            Sending { line, blob, content, sent, piece: blob.size, confirmed: 0, expects: true }.run(mount_from)
         })
     }
 }
@@ -96,6 +98,9 @@ struct Sending<'a> {
     piece: u64,
     /// The furthest that the registry has confirmed.
     confirmed: u64,
+    /// Whether the registry is asked before much is sent: one that refuses blobs of that size says so then, and not by
+    /// closing the connection in the middle. Not those that do not know how (417).
+    expects: bool,
 }
 
 /// An upload that the registry knows: where to send the next bytes, and which.
@@ -177,8 +182,12 @@ impl Sending<'_> {
         while session.offset < self.blob.size {
             let before = session.offset;
             let attempt = self.patch(&session);
-            session = match attempt {
+            let next = match attempt {
                 Ok(session) => session,
+                Err(Failure { kind: Kind::Refused { status: 417 }, .. }) if self.expects => {
+                    self.expects = false;
+                    continue;
+                }
                 Err(failure) if self.may_go_on(&failure) => {
                     let mut retry = Retry::resumed(&self.line.shared.limits, false, failed);
                     if !retry.pause(&failure, &self.line.halt) {
@@ -189,6 +198,7 @@ impl Sending<'_> {
                 }
                 Err(failure) => return Err(failure),
             };
+            session = next;
             if session.offset > self.confirmed {
                 self.confirmed = session.offset;
                 failed = 0;
@@ -214,6 +224,9 @@ impl Sending<'_> {
         let mut ask =
             Ask { answer: self.line.shared.limits.commit, ..self.line.ask(Method::PATCH, session.place.clone()) };
         ask.headers.push(("content-type", "application/octet-stream".to_owned()));
+        if self.expects && length > ASKED_FROM {
+            ask.headers.push(("expect", "100-continue".to_owned()));
+        }
         if self.piece < self.blob.size {
             ask.headers.push(("connection", "close".to_owned()));
         }
@@ -298,7 +311,7 @@ fn session(line: &Line, reply: &Reply, offset: u64) -> Result<Session, Failure> 
 
 /// `Location`, absolute or relative. A registry behind a proxy that ends TLS names itself without it; that is not followed
 /// to the letter.
-fn location(line: &Line, reply: &Reply) -> Option<Place> {
+pub(crate) fn location(line: &Line, reply: &Reply) -> Option<Place> {
     let mut place = reply.place.join(reply.header("location")?)?;
     if reply.place.origin.is_https && !place.origin.is_https {
         if place.origin.host != line.origin.host {

@@ -134,7 +134,7 @@ impl Transport for PatientTransport {
         Ok(())
     }
 
-    fn await_input(&mut self, _: NextTimeout) -> Result<bool, Error> {
+    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
         loop {
             match (&self.stream).read(self.buffers.input_append_buf()) {
                 Ok(count) => {
@@ -143,7 +143,12 @@ impl Transport for PatientTransport {
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    wait(&self.stream, PollFlags::IN, Timeout::RecvResponse, |patience| patience.silence, true)?;
+                    // The library waits for `100 Continue` for a second only.
+                    let (reason, most) = match timeout.reason {
+                        Timeout::Await100 => (Timeout::Await100, *timeout.after),
+                        _ => (Timeout::RecvResponse, Duration::MAX),
+                    };
+                    wait(&self.stream, PollFlags::IN, reason, |patience| patience.silence.min(most), true)?;
                 }
                 Err(error) => return Err(error.into()),
             }

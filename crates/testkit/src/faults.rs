@@ -123,15 +123,22 @@ impl Shared {
         let is_chunked = request.header("transfer-encoding").is_some();
         let length = request.header("content-length").map_or(Some(0), |length| length.parse().ok());
         let length = length.ok_or(io::ErrorKind::InvalidData)?;
+        if request.header("expect").is_some() && !matches!(fault, Fault::Answer(_)) {
+            let mut to_client = client;
+            to_client.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
+        }
         if let Fault::Answer(response) = &fault {
-            copy(&mut from_client.take(length), &mut io::sink(), u64::MAX, &self.received)?;
+            if request.header("expect").is_none() {
+                copy(&mut from_client.take(length), &mut io::sink(), u64::MAX, &self.received)?;
+            }
             return answer(client, response);
         }
         let upstream = TcpStream::connect(self.upstream)?;
         let mut to_server = &upstream;
         let without = if let Fault::WithoutHeader(name) = fault { name } else { "connection" };
         let mut text = format!("{line}\r\nConnection: close\r\n");
-        for (name, value) in request.headers.iter().filter(|(name, _)| name != "connection" && name != without) {
+        let is_handed_on = |name: &str| !["connection", "expect", without].contains(&name);
+        for (name, value) in request.headers.iter().filter(|(name, _)| is_handed_on(name)) {
             text.push_str(&format!("{name}: {value}\r\n"));
         }
         to_server.write_all(format!("{text}\r\n").as_bytes())?;

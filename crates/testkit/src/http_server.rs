@@ -150,6 +150,10 @@ fn answer(stream: &TcpStream, handler: &Handler, sender: &Mutex<Sender<Request>>
         }
     }
     request.host = request.header("host").unwrap_or_default().to_owned();
+    if request.header("expect").is_some() {
+        let mut stream = stream;
+        stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").ok()?;
+    }
     request.body = body(&mut reader, &request)?;
     sender.lock().expect("no thread panics with the sender").send(request.clone()).ok();
     let response = handler(&request);

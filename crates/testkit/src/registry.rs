@@ -20,6 +20,8 @@ pub struct RegistryOptions {
     pub users: Vec<(String, String)>,
     /// Whether it speaks TLS, with a certificate for `localhost` and `127.0.0.1` by [`Registry::authority`].
     pub with_tls: bool,
+    /// Whether it asks its clients for a certificate by [`Registry::authority`]; with TLS.
+    pub asks_certificates: bool,
 }
 
 /// A running registry, ended when dropped.
@@ -68,6 +70,10 @@ impl Registry {
                 certificate.display(),
                 key.display()
             ));
+            if options.asks_certificates {
+                fs::write(path("ca.crt"), made.certificate()).expect("the folder is writable");
+                settings.push_str(&format!("    clientcas:\n      - {}\n", path("ca.crt").display()));
+            }
             authority = Some(made);
         }
         if !options.users.is_empty() {

@@ -1,7 +1,8 @@
 //! Against Debian's `docker-registry`.
 
 use std::cell::Cell;
-use std::io::Read;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 
 use oci::TagOrDigest;
 use registry::{Access, Kind, ReadAt, Upload};
@@ -118,6 +119,92 @@ fn c330_a_private_authority() {
     // Another name of the same machine is not in the certificate.
     endpoint.host = "127.0.0.2".to_owned();
     assert!(client.ping(&endpoint, &NEVER).is_err());
+}
+
+#[test]
+fn c330_a_client_shows_its_certificate() {
+    let options = RegistryOptions { with_tls: true, asks_certificates: true, ..RegistryOptions::default() };
+    let Some(server) = started("c330_a_client_shows_its_certificate", &options) else { return };
+    let authority = server.authority().unwrap();
+    let mut endpoint = endpoint(server.port());
+    endpoint.scheme = registry::Scheme::Https;
+    endpoint.tls.authorities = vec![authority.certificate()];
+    client().ping(&endpoint, &NEVER).unwrap_err();
+    let (mine, other) = (authority.client(), authority.client());
+    let shown = |certificates: &[u8], key: &[u8]| {
+        let key = registry::SecretText::new(String::from_utf8_lossy(key));
+        let mut endpoint = endpoint.clone();
+        endpoint.tls.identity = Some(registry::Identity { certificates: certificates.to_vec(), key });
+        client().ping(&endpoint, &NEVER)
+    };
+    shown(&mine.certificate, &mine.key).unwrap();
+    for (certificates, key) in [
+        (&mine.certificate[..], &other.key[..]),
+        (&mine.certificate, b"no key"),
+        (&mine.certificate, &mine.certificate),
+        (b"no certificate", &mine.key),
+        (b"", b""),
+    ] {
+        let refused = shown(certificates, key).unwrap_err();
+        assert!(matches!(refused.kind, Kind::Settings(_)), "{refused:?}");
+    }
+    let mut broken = endpoint.clone();
+    broken.tls.authorities = vec![b"no certificate".to_vec()];
+    let refused = client().ping(&broken, &NEVER).unwrap_err();
+    assert!(matches!(refused.kind, Kind::Settings(_)), "{refused:?}");
+}
+
+#[test]
+fn c330_by_way_of_a_proxy() {
+    let options = RegistryOptions { with_tls: true, ..RegistryOptions::default() };
+    let Some(server) = started("c330_by_way_of_a_proxy", &options) else { return };
+    let (proxy, asked) = tunnel();
+    let mut endpoint = endpoint(server.port());
+    endpoint.scheme = registry::Scheme::Https;
+    endpoint.tls.authorities = vec![server.authority().unwrap().certificate()];
+    endpoint.proxy = Some(format!("http://who:canary@127.0.0.1:{proxy}"));
+    let client = client();
+    let repository = client.repository(route(endpoint.clone()), Access::Push, &NEVER);
+    let bytes = content(3_000_000);
+    assert_eq!(repository.upload(&layer(&bytes), &bytes, None, &|_| {}).unwrap(), Upload::Sent);
+    let head = asked.recv().unwrap();
+    assert!(head.starts_with(&format!("CONNECT {} HTTP/1.1", server.host())), "{head}");
+    assert!(
+        head.contains("Proxy-Authorization: basic d2hvOmNhbmFyeQ==") || head.contains("d2hvOmNhbmFyeQ=="),
+        "{head}"
+    );
+
+    let refuses = testkit::HttpServer::serving(|_| testkit::Response::status(407));
+    endpoint.proxy = Some(format!("http://who:canary@127.0.0.1:{}", refuses.port()));
+    let refused = client.ping(&endpoint, &NEVER).unwrap_err();
+    assert!(matches!(refused.kind, Kind::Proxy(_)), "{refused:?}");
+    assert!(!refused.to_string().contains("canary"), "{refused}");
+}
+
+/// A proxy that makes tunnels, and the heads of what it was asked.
+fn tunnel() -> (u16, std::sync::mpsc::Receiver<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (sender, asked) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for mut client in listener.incoming().flatten() {
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                client.read_exact(&mut byte).unwrap();
+                head.push(byte[0]);
+            }
+            let head = String::from_utf8(head).unwrap();
+            let server = TcpStream::connect(head.split(' ').nth(1).unwrap()).unwrap();
+            drop(sender.send(head));
+            client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
+            let (mut from, mut to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+            std::thread::spawn(move || std::io::copy(&mut from, &mut to));
+            let (mut from, mut to) = (server, client);
+            std::thread::spawn(move || std::io::copy(&mut from, &mut to));
+        }
+    });
+    (port, asked)
 }
 
 #[test]

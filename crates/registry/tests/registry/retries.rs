@@ -1,6 +1,6 @@
 //! What is tried again and what is not, where transfers go on, ranges at once, and that an end is noticed.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -349,6 +349,79 @@ fn c010_tags_come_in_pages_that_end() {
         let server = HttpServer::serving(move |_| Response::ok(body).header("Link", link));
         assert!(matches!(asked(&server).unwrap_err().kind, Kind::Protocol(_)), "{link}");
     }
+}
+
+/// A server that answers every request head with this, on connections that stay, without reading any body.
+fn curt(answer: &'static str) -> (u16, Arc<AtomicU32>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let connections = Arc::new(AtomicU32::new(0));
+    let count = Arc::clone(&connections);
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            count.fetch_add(1, Ordering::SeqCst);
+            std::thread::spawn(move || {
+                let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+                while let Some(Ok(line)) = lines.next() {
+                    if line.is_empty() && (&stream).write_all(answer.as_bytes()).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    (port, connections)
+}
+
+#[test]
+fn c010_connections_are_kept() {
+    let (port, connections) = curt("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123456789");
+    let client = client();
+    let repository = client.repository(route(endpoint(port)), Access::Pull, &NEVER);
+    for _ in 0..5 {
+        client.ping(&endpoint(port), &NEVER).unwrap();
+        assert_eq!(read(&repository, &layer(b"0123456789"), 0).unwrap(), b"0123456789");
+        assert!(repository.has_blob(&layer(b"0123456789")).is_ok());
+    }
+    // The answer to HEAD has a body that it must not have, so its connection is not used again.
+    assert_eq!(connections.load(Ordering::SeqCst), 5);
+}
+
+#[test]
+fn c021_a_blob_that_is_too_large_for_the_server() {
+    let (blob, said) = (content(8 << 20), r#"{"errors":[{"code":"SIZE_INVALID","message":"too large"}]}"#);
+    let answers = |request: &Request| match request.method.as_str() {
+        "HEAD" => Response::status(404),
+        "POST" => Response::status(202).header("Location", "/v2/s"),
+        _ => Response::status(500),
+    };
+    let server = HttpServer::serving(answers);
+    let refusal = Response { status: 413, ..Response::ok(said) };
+    let proxy = testkit::FaultProxy::before(server.port(), move |request| match request.method.as_str() {
+        "PATCH" => testkit::Fault::Answer(refusal.clone()),
+        _ => testkit::Fault::None,
+    });
+    let client = client();
+    let repository = client.repository(route(endpoint(proxy.port())), Access::Push, &NEVER);
+    let refused = repository.upload(&layer(&blob), &blob, None, &|_| {}).unwrap_err();
+    assert!(matches!(refused.kind, Kind::Refused { status: 413 }), "{refused:?}");
+    assert!(refused.to_string().ends_with("refused, status 413 (size_invalid: too large)"), "{refused}");
+    assert!(proxy.received() < 1 << 20, "it was asked before much was sent");
+}
+
+#[test]
+fn c021_a_server_that_cannot_be_asked_before() {
+    let blob = content(2 << 20);
+    let server = HttpServer::serving(|request| match request.method.as_str() {
+        "HEAD" => Response::status(404),
+        "POST" => Response::status(202).header("Location", "/v2/s"),
+        "PATCH" if request.header("expect").is_some() => Response::status(417),
+        "PATCH" => Response::status(202).header("Location", "/v2/s"),
+        _ => Response::status(201),
+    });
+    let client = client();
+    let repository = client.repository(route(endpoint(server.port())), Access::Push, &NEVER);
+    repository.upload(&layer(&blob), &blob, None, &|_| {}).unwrap();
 }
 
 /// A server that sends a head and some bytes of a body, and then nothing.
