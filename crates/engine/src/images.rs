@@ -159,10 +159,18 @@ pub(crate) fn labels(config: &ImageConfig) -> Vec<(String, String)> {
 }
 
 fn rows_of(image: &Listed, size: u64, selection: &Selection, rows: &mut Vec<ImageSummary>) {
+    let same = |one: &Reference, other: &Reference| {
+        one.registry() == other.registry() && one.repository() == other.repository()
+    };
+    // A tag is shown with the digest that the repository knows the image by.
+    let digest = |name: &Reference| {
+        let known = image.names.iter().filter(|other| same(name, other)).find_map(Reference::digest);
+        name.digest().or(known)
+    };
     let row = |name: Option<&Reference>| ImageSummary {
         repository: name.map(Reference::familiar_name),
         tag: name.and_then(Reference::tag).map(str::to_owned),
-        digest: name.and_then(Reference::digest).map(|digest| digest.to_string()),
+        digest: name.and_then(digest).map(|digest| digest.to_string()),
         id: image.id,
         parent: image.parent,
         created: image.created,
@@ -173,6 +181,10 @@ fn rows_of(image: &Listed, size: u64, selection: &Selection, rows: &mut Vec<Imag
         rows.push(row(None));
         return;
     }
-    let tagged = |name: &&Reference| selection.takes_name(name);
-    rows.extend(image.names.iter().filter(tagged).map(|name| row(Some(name))));
+    // A digest has a row of its own only where its repository has no tag.
+    let is_shown = |name: &&Reference| {
+        let has_tag = || image.names.iter().any(|other| same(name, other) && other.tag().is_some());
+        selection.takes_name(name) && (name.tag().is_some() || !has_tag())
+    };
+    rows.extend(image.names.iter().filter(is_shown).map(|name| row(Some(name))));
 }

@@ -28,6 +28,10 @@ mod moment;
 mod network;
 mod platform;
 pub mod progress;
+mod pull;
+mod push;
+pub mod registries;
+mod remote;
 mod remove;
 mod runtimes;
 mod save;
@@ -75,6 +79,9 @@ pub use network::{
     connect_network, create_network, disconnect_network, inspect_network, networks, ports_column, prune_networks,
     published_ports, remove_network,
 };
+pub use pull::{LayerState, PullOptions, PullProgress, PulledImages, pull};
+pub use push::{PushOptions, PushProgress, SentState, push};
+pub use remote::RegistryAccess;
 pub use remove::{Removal, RemoveOptions, RemovedImages, remove_images};
 pub use runtimes::Runtime;
 pub use save::save;

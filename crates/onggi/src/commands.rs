@@ -25,6 +25,7 @@ mod platforms;
 mod prune;
 mod run;
 mod start;
+mod transfers;
 mod version;
 mod volumes;
 mod watch;
@@ -49,6 +50,8 @@ pub(crate) fn run(command: Command, session: &Session) -> Result<u8, Failure> {
         Command::Images(args) => images::run(&args, session),
         Command::History(args) => history::run(&args, session),
         Command::Inspect(args) => inspect::run(&args, session),
+        Command::Pull(args) => transfers::pull(&args, session),
+        Command::Push(args) => transfers::push(&args, session),
         Command::Tag(args) => names::tag(&args, session),
         Command::Rmi(args) => names::remove(&args, session),
         Command::Cp(args) => copy::run(&args, session),

@@ -14,4 +14,5 @@ pub(crate) mod list;
 pub(crate) mod networks;
 pub(crate) mod problem;
 pub(crate) mod stats;
+pub(crate) mod transfers;
 pub(crate) mod volumes;

@@ -62,6 +62,11 @@ impl Session {
         self.root.is_dir()
     }
 
+    /// What says where registries are, and who we are there.
+    pub(crate) fn registry_settings(&self) -> engine::registries::Settings {
+        engine::registries::Settings::from_variables(&variable, rustix::process::getuid().as_raw())
+    }
+
     /// The zone that dates are shown in.
     pub(crate) fn zone(&self) -> TimeZone {
         TimeZone::system()
@@ -83,6 +88,11 @@ impl Session {
         if self.debug {
             self.note(&format!("debug: {:.1} ms: {text}", self.began.elapsed().as_secs_f64() * 1000.0));
         }
+    }
+
+    /// Writes text to standard error as it is. Nobody can be told when that fails.
+    pub(crate) fn write_error(&self, text: &str) {
+        drop(std::io::stderr().write_all(text.as_bytes()));
     }
 
     /// Writes a message for people to standard error. Nobody can be told when that fails.

@@ -55,10 +55,6 @@ pub(super) fn find(
     check_layers(&manifest)?;
     let config_bytes = config(store, source, &manifest.config)?;
     let config = image_config(&manifest.config.digest.to_string(), &config_bytes, manifest.layers.len())?;
-    let found = config.platform();
-    if let Some(wanted) = wanted.filter(|wanted| documents.len() == 1 && !found.is_like(wanted)) {
-        return Err(TransferError::OtherPlatform { wanted: wanted.clone(), found });
-    }
     Ok(Found { digest, documents, id: ImageId(manifest.config.digest), manifest, config, config_bytes })
 }
 

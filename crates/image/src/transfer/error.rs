@@ -79,14 +79,6 @@ pub enum TransferError {
         /// What there is.
         there: Vec<String>,
     },
-    /// There is one image, for something else.
-    #[error("the image is for {found}, not for {wanted}")]
-    OtherPlatform {
-        /// What was looked for.
-        wanted: Platform,
-        /// What there is.
-        found: Platform,
-    },
     /// A layer that is to be sent cannot be compressed.
     #[error(transparent)]
     Compress(Box<crate::archive::SaveError>),

@@ -17,7 +17,7 @@ pub struct PullRequest {
 }
 
 /// What was pulled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pulled {
     /// The image.
     pub id: ImageId,
@@ -25,6 +25,8 @@ pub struct Pulled {
     pub digest: Digest,
     /// The name did not stand for it before.
     pub is_new: bool,
+    /// The image is for this platform, and another one was asked for: the name stands for one image, whatever is wanted.
+    pub other_platform: Option<Platform>,
 }
 
 /// What happens while an image is pulled.
@@ -93,7 +95,7 @@ pub fn pull(
         && let Some(digest) = unchanged(store, source, request, id)?
     {
         events(PullEvent::Found);
-        return Ok(Pulled { id, digest, is_new: false });
+        return Ok(Pulled { id, digest, is_new: false, other_platform: None });
     }
     let found = find(store, source, &reference.tag_or_digest(), request.platform.as_ref())?;
     events(PullEvent::Found);
@@ -111,7 +113,9 @@ pub fn pull(
     for (blob, layer) in &layers {
         known::note(store, *layer, blob, Some(&repository))?;
     }
-    Ok(Pulled { id: found.id, digest: found.digest, is_new: before != Some(found.id) })
+    let platform = found.config.platform();
+    let other_platform = request.platform.as_ref().filter(|wanted| !platform.is_like(wanted)).map(|_| platform.clone());
+    Ok(Pulled { id: found.id, digest: found.digest, is_new: before != Some(found.id), other_platform })
 }
 
 /// What a pulled image is called: its tag, or its digest alone.

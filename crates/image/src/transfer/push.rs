@@ -188,7 +188,7 @@ impl Pushing<'_> {
             let there = self.destination.resolve(&tag);
             let there = there.map_err(|source| remote(format!("find the manifest {}", shown(&tag)), source))?;
             if there == Some(digest) {
-                (0..self.config.rootfs.diff_ids.len()).for_each(|number| self.report(number, SentState::AlreadyExists));
+                self.all_exist();
                 return self.remember(written);
             }
         }
@@ -225,7 +225,7 @@ impl Pushing<'_> {
         let mut has_trusted = is_known;
         let written = match kept {
             Some(written) if is_known => {
-                (0..self.config.rootfs.diff_ids.len()).for_each(|number| self.report(number, SentState::AlreadyExists));
+                self.all_exist();
                 written.clone()
             }
             _ => {
@@ -494,6 +494,12 @@ impl Pushing<'_> {
         }
         self.store.set_reference(&self.reference.clone().with_only_digest(digest), self.id)?;
         Ok(Pushed { digest, size: written.document.bytes.len() as u64 })
+    }
+
+    fn all_exist(&self) {
+        for state in [SentState::Preparing, SentState::AlreadyExists] {
+            (0..self.config.rootfs.diff_ids.len()).rev().for_each(|number| self.report(number, state.clone()));
+        }
     }
 
     fn report(&self, number: usize, state: SentState) {

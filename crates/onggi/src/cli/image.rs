@@ -144,6 +144,46 @@ pub(crate) struct RmiArgs {
     pub(crate) platforms: Vec<String>,
 }
 
+/// Fetch an image from a registry
+#[derive(Debug, Args)]
+pub(crate) struct PullArgs {
+    /// Name, with a tag or a digest
+    #[arg(value_name = "NAME[:TAG|@DIGEST]")]
+    pub(crate) name: String,
+    /// Fetch all tags of the repository
+    #[arg(short, long)]
+    pub(crate) all_tags: bool,
+    /// Take the image for this platform
+    #[arg(long, value_name = "OS/ARCH")]
+    pub(crate) platform: Option<String>,
+    /// Print nothing but the name
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+    /// Signatures of that kind are not looked at
+    #[arg(long, hide = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    disable_content_trust: Option<bool>,
+}
+
+/// Send an image to a registry
+#[derive(Debug, Args)]
+pub(crate) struct PushArgs {
+    /// Name, with the registry that it goes to
+    #[arg(value_name = "NAME[:TAG]")]
+    pub(crate) name: String,
+    /// Send all tags of the repository
+    #[arg(short, long)]
+    pub(crate) all_tags: bool,
+    /// Make sure that the image is for this platform
+    #[arg(long, value_name = "OS/ARCH")]
+    pub(crate) platform: Option<String>,
+    /// Print nothing but the name
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+    /// Signatures of that kind are not made
+    #[arg(long, hide = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    disable_content_trust: Option<bool>,
+}
+
 /// Make an image of a tarball of files
 #[derive(Debug, Args)]
 pub(crate) struct ImportArgs {

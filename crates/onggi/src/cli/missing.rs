@@ -8,8 +8,6 @@ const COMMANDS: &[(&str, Option<&str>)] = &[
     ("login", None),
     ("logout", None),
     ("manifest", None),
-    ("pull", Some("bring an image in with `onggi load -i FILE` or `onggi import FILE NAME`")),
-    ("push", Some("write an archive with `onggi save -o FILE IMAGE`")),
     ("search", None),
 ];
 

@@ -115,7 +115,7 @@ fn labels(flags: &LabelFlags) -> Result<Vec<(String, String)>, Failure> {
     Ok(labels)
 }
 
-fn platform(text: &str) -> Result<Platform, Failure> {
+pub(super) fn platform(text: &str) -> Result<Platform, Failure> {
     text.parse().map_err(|_| {
         let problem = Problem::error(format!("`{text}` is not a platform"));
         Failure::new(problem.with_hint("write it as in `--platform linux/amd64`"))

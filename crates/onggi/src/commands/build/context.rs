@@ -9,8 +9,7 @@ use crate::cli::build::{BuildContextArgs, BuildContextCommand, BuildContextLsArg
 use crate::failure::Failure;
 use crate::render::context;
 use crate::render::problem::Problem;
-use crate::session::fetch_surroundings;
-use crate::session::{Session, variable};
+use crate::session::{Session, fetch_surroundings, variable};
 
 pub(super) fn run(args: &BuildContextArgs, session: &Session) -> Result<u8, Failure> {
     match &args.command {
