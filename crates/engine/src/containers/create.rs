@@ -165,24 +165,40 @@ pub(crate) fn create(engine: &Engine, options: &CreateOptions) -> Result<Contain
 
 /// The image that was asked for, of the platform that was asked for.
 fn find_image(engine: &Engine, options: &CreateOptions) -> Result<ImageId, Error> {
-    let found = image::find(engine.store(), &options.image)?;
-    let (Some(image), Pull::Missing | Pull::Never) = (found, options.pull) else {
+    let Some(image) = image::find(engine.store(), &options.image)? else {
         let shown = options.image.parse::<Reference>().map(|name| name.with_default_tag().familiar())?;
-        let message = match options.pull {
-            Pull::Missing => {
-                format!("unable to find image '{shown}' locally, and pulling from registries is not there yet")
-            }
-            Pull::Always => format!("cannot pull '{shown}': pulling from registries is not there yet"),
-            Pull::Never => format!("no such image: {shown}"),
-        };
-        let hint = match found {
-            Some(_) => "leave `--pull always` out to run the image that is here".to_owned(),
-            None => format!("bring it in with `onggi load -i IMAGE.tar`, or build it: `onggi build -t {shown} .`"),
-        };
-        return Err(Error::new(ErrorKind::NotFound, message).with_hint(hint));
+        let hint = format!("`onggi pull {shown}` fetches it from its registry");
+        return Err(Error::new(ErrorKind::NotFound, format!("no such image: {shown}")).with_hint(hint));
     };
     crate::platform::require(engine, image, &options.image, options.platform.as_slice())?;
     Ok(image)
+}
+
+/// The image that has to be pulled before a container is made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NeededImage {
+    /// Its name, as people write it.
+    pub name: String,
+    /// What it must be for.
+    pub platform: Option<Platform>,
+    /// There is none of that name.
+    pub is_missing: bool,
+}
+
+/// Which image has to be pulled first, if any.
+///
+/// # Errors
+/// When it is no name, or the store cannot be read.
+pub fn needed_image(engine: &Engine, options: &CreateOptions) -> Result<Option<NeededImage>, Error> {
+    let is_missing = match options.pull {
+        Pull::Never => return Ok(None),
+        _ => image::find(engine.store(), &options.image)?.is_none(),
+    };
+    if !is_missing && options.pull == Pull::Missing {
+        return Ok(None);
+    }
+    let name = options.image.parse::<Reference>()?.with_default_tag().familiar();
+    Ok(Some(NeededImage { name, platform: options.platform.clone(), is_missing }))
 }
 
 /// `--cidfile`: made before the container, so that nothing is made when it cannot be.

@@ -7,7 +7,11 @@ mod security;
 
 use std::path::Path;
 
-use engine::{CreateOptions, Lifetime, LogSettings, MountSettings, Platform, Pull, StreamSettings};
+use engine::{
+    CreateOptions, Engine, Lifetime, LogSettings, MountSettings, Platform, Pull, PullOptions, StreamSettings,
+};
+
+use super::transfers;
 
 use crate::cli::create::{CreateFlags, LabelFlags, LifeFlags, MountFlags, StreamFlags, parse_mount};
 use crate::cli::env_list;
@@ -49,9 +53,26 @@ pub(super) fn options(flags: &CreateFlags, lookup: &dyn Fn(&str) -> Option<Strin
 pub(super) fn run(args: &CreateArgs, session: &Session) -> Result<u8, Failure> {
     let options = options(&args.create, &variable)?;
     warn(&options, session);
-    let created = engine::create_container(&session.engine()?, &options)?;
+    let engine = session.engine()?;
+    provide(&engine, &options, args.create.quiet, session)?;
+    let created = engine::create_container(&engine, &options)?;
     session.print(&format!("{created}\n"))?;
     Ok(0)
+}
+
+/// Pulls the image first where it is not there, or always (S028).
+pub(super) fn provide(
+    engine: &Engine,
+    options: &CreateOptions,
+    is_quiet: bool,
+    session: &Session,
+) -> Result<(), engine::Error> {
+    let Some(needed) = engine::needed_image(engine, options)? else { return Ok(()) };
+    if needed.is_missing && !is_quiet {
+        session.note(&format!("Unable to find image '{}' locally", needed.name));
+    }
+    let pull = PullOptions { name: needed.name, platform: needed.platform, all_tags: false };
+    transfers::pull_needed(session, engine, &pull, is_quiet)
 }
 
 /// Tells what is odd in what was asked for, and yet done.

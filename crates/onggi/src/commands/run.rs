@@ -14,7 +14,9 @@ const NOT_RUN: u8 = 125;
 pub(super) fn run(args: &RunArgs, session: &Session) -> Result<u8, Failure> {
     let outcome = options(args, &variable).and_then(|options| {
         create::warn(&options.create, session);
-        Ok(engine::run(&session.engine()?, &options)?)
+        let engine = session.engine()?;
+        create::provide(&engine, &options.create, args.create.quiet, session)?;
+        Ok(engine::run(&engine, &options)?)
     });
     match outcome.map_err(|failure| failure.or_status(NOT_RUN))? {
         RunOutcome::Detached(id) => session.print(&format!("{id}\n")).map(|()| 0),

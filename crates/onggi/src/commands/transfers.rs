@@ -62,8 +62,7 @@ pub(super) fn pull_needed(
     let write = |text: &str| session.write_error(text);
     let screen = (!is_quiet).then(|| Screen::new(session.terminal, &write));
     let pulled = engine::pull(engine, &access(session), options, &|event| {
-        // The name was shown in full already.
-        if let Some(screen) = screen.as_ref().filter(|_| !matches!(event, PullProgress::DefaultTag(_))) {
+        if let Some(screen) = &screen {
             screen.pull(event);
         }
     });
@@ -117,6 +116,7 @@ impl<'a> Screen<'a> {
             Shown::Text(text) => text,
             Shown::Soon if drawn.elapsed() >= FRAME => {
                 *drawn = Instant::now();
+                view.measure();
                 view.frame()
             }
             Shown::Soon => return,

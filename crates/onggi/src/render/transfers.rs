@@ -74,12 +74,16 @@ impl TransferView {
         }
     }
 
+    /// The terminal may have another size by now.
+    pub(crate) fn measure(&mut self) {
+        self.terminal.measure();
+    }
+
     /// The lines of all layers over those of the frame before; nothing where they are not redrawn.
     pub(crate) fn frame(&mut self) -> String {
         if !self.terminal.is_terminal || self.layers.is_empty() {
             return String::new();
         }
-        self.terminal.measure();
         self.draw(self.terminal.height.saturating_sub(1))
     }
 

@@ -59,6 +59,8 @@ mod platforms;
 mod progress;
 mod prune;
 mod ps;
+mod pull;
+mod push;
 mod remote;
 mod remove;
 mod reproducible;

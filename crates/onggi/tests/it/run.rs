@@ -269,12 +269,11 @@ fn c210_exit_codes_requires_root() {
 #[ignore = "requires root"]
 fn an_image_that_is_not_there_requires_root() {
     let project = Project::new();
-    let missing = project.run(&["diamol/ch03-web-ping"]);
+    let missing = project.run(&["--pull", "never", "diamol/ch03-web-ping"]);
     assert_eq!(
         missing.snapshot(),
-        "exit: 125\n--- stderr\nerror: unable to find image 'diamol/ch03-web-ping:latest' locally, and pulling from \
-         registries is not there yet\nhint: bring it in with `onggi load -i IMAGE.tar`, or build it: `onggi build -t \
-         diamol/ch03-web-ping:latest .`\n"
+        "exit: 125\n--- stderr\nerror: no such image: diamol/ch03-web-ping:latest\nhint: `onggi pull \
+         diamol/ch03-web-ping:latest` fetches it from its registry\n"
     );
     let program = project.run(&["--name", "it", "busybox", "nope"]);
     assert_eq!(

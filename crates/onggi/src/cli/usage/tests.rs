@@ -44,8 +44,7 @@ const MISTAKES: &[&str] = &[
     "buidl .",
     "image lss",
     "bogus",
-    "pull node:18",
-    "image pull node:18",
+    "image search node",
     "search x",
     "swarm init",
     "--root images",
@@ -144,14 +143,8 @@ fn mistakes_say_what_to_type() {
     hint: did you mean `onggi logs`?
     [1] Usage: onggi [OPTIONS] <COMMAND>
 
-    $ onggi pull node:18
-    error: `onggi pull` is not there yet
-    hint: bring an image in with `onggi load -i FILE` or `onggi import FILE NAME`
-    [1] Usage: onggi [OPTIONS] <COMMAND>
-
-    $ onggi image pull node:18
-    error: `onggi image pull` is not there yet
-    hint: bring an image in with `onggi load -i FILE` or `onggi import FILE NAME`
+    $ onggi image search node
+    error: `onggi image search` is not there yet
     [1] Usage: onggi image <COMMAND>
 
     $ onggi search x

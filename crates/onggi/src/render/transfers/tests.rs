@@ -83,7 +83,6 @@ fn s023_a_terminal_is_redrawn_in_place() {
     all(&mut view, vec![layer(0, LayerState::Queued), layer(1, LayerState::Queued)]);
     let moved = layer(0, LayerState::Downloading { done: 1_200_000, total: 3_400_000 });
     assert_eq!(view.pull(moved), Shown::Soon);
-    // The terminal is asked for its size again, which is not there under test: 80 columns.
     let frame = view.draw(24);
     let expected = "\r\u{1b}[2A\
 6e340b9cffb3: Downloading [==========>                   ]    1.2MB/3.4MB\u{1b}[K
