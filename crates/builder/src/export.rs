@@ -164,6 +164,12 @@ fn complete(
     Ok((config, bytes))
 }
 
+/// Whether a record says when an image was first made.
+pub(crate) fn is_image_record(content: &[u8]) -> bool {
+    let known: Option<ImageRecord> = serde_json::from_slice(content).ok();
+    known.is_some_and(|known| known.created.parse::<jiff::Timestamp>().is_ok())
+}
+
 /// When an image with this config was first made, here or where a cache was written; now, if it was not.
 fn first_made(
     config: &ImageConfig,

@@ -64,6 +64,11 @@ impl StatIndex {
         parse(bytes).map_or_else(Self::default, |rows| Self { rows })
     }
 
+    /// Whether bytes can be read as an index.
+    pub(crate) fn is_whole(bytes: &[u8]) -> bool {
+        parse(bytes).is_some()
+    }
+
     /// What is known of a file, if it has not changed since.
     pub(crate) fn get(&self, path: &[u8], stamp: Stamp) -> Option<&Remembered> {
         self.lookup(path).filter(|known| known.stamp == stamp)

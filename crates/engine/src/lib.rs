@@ -7,6 +7,7 @@ mod build;
 mod build_log;
 pub mod calls;
 mod changes;
+mod check;
 mod containers;
 mod context_list;
 mod debug;
@@ -58,6 +59,7 @@ pub use build::{
     TimeOptions, Ulimit, build, is_remote, parse_memory_size,
 };
 pub use build_log::{BuildRecord, BuildResult, RecordedOutcome, RecordedStep, build_log, build_logs, step_log};
+pub use check::{CheckOptions, StoreCheck, StoreProblem, check_store};
 pub use containers::*;
 pub use context_list::{
     ContextEntry, ContextEntryKind, ContextOptions, ContextReason, Rule, explain_in_context, list_context,

@@ -93,6 +93,8 @@ pub(crate) enum Command {
     #[command(skip)]
     SystemPrune(disk::SystemPruneArgs),
     #[command(skip)]
+    Check(disk::CheckArgs),
+    #[command(skip)]
     Pin(disk::PinArgs),
     #[command(skip)]
     Unpin(disk::UnpinArgs),
@@ -224,6 +226,7 @@ pub(crate) enum BuilderCommand {
 #[derive(Debug, Subcommand)]
 #[command(defer = true)]
 pub(crate) enum SystemCommand {
+    Check(disk::CheckArgs),
     Df(disk::DfArgs),
     Events(events::EventsArgs),
     Info(system::InfoArgs),
@@ -280,6 +283,7 @@ impl Command {
             Self::Builder(BuilderCommand::Build(args)) => Self::Build(args),
             Self::Builder(BuilderCommand::Du(args)) => Self::BuilderDiskUsage(args),
             Self::Builder(BuilderCommand::Prune(args)) => Self::BuilderPrune(args),
+            Self::System(SystemCommand::Check(args)) => Self::Check(args),
             Self::System(SystemCommand::Df(args)) => Self::DiskUsage(args),
             Self::System(SystemCommand::Prune(args)) => Self::SystemPrune(args),
             Self::System(SystemCommand::Events(args)) => Self::Events(args),

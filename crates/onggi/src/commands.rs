@@ -5,6 +5,7 @@ mod build;
 mod build_call;
 mod build_debug;
 mod build_logs;
+mod check;
 mod completion;
 mod confirm;
 mod containers;
@@ -86,6 +87,7 @@ pub(crate) fn run(command: Command, session: &Session) -> Result<u8, Failure> {
         Command::ImagePrune(args) => prune::images(&args, session),
         Command::BuilderPrune(args) => prune::cache(&args, session),
         Command::SystemPrune(args) => prune::system(&args, session),
+        Command::Check(args) => check::run(&args, session),
         Command::Pin(args) => disk::pin(&args, session),
         Command::Unpin(args) => disk::unpin(&args, session),
         Command::Volume(command) => volumes::run(&command, session),

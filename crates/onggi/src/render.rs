@@ -4,6 +4,7 @@
 
 pub(crate) mod builds;
 pub(crate) mod calls;
+pub(crate) mod check;
 pub(crate) mod containers;
 pub(crate) mod context;
 pub(crate) mod disk;

@@ -95,6 +95,13 @@ impl Session {
         drop(std::io::stderr().write_all(text.as_bytes()));
     }
 
+    /// Shows a line that the next one replaces, on a terminal; an empty one takes it away.
+    pub(crate) fn status(&self, text: &str) {
+        if self.terminal.is_terminal {
+            drop(write!(std::io::stderr(), "\r{text}\x1b[K"));
+        }
+    }
+
     /// Writes a message for people to standard error. Nobody can be told when that fails.
     pub(crate) fn note(&self, text: &str) {
         drop(writeln!(std::io::stderr(), "{text}"));

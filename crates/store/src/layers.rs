@@ -315,7 +315,7 @@ fn extracted_path(layer: DiffId, below: Option<ChainId>) -> String {
     format!("extracted/{}-{below}", layer.0.hex())
 }
 
-fn index_path(layer: DiffId, below: Option<ChainId>) -> String {
+pub(crate) fn index_path(layer: DiffId, below: Option<ChainId>) -> String {
     match below {
         None => format!("layers/{}.erofs", layer.0.hex()),
         Some(chain) => format!("layers/{}-{}.erofs", layer.0.hex(), chain.0.hex()),

@@ -58,6 +58,7 @@ mod lease;
 mod lock;
 mod networks;
 mod pins;
+mod raw;
 mod records;
 mod references;
 mod volumes;
@@ -80,6 +81,7 @@ pub use inventory::{Inventory, Use};
 pub use layers::{LayerFiles, LayerSink};
 pub use lease::{Lease, ProcessIdentity, boot_id};
 pub use lock::Lock;
+pub use raw::RawKind;
 pub use records::RecordKind;
 pub use volumes::{VolumeFolder, VolumeRemoval, VolumesHeld};
 pub use work::WorkFolder;
@@ -92,7 +94,7 @@ pub struct Store {
 }
 
 const VERSION: &[u8] = b"onggi store 1\n";
-const FOLDERS: [&str; 23] = [
+pub(crate) const FOLDERS: [&str; 23] = [
     "images",
     "pins",
     "parents",

@@ -192,7 +192,11 @@ impl Census {
                     layers,
                     created: step.as_ref().and_then(|step| step.created.parse().ok()).or(written),
                     took_ms: step.as_ref().and_then(|step| step.took_ms),
-                    description: step.map_or_else(|| "what a server gave".to_owned(), |step| step.description),
+                    description: match (step, kind) {
+                        (Some(step), _) => step.description,
+                        (None, RecordKind::Step) => "when an image was first made".to_owned(),
+                        (None, _) => "what a server gave".to_owned(),
+                    },
                     state,
                 });
             }

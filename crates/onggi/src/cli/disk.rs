@@ -111,3 +111,14 @@ pub(crate) fn bytes(text: &str) -> Result<u64, String> {
     engine::parse_memory_size(text)
         .ok_or_else(|| format!("`{text}` is not a size: write it as `10GB`, `512MB` or a number of bytes"))
 }
+
+/// Check every file of the store
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// Choose the output: `json`
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) format: Option<String>,
+    /// Remove what is broken, and make indexes again
+    #[arg(long)]
+    pub(crate) repair: bool,
+}

@@ -18,6 +18,7 @@ mod build_debug_mounts;
 mod build_logs;
 mod cache;
 mod cache_folders;
+mod check;
 mod checks;
 mod classic;
 mod commit;
