@@ -108,6 +108,7 @@ impl fmt::Display for Kind {
             Self::Refused { status } => write!(f, "refused, status {status}"),
             Self::Host => f.write_str("no such host"),
             Self::Connect(error) => write!(f, "cannot connect: {error}"),
+            Self::Cut(error) if error.kind() == io::ErrorKind::TimedOut => f.write_str("it does not answer any more"),
             Self::Cut(error) => write!(f, "the connection broke off: {error}"),
             Self::Tls(reason) => write!(f, "no secure connection: {reason}"),
             Self::Proxy(reason) => write!(f, "the proxy cannot be used: {reason}"),

@@ -41,6 +41,17 @@ struct State {
     failed: Option<Failure>,
 }
 
+impl State {
+    /// The next range to fetch, if it is not too far ahead of what was given.
+    fn take_next(&mut self, ahead: u64) -> Option<u64> {
+        let has_room = self.next < self.wanted + ahead;
+        has_room.then(|| {
+            self.next += 1;
+            self.next - 1
+        })
+    }
+}
+
 impl Ranges {
     /// Fetches from a position to the end; the first range is on its way already.
     pub(crate) fn start(line: &Line, blob: &Descriptor, from: u64, first: Stretch) -> Self {
@@ -143,9 +154,8 @@ impl Work {
             if self.halt.is_set() || state.failed.is_some() || state.next >= self.count {
                 return None;
             }
-            if state.next < state.wanted + ahead {
-                state.next += 1;
-                return Some(state.next - 1);
+            if let Some(rank) = state.take_next(ahead) {
+                return Some(rank);
             }
             state = self.changed.wait(state).unwrap_or_else(std::sync::PoisonError::into_inner);
         }
@@ -160,5 +170,21 @@ impl Work {
             }
         }
         Ok(bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::State;
+
+    #[test]
+    fn c011_no_range_is_fetched_too_far_ahead() {
+        let mut state = State::default();
+        let taken = |state: &mut State| std::iter::from_fn(|| state.take_next(3)).collect::<Vec<_>>();
+        assert_eq!(taken(&mut state), [0, 1, 2]);
+        state.wanted += 1;
+        assert_eq!(taken(&mut state), [3]);
+        state.wanted += 2;
+        assert_eq!(taken(&mut state), [4, 5]);
     }
 }

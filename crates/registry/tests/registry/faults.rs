@@ -102,7 +102,7 @@ fn c011_a_pull_from_what_is_broken_for_good_ends_with_one_line() {
         (Fault::Answer(Response::status(500)), "status 500"),
         (Fault::Answer(Response::status(416)), "status 416"),
         (Fault::CutAnswer(0), "broke off"),
-        (Fault::Stall(0), "broke off"),
+        (Fault::Stall(0), "does not answer any more"),
         (Fault::Length(2_000_001), "2000001 bytes there, and not 2000000"),
     ] {
         let given = fault.clone();
