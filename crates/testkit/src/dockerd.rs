@@ -4,6 +4,7 @@
 //! the tests' cache, installed nowhere; it is started without any network of its own, so that it leaves nothing behind,
 //! and its builds are given [`HOST_NETWORK`].
 
+use std::io::{Read, Write};
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -90,6 +91,20 @@ impl Dockerd {
         Self::start_program(Command::new(program), None, data).map(Some)
     }
 
+    /// The same without networks: for tests that run beside others and start no container in it.
+    ///
+    /// # Errors
+    /// As [`Dockerd::start`].
+    pub fn start_without_network(data: &Path) -> Result<Option<Self>, String> {
+        let Some(program) = find("dockerd") else { return Ok(None) };
+        let mut command = Command::new(program);
+        command.args(WITHOUT_NETWORK);
+        let mut daemon = Self::start_program(command, None, data)?;
+        // Whoever has made a bridge meanwhile takes it away.
+        daemon.bridge_was_there = true;
+        Ok(Some(daemon))
+    }
+
     /// Starts a newer dockerd with its data in this folder, without networks, and waits for its socket.
     ///
     /// # Errors
@@ -146,7 +161,7 @@ impl Dockerd {
 
     fn wait(&mut self, log: &Path) -> Result<(), String> {
         let end = Instant::now() + Duration::from_secs(30);
-        while UnixStream::connect(self.sockets.path().join("docker.sock")).is_err() {
+        while !answers(&self.sockets.path().join("docker.sock")) {
             let ended = self.child.try_wait().is_ok_and(|status| status.is_some());
             if ended || Instant::now() > end {
                 let text = std::fs::read_to_string(log).unwrap_or_default();
@@ -170,6 +185,18 @@ impl Drop for Dockerd {
             drop(Command::new("ip").args(["link", "delete", "docker0"]).status());
         }
     }
+}
+
+/// Whether a daemon serves there. It listens long before that, and may end in between.
+fn answers(socket: &Path) -> bool {
+    let ask = || -> std::io::Result<String> {
+        let mut stream = UnixStream::connect(socket)?;
+        stream.write_all(b"GET /_ping HTTP/1.0\r\nHost: docker\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    };
+    ask().is_ok_and(|answer| answer.starts_with("HTTP/1.0 200") || answer.starts_with("HTTP/1.1 200"))
 }
 
 fn host(sockets: &Path) -> String {

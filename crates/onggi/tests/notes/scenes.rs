@@ -26,7 +26,8 @@ impl Both {
     fn say_the_same(&self, words: &[&str]) -> String {
         let theirs = self.docker(words).output().unwrap();
         let ours = self.ours.onggi(words).run();
-        assert_eq!(ours.code == 0, theirs.status.success(), "{words:?}: {}", ours.snapshot());
+        let said = String::from_utf8_lossy(&theirs.stderr);
+        assert_eq!(ours.code == 0, theirs.status.success(), "{words:?}: {}\ndocker: {said}", ours.snapshot());
         let theirs = String::from_utf8(theirs.stdout).unwrap();
         assert_eq!(sorted(&ours.stdout, words), sorted(&theirs, words), "{words:?}");
         ours.stdout
@@ -58,7 +59,7 @@ fn both() -> (Project, Both) {
     let archive = project.sandbox.path().join("three.tar");
     let archive = archive.to_str().unwrap();
     project.ask(&["save", "-o", archive, "base:v1", "web-ping", "mail"]);
-    let docker = Dockerd::start(&project.sandbox.path().join("docker")).unwrap().unwrap();
+    let docker = Dockerd::start_without_network(&project.sandbox.path().join("docker")).unwrap().unwrap();
     let both = Both { docker, ours: Project::without_base() };
     assert_eq!(both.say_the_same(&["load", "-q", "-i", archive]).lines().count(), 3);
     (project, both)
