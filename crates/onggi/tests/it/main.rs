@@ -35,6 +35,7 @@ mod disk;
 mod events;
 mod exec;
 mod forge;
+mod guide;
 mod health;
 mod history;
 mod images;
