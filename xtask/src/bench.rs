@@ -7,6 +7,7 @@
 mod inputs;
 mod meter;
 mod options;
+mod player;
 mod report;
 mod rows;
 mod tool;

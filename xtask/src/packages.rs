@@ -34,7 +34,7 @@ pub(crate) const PEERS: &[Package] = &[
     Package { name: "docker.io", program: "dockerd", purpose: "save and load both ways; benchmark" },
     Package { name: "podman", program: "podman", purpose: "save and load both ways; benchmark" },
     Package { name: "buildah", program: "buildah", purpose: "benchmark" },
-    Package { name: "skopeo", program: "skopeo", purpose: "reads what save has written" },
+    Package { name: "skopeo", program: "skopeo", purpose: "reads what save has written; benchmark" },
     Package { name: "iptables", program: "iptables", purpose: "dockerd does not start without it" },
 ];
 

@@ -1,16 +1,15 @@
 //! The workloads, each as: what is made before, what is done before each round, what is timed, what is checked.
 
 use std::path::PathBuf;
-use std::process::Command;
 
-use testkit::checker::Kind as FileKind;
+use testkit::Registry;
 
-use super::meter::{self, Sample};
 use super::options::Options;
+use super::player::Player;
 use super::report::{Entry, RowResult};
 use super::tool::{Kind, Tool};
 use super::{Work, inputs, verify};
-use crate::{Result, say};
+use crate::{Result, process, say};
 
 /// A row of the table.
 #[derive(Debug)]
@@ -18,11 +17,11 @@ pub(super) struct Row {
     pub(super) name: &'static str,
     pub(super) title: &'static str,
     rounds: usize,
-    body: Body,
+    pub(super) body: Body,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Body {
+pub(super) enum Body {
     NoOp,
     LastCopy,
     Cold,
@@ -32,6 +31,12 @@ enum Body {
     Commit,
     AddTar,
     Import,
+    PushCold,
+    PushAgain,
+    Pull,
+    Save,
+    Load,
+    Prune,
     Run { at_once: usize, without_network: bool },
 }
 
@@ -50,9 +55,15 @@ pub(super) const ALL: &[Row] = &[
     row("6a", "commit of 180 MB", 3, Body::Commit),
     row("6b", "ADD of a Debian root as tar", 5, Body::AddTar),
     row("6c", "import of a Debian root", 5, Body::Import),
+    row("7a", "push of a Debian root, cold", 5, Body::PushCold),
+    row("7b", "push of the same again", 15, Body::PushAgain),
+    row("8a", "pull of a Debian root, gzip", 5, Body::Pull),
+    row("9a", "save of a Debian root", 5, Body::Save),
+    row("9b", "load of a Debian root", 5, Body::Load),
     row("10a", "run --rm true", 15, Body::Run { at_once: 1, without_network: false }),
     row("10b", "ten of them at once", 5, Body::Run { at_once: 10, without_network: false }),
     row("10c", "run --rm --network none true", 15, Body::Run { at_once: 1, without_network: true }),
+    row("13", "prune of an image of many files and its cache", 3, Body::Prune),
 ];
 
 /// What a row needs to know.
@@ -62,42 +73,53 @@ pub(super) struct Context<'a> {
     pub(super) work: &'a Work,
 }
 
+/// A row while it is measured.
+#[derive(Debug)]
+pub(super) struct Scene<'a> {
+    pub(super) row: &'a Row,
+    pub(super) context: &'a Context<'a>,
+    /// Where all tools pull from.
+    pub(super) registry: Option<Registry>,
+}
+
 /// Measures one row on all tools, in turns.
 pub(super) fn run(row: &Row, tools: &[Tool<'_>], context: &Context<'_>) -> Result<RowResult> {
-    let base = context.work.path("base.tar");
+    let scene = Scene::new(row, context)?;
     for tool in tools {
-        tool.reset(&base)?;
+        tool.reset(&context.work.path("base.tar"))?;
     }
-    prepare(row, context)?;
+    scene.prepare()?;
     let mut players: Vec<Player<'_>> =
         tools.iter().filter(|tool| takes_part(tool, row)).map(|tool| Player::new(tool, row)).collect();
     for player in &mut players {
-        let problem = player.build_before(row, context).err();
-        player.out = problem;
+        player.out = player.prepare(&scene).err();
     }
     let rounds = context.options.rounds.unwrap_or(row.rounds);
     for round in 0..rounds {
-        before_round(row, context, round)?;
+        scene.before_round(round)?;
         let count = players.len();
         for turn in 0..count {
             let player = &mut players[(turn + round) % count];
             if player.out.is_none() {
-                player.out = player.play(row, context, round).err();
+                player.out = player.play(&scene, round).err();
             }
         }
         if round == 0 || round + 1 == rounds {
-            check(row, &mut players, context)?;
+            check(&scene, &mut players, round)?;
         }
     }
     Ok(result(row, players))
 }
 
-/// docker's two builders differ in building only, and buildah has neither `run --rm` nor `import`.
+/// docker's two builders differ in building only, buildah has neither `run --rm` nor `import`, and skopeo only moves
+/// images.
 fn takes_part(tool: &Tool<'_>, row: &Row) -> bool {
+    let moves = matches!(row.body, Body::PushCold | Body::PushAgain | Body::Pull);
     match row.body {
+        _ if tool.kind == Kind::Skopeo => moves,
         Body::Run { .. } | Body::Import => !matches!(tool.kind, Kind::BuildKit | Kind::Buildah),
-        Body::Commit => tool.kind != Kind::BuildKit,
-        _ => true,
+        Body::Commit | Body::Save | Body::Load => tool.kind != Kind::BuildKit,
+        _ => !moves || tool.kind != Kind::BuildKit,
     }
 }
 
@@ -112,121 +134,116 @@ fn result(row: &Row, players: Vec<Player<'_>>) -> RowResult {
     RowResult { name: row.name, title: row.title, entries }
 }
 
-/// A tool in one row, and why it is out, if it is.
-struct Player<'a> {
-    tool: &'a Tool<'a>,
-    tag: String,
-    samples: Vec<Sample>,
-    out: Option<String>,
-}
-
-impl<'a> Player<'a> {
-    fn new(tool: &'a Tool<'a>, row: &Row) -> Self {
-        let tag = format!("localhost/onggi-bench/{}-{}", tool.kind.name(), row.name);
-        Self { tool, tag, samples: Vec::new(), out: None }
-    }
-
-    /// Rows about rebuilding start from something built, twice, so that indexes of files are no longer fresh.
-    fn build_before(&self, row: &Row, context: &Context<'_>) -> Result<()> {
-        if matches!(row.body, Body::NoOp | Body::LastCopy | Body::ManyNoOp | Body::ManyOne) {
-            for _ in 0..2 {
-                crate::process::output(&mut self.tool.build(&folder(row, context, 0), &self.tag)?)?;
-            }
+impl<'a> Scene<'a> {
+    fn new(row: &'a Row, context: &'a Context<'a>) -> Result<Self> {
+        let mut scene = Self { row, context, registry: None };
+        if row.body == Body::Pull {
+            scene.registry = Some(registry()?);
         }
-        Ok(())
+        Ok(scene)
     }
 
-    fn play(&mut self, row: &Row, context: &Context<'_>, round: usize) -> Result<()> {
-        let mut commands = self.commands(row, context, round)?;
-        let sample = meter::measure(&mut commands, self.tool.daemon(), context.options.sync)?;
-        self.samples.push(sample);
-        if row.body == Body::Commit { self.tool.remove(&container(round)) } else { Ok(()) }
+    /// Cold rows get new content each round: nothing of an earlier one can be used again, and nothing has to be removed
+    /// in between. (ext4 is many times slower at creating files just after as many were removed.)
+    pub(super) fn folder(&self, round: usize) -> PathBuf {
+        let is_cold = !matches!(
+            self.row.body,
+            Body::NoOp | Body::LastCopy | Body::ManyNoOp | Body::ManyOne | Body::PushAgain | Body::Save
+        );
+        self.context.work.path(&format!("row-{}/{}", self.row.name, if is_cold { round } else { 0 }))
     }
 
-    fn commands(&self, row: &Row, context: &Context<'_>, round: usize) -> Result<Vec<Command>> {
-        match row.body {
-            Body::Run { at_once, without_network } => {
-                let command = || self.tool.run(inputs::BASE, &["true"], without_network);
-                (0..at_once).map(|_| command()?.ok_or_else(|| "it has no `run --rm`".to_owned())).collect()
-            }
-            Body::Import => {
-                let tar = folder(row, context, round).join("root.tar");
-                let command = self.tool.import_command(&tar, &self.tag)?;
-                Ok(vec![command.ok_or("it imports in three commands only")?])
-            }
-            Body::Commit => {
-                let script = "dd if=/dev/urandom of=/big bs=1048576 count=180 2>/dev/null";
-                Ok(vec![self.tool.commit(&container(round), script, &self.tag)?])
-            }
-            _ => Ok(vec![self.tool.build(&folder(row, context, round), &self.tag)?]),
+    fn prepare(&self) -> Result<()> {
+        let folder = self.folder(0);
+        match self.row.body {
+            Body::NoOp | Body::LastCopy => inputs::eight_runs(&folder, "same"),
+            Body::ManyNoOp | Body::ManyOne => inputs::many_files(&folder, self.context.options.files, 1),
+            Body::PushAgain | Body::Save => self.debian_tar(0).map(drop),
+            _ => Ok(()),
         }
     }
-}
 
-fn container(round: usize) -> String {
-    format!("onggi-bench-{round}")
-}
-
-/// Cold rows get a new context each round: nothing of an earlier one can be used again, and nothing has to be removed
-/// in between. (ext4 is many times slower at creating files just after as many were removed.)
-fn folder(row: &Row, context: &Context<'_>, round: usize) -> PathBuf {
-    let round = if matches!(row.body, Body::Cold | Body::ManyCold | Body::AddTar | Body::Import) { round } else { 0 };
-    context.work.path(&format!("row-{}/{round}", row.name))
-}
-
-fn prepare(row: &Row, context: &Context<'_>) -> Result<()> {
-    let folder = folder(row, context, 0);
-    match row.body {
-        Body::NoOp | Body::LastCopy => inputs::eight_runs(&folder, "same"),
-        Body::ManyNoOp | Body::ManyOne => inputs::many_files(&folder, context.options.files, 1),
-        _ => Ok(()),
-    }
-}
-
-fn before_round(row: &Row, context: &Context<'_>, round: usize) -> Result<()> {
-    let folder = folder(row, context, round);
-    match row.body {
-        Body::LastCopy => inputs::change_line(&folder, round),
-        Body::ManyOne => inputs::change_file(&folder, round),
-        Body::Cold => inputs::eight_runs(&folder, &format!("round-{round}")),
-        Body::ManyCold => inputs::many_files(&folder, context.options.files, 1000 + round as u64),
-        Body::AddTar | Body::Import => {
-            inputs::write(&folder.join("Dockerfile"), "FROM scratch\nADD root.tar /\n")?;
-            let name = format!("row-{}/{round}/root.tar", row.name);
-            inputs::debian_tar(context.work, &name, &format!("round {round}")).map(drop)
+    fn before_round(&self, round: usize) -> Result<()> {
+        let folder = self.folder(round);
+        match self.row.body {
+            Body::LastCopy => inputs::change_line(&folder, round),
+            Body::ManyOne => inputs::change_file(&folder, round),
+            Body::Cold => inputs::eight_runs(&folder, &format!("round-{round}")),
+            Body::ManyCold | Body::Prune => {
+                inputs::many_files(&folder, self.context.options.files, 1000 + round as u64)
+            }
+            Body::AddTar | Body::Import => {
+                inputs::write(&folder.join("Dockerfile"), "FROM scratch\nADD root.tar /\n")?;
+                self.debian_tar(round).map(drop)
+            }
+            Body::PushCold => self.debian_tar(round).map(drop),
+            Body::Load => self.debian_archive(round, &self.name(round)).map(drop),
+            Body::Pull => self.fill_registry(round),
+            Body::NoOp | Body::ManyNoOp | Body::Commit | Body::PushAgain | Body::Save | Body::Run { .. } => Ok(()),
         }
-        Body::NoOp | Body::ManyNoOp | Body::Commit | Body::Run { .. } => Ok(()),
     }
+
+    fn debian_tar(&self, round: usize) -> Result<PathBuf> {
+        let name = format!("row-{}/{round}/root.tar", self.row.name);
+        inputs::debian_tar(self.context.work, &name, &format!("row {} round {round}", self.row.name))
+    }
+
+    /// What `docker save` would have written of it; the file is `image.tar` in the round's folder.
+    fn debian_archive(&self, round: usize, name: &str) -> Result<PathBuf> {
+        let tar = self.debian_tar(round)?;
+        let path = self.folder(round).join("image.tar");
+        let problem = |error: std::io::Error| format!("{}: {error}", path.display());
+        std::fs::read(&tar)
+            .and_then(|layer| std::fs::write(&path, testkit::docker_archive(name, &layer)))
+            .map_err(problem)?;
+        Ok(path)
+    }
+
+    /// skopeo brings the round's image to the registry that all pull from, compressed as it does that by itself.
+    fn fill_registry(&self, round: usize) -> Result<()> {
+        let name = self.name(round);
+        let archive = self.debian_archive(round, &name)?;
+        let mut copy = std::process::Command::new("skopeo");
+        copy.args(["copy", "--quiet", "--insecure-policy", "--dest-tls-verify=false"]);
+        copy.arg(format!("docker-archive:{}", archive.display())).arg(format!("docker://{name}"));
+        process::output(&mut copy).map(drop)
+    }
+
+    /// What the image of a round is called where all tools take it from.
+    pub(super) fn name(&self, round: usize) -> String {
+        match &self.registry {
+            Some(registry) => format!("{}/onggi-bench/debian:round-{round}", registry.host()),
+            None => format!("localhost/onggi-bench/debian:round-{round}"),
+        }
+    }
+}
+
+/// An empty registry on loopback.
+pub(super) fn registry() -> Result<Registry> {
+    Registry::start().ok_or_else(|| "no registry: install the package `docker-registry`".to_owned())
 }
 
 /// Whoever's image differs from that of the first peer is out; whoever's cannot be read is too.
-fn check(row: &Row, players: &mut [Player<'_>], context: &Context<'_>) -> Result<()> {
-    if matches!(row.body, Body::Run { .. }) {
-        // `true` says nothing and leaves nothing; that containers work was tried at the start.
-        return Ok(());
-    }
-    let export_folder = context.work.path("export");
-    std::fs::create_dir_all(&export_folder).map_err(|error| format!("{}: {error}", export_folder.display()))?;
+fn check(scene: &Scene<'_>, players: &mut [Player<'_>], round: usize) -> Result<()> {
+    let folder = scene.context.work.path("export");
+    std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     let mut reference: Option<(&'static str, testkit::checker::Tree)> = None;
     // The peers first, so that one of them is what the others, Onggi among them, are compared with.
     for player in players.iter_mut().rev().filter(|player| player.out.is_none()) {
         let name = player.tool.kind.name();
-        let image = match verify::export(player.tool, &player.tag, &export_folder) {
-            Ok(image) => image,
+        let tree = match player.result(scene, round, &folder) {
+            Ok(tree) => tree,
             Err(problem) => {
                 player.out = Some(problem);
                 continue;
             }
         };
-        if row.body == Body::Commit {
-            let is_big = |kind: &FileKind| matches!(kind, FileKind::File { size, .. } if *size == 180 << 20);
-            let found = image.tree.get("big").is_some_and(|node| is_big(&node.kind));
-            player.out = (!found).then(|| "the image lacks what was committed".to_owned());
-            continue;
-        }
-        match &reference {
-            None => reference = Some((name, image.tree)),
-            Some((other_name, other)) => player.out = verify::compare(name, &image.tree, other_name, other).err(),
+        match (&reference, tree) {
+            (_, None) => {}
+            (None, Some(tree)) => reference = Some((name, tree)),
+            (Some((other_name, other)), Some(tree)) => {
+                player.out = verify::compare(name, &tree, other_name, other).err();
+            }
         }
     }
     Ok(())

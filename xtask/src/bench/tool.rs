@@ -20,6 +20,7 @@ pub(super) enum Kind {
     BuildKit,
     Buildah,
     Podman,
+    Skopeo,
 }
 
 /// A tool that has been tried and works here.
@@ -41,6 +42,7 @@ impl Kind {
             Self::BuildKit => "buildkit",
             Self::Buildah => "buildah",
             Self::Podman => "podman",
+            Self::Skopeo => "skopeo",
         }
     }
 
@@ -59,7 +61,7 @@ pub(super) fn all<'a>(
     let base = work.path("base.tar");
     std::fs::write(&base, testkit::busybox_root_tar()).map_err(|error| format!("{}: {error}", base.display()))?;
     let mut tools = Vec::new();
-    for kind in [Kind::Onggi, Kind::Classic, Kind::BuildKit, Kind::Buildah, Kind::Podman] {
+    for kind in [Kind::Onggi, Kind::Classic, Kind::BuildKit, Kind::Buildah, Kind::Podman, Kind::Skopeo] {
         if !options.wants(kind.name()) {
             continue;
         }
@@ -80,8 +82,10 @@ impl<'a> Tool<'a> {
         std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
         let mut tool = Self { kind, version: String::new(), onggi, dockerd, folder };
         tool.version = tool.ask_version()?;
-        tool.import(base, inputs::BASE)?;
-        tool.try_out(work)?;
+        if kind != Kind::Skopeo {
+            tool.import(base, inputs::BASE)?;
+            tool.try_out(work)?;
+        }
         Ok(tool)
     }
 
@@ -125,6 +129,11 @@ impl<'a> Tool<'a> {
             }),
             Kind::Buildah => peers::buildah(&self.folder),
             Kind::Podman => peers::podman(&self.folder),
+            Kind::Skopeo => {
+                let mut command = Command::new("skopeo");
+                command.arg("--insecure-policy");
+                Some(command)
+            }
         };
         command.ok_or_else(|| "it is not installed".to_owned())
     }
@@ -166,6 +175,12 @@ impl<'a> Tool<'a> {
 
     /// Makes an image of one layer from a tar.
     pub(super) fn import(&self, tar: &Path, name: &str) -> Result<()> {
+        if self.kind == Kind::Skopeo {
+            let archive = self.archive(name);
+            let layer = std::fs::read(tar).map_err(|error| format!("{}: {error}", tar.display()))?;
+            return std::fs::write(&archive, testkit::docker_archive(name, &layer))
+                .map_err(|error| format!("{}: {error}", archive.display()));
+        }
         if let Some(mut command) = self.import_command(tar, name)? {
             return process::output(&mut command).map(drop);
         }
@@ -211,15 +226,85 @@ impl<'a> Tool<'a> {
 
     /// Writes an image as Docker's archive.
     pub(super) fn save(&self, tag: &str, file: &Path) -> Result<()> {
+        process::output(&mut self.save_command(tag, file)?).map(drop)
+    }
+
+    /// The command that does.
+    pub(super) fn save_command(&self, tag: &str, file: &Path) -> Result<Command> {
         let mut command = self.command()?;
         match self.kind {
             Kind::Buildah => drop(command.args(["push", tag, &format!("docker-archive:{}:{tag}", file.display())])),
             Kind::Podman => {
                 command.args(["save", "--format", "docker-archive", "-o"]).arg(file).arg(tag);
             }
+            Kind::Skopeo => {
+                command.args(["copy", &self.layout(tag), &format!("docker-archive:{}:{tag}", file.display())]);
+            }
             _ => drop(command.args(["save", "-o"]).arg(file).arg(tag)),
         }
-        process::output(&mut command).map(drop)
+        Ok(command)
+    }
+
+    /// Reads what `save` of docker has written.
+    pub(super) fn load(&self, file: &Path) -> Result<Command> {
+        let mut command = self.command()?;
+        match self.kind {
+            Kind::Buildah => drop(command.args(["pull", "--quiet", &format!("docker-archive:{}", file.display())])),
+            _ => drop(command.args(["load", "-i"]).arg(file)),
+        }
+        Ok(command)
+    }
+
+    /// Sends an image to the registry in its name, which has no TLS.
+    pub(super) fn push(&self, tag: &str) -> Result<Command> {
+        let mut command = self.command()?;
+        match self.kind {
+            Kind::Buildah | Kind::Podman => drop(command.args(["push", "--quiet", "--tls-verify=false", tag])),
+            Kind::Skopeo => {
+                let archive = format!("docker-archive:{}", self.archive(tag).display());
+                command.args(["copy", "--dest-tls-verify=false", &archive, &format!("docker://{tag}")]);
+            }
+            _ => drop(command.args(["push", "--quiet", tag])),
+        }
+        Ok(command)
+    }
+
+    /// Brings an image from the registry in its name, which has no TLS. skopeo unpacks nothing.
+    pub(super) fn pull(&self, tag: &str) -> Result<Command> {
+        let mut command = self.command()?;
+        match self.kind {
+            Kind::Buildah | Kind::Podman => drop(command.args(["pull", "--quiet", "--tls-verify=false", tag])),
+            Kind::Skopeo => {
+                command.args(["copy", "--src-tls-verify=false", &format!("docker://{tag}"), &self.layout(tag)]);
+            }
+            _ => drop(command.args(["pull", "--quiet", tag])),
+        }
+        Ok(command)
+    }
+
+    /// Removes all that is not in use.
+    pub(super) fn prune(&self) -> Result<Command> {
+        let mut command = self.command()?;
+        match self.kind {
+            Kind::Buildah => drop(command.args(["rmi", "--all", "--force"])),
+            _ => drop(command.args(["system", "prune", "--all", "--force"])),
+        }
+        Ok(command)
+    }
+
+    /// IDs of the images that are there.
+    pub(super) fn images(&self) -> Result<String> {
+        process::output(self.command()?.args(["images", "--quiet"]))
+    }
+
+    /// Where skopeo, which has no store, keeps what it pulls.
+    fn layout(&self, tag: &str) -> String {
+        format!("oci:{}:image", self.folder.join(file_name(tag)).display())
+    }
+
+    /// Where it takes what it pushes from.
+    fn archive(&self, tag: &str) -> PathBuf {
+        self.folder.join(format!("{}.tar", file_name(tag)))
     }
 
     /// An empty store with the base image in it, as at the beginning.
@@ -236,6 +321,7 @@ impl<'a> Tool<'a> {
             Kind::Buildah | Kind::Podman => {
                 process::output(self.command()?.args(["rmi", "--all", "--force"]))?;
             }
+            Kind::Skopeo => return Ok(()),
         }
         self.import(base, inputs::BASE)
     }
@@ -244,4 +330,8 @@ impl<'a> Tool<'a> {
     pub(super) fn clean(&self) {
         peers::release_storage(&self.folder);
     }
+}
+
+fn file_name(tag: &str) -> String {
+    tag.replace(['/', ':'], "-")
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use testkit::checker::{self, CheckedImage, Tree};
 
 use super::tool::Tool;
-use crate::Result;
+use crate::{Result, process};
 
 /// Paths that tools leave behind from what they mount into a container. No Dockerfile asked for them.
 const MOUNT_POINTS: [&str; 6] = ["dev", "proc", "sys", "run", ".dockerenv", "etc"];
@@ -18,8 +18,23 @@ pub(super) fn export(tool: &Tool<'_>, tag: &str, folder: &Path) -> Result<Checke
         std::fs::remove_file(&file).map_err(|error| format!("{}: {error}", file.display()))?;
     }
     tool.save(tag, &file)?;
-    let images = checker::check_archive(&file).map_err(|problem| format!("{}: {problem}", tool.kind.name()))?;
-    std::fs::remove_file(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+    read(tool, &file)
+}
+
+/// The tree of an image in a registry, brought from there by skopeo.
+pub(super) fn fetch(tool: &Tool<'_>, name: &str, folder: &Path) -> Result<Tree> {
+    let file = folder.join(format!("{}-pushed.tar", tool.kind.name()));
+    let mut copy = std::process::Command::new("skopeo");
+    copy.args(["copy", "--quiet", "--insecure-policy", "--src-tls-verify=false"]);
+    copy.arg(format!("docker://{name}")).arg(format!("docker-archive:{}:{name}", file.display()));
+    process::output(&mut copy)?;
+    Ok(read(tool, &file)?.tree)
+}
+
+/// Reads an archive with one image, and removes it.
+pub(super) fn read(tool: &Tool<'_>, file: &Path) -> Result<CheckedImage> {
+    let images = checker::check_archive(file).map_err(|problem| format!("{}: {problem}", tool.kind.name()))?;
+    std::fs::remove_file(file).map_err(|error| format!("{}: {error}", file.display()))?;
     let image = images.into_iter().next();
     image.ok_or_else(|| format!("{}: the archive has no image", tool.kind.name()))
 }
