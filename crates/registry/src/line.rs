@@ -17,7 +17,7 @@ use crate::limits::Limits;
 use crate::place::{Origin, Place};
 use crate::retry::{Retry, retry_after};
 use crate::token::Tokens;
-use crate::wire::{Halt, Patience, patiently};
+use crate::wire::{Halt, Patience, patiently, unwrapped};
 use crate::{Credential, Endpoint};
 
 const MOST_REDIRECTS: usize = 10;
@@ -321,7 +321,7 @@ impl Line {
             Ok(_) if bytes.len() as u64 > limit => Err(self.fails(Kind::TooLarge { limit })),
             Ok(_) => Ok(bytes),
             Err(_) if self.halt.is_set() => Err(self.fails(Kind::Cancelled)),
-            Err(error) => Err(self.fails(Kind::Cut(error))),
+            Err(error) => Err(self.fails(Kind::Cut(unwrapped(error)))),
         }
     }
 }

@@ -10,7 +10,7 @@ use ureq::http::Method;
 use crate::error::{Failure, Kind};
 use crate::line::{Line, Reply};
 use crate::retry::Retry;
-use crate::wire::{Halt, Patience, patiently};
+use crate::wire::{Halt, Patience, patiently, unwrapped};
 
 /// The bytes from a position to an end that are left.
 pub(crate) struct Stretch {
@@ -237,7 +237,7 @@ fn read_patiently(
 ) -> io::Result<usize> {
     let started = Instant::now();
     loop {
-        match patiently(patience.clone(), || body.read(into)) {
+        match patiently(patience.clone(), || body.read(into)).map_err(unwrapped) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) if error.kind() == io::ErrorKind::TimedOut && started.elapsed() < patience.silence => {
                 if !is_waited_for() {

@@ -141,8 +141,13 @@ impl Sending<'_> {
             if !retry.pause(&failure, &self.line.halt) {
                 return Err(if self.line.halt.is_set() { self.line.fails(Kind::Cancelled) } else { failure });
             }
-            self.piece = (self.piece / 2).clamp(LEAST_PIECE, PIECE);
+            self.shrink();
         }
+    }
+
+    /// Sends less at once from now on, since the registry kept nothing of what was cut.
+    fn shrink(&mut self) {
+        self.piece = (self.piece / 2).clamp(LEAST_PIECE, PIECE);
     }
 
     fn lost(&self) -> Failure {
@@ -194,7 +199,11 @@ impl Sending<'_> {
                         return Err(failure);
                     }
                     failed = retry.failed();
-                    self.line.persist(|| self.status(&session))?
+                    let next = self.line.persist(|| self.status(&session))?;
+                    if next.offset <= before {
+                        self.shrink();
+                    }
+                    next
                 }
                 Err(failure) => return Err(failure),
             };

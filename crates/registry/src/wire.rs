@@ -59,6 +59,14 @@ pub(crate) fn patiently<T>(patience: Patience, work: impl FnOnce() -> T) -> T {
     result
 }
 
+/// An error of reading a body as the kernel would have it: the library wraps its own, and a time that is up is one.
+pub(crate) fn unwrapped(error: io::Error) -> io::Error {
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
+        Some(Error::Timeout(_)) => io::ErrorKind::TimedOut.into(),
+        _ => error,
+    }
+}
+
 /// Opens the connections of an agent.
 #[derive(Debug, Default)]
 pub(crate) struct PatientConnector;

@@ -3,12 +3,15 @@
 use std::cell::Cell;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use oci::TagOrDigest;
-use registry::{Access, Kind, ReadAt, Upload};
+use registry::{Access, Kind, Limits, ReadAt, Upload};
 use testkit::{Registry, RegistryOptions};
 
-use crate::support::{NEVER, client, content, endpoint, layer, manifest, password, route, tag};
+use crate::retries::slow;
+use crate::support::{NEVER, client, client_with, content, endpoint, layer, limits, manifest, password, route, tag};
 
 /// A registry, or a line that says what is missing.
 #[expect(clippy::print_stderr, reason = "whoever runs the tests is told what was skipped")]
@@ -119,6 +122,26 @@ fn c330_a_private_authority() {
     // Another name of the same machine is not in the certificate.
     endpoint.host = "127.0.0.2".to_owned();
     assert!(client.ping(&endpoint, &NEVER).is_err());
+}
+
+#[test]
+fn c011_a_slow_server_with_tls_is_waited_for() {
+    let options = RegistryOptions { with_tls: true, ..RegistryOptions::default() };
+    let Some(server) = started("c011_a_slow_server_with_tls_is_waited_for", &options) else { return };
+    let mut endpoint = endpoint(server.port());
+    endpoint.scheme = registry::Scheme::Https;
+    endpoint.tls.authorities = vec![server.authority().unwrap().certificate()];
+    let bytes = content(300_000);
+    let client = client_with(Limits { silence: Duration::from_secs(60), ..limits() });
+    let push = client.repository(route(endpoint.clone()), Access::Push, &NEVER);
+    push.upload(&layer(&bytes), &bytes, None, &|_| {}).unwrap();
+    let (port, connections) = slow(server.port());
+    endpoint.port = port;
+    let mut read = Vec::new();
+    let pull = client.repository(route(endpoint), Access::Pull, &NEVER);
+    pull.blob(&layer(&bytes), 0).unwrap().read_to_end(&mut read).unwrap();
+    assert!(read == bytes);
+    assert_eq!(connections.load(Ordering::SeqCst), 1);
 }
 
 #[test]

@@ -31,7 +31,7 @@ fn n041_c021_a_push_over_connections_that_are_cut_every_few_megabytes() {
         "PATCH" => Fault::CutRequest(3 << 20),
         _ => Fault::None,
     });
-    let bytes = content(96 << 20);
+    let bytes = content(128 << 20);
     assert_eq!(push(proxy.port(), &bytes), Ok(Upload::Sent));
     let (sent, size) = (proxy.received(), bytes.len() as u64);
     assert!(sent <= size + size / 20, "{sent} bytes for {size}");

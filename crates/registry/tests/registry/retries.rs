@@ -1,7 +1,7 @@
 //! What is tried again and what is not, where transfers go on, ranges at once, and that an end is noticed.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpListener;
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -496,6 +496,49 @@ fn c021_an_end_is_noticed_while_nothing_is_taken() {
         let content = content(32 << 20);
         repository.upload(&layer(&content), &content, None, &|_| {}).unwrap_err().to_string()
     });
+}
+
+/// Hands bytes on, in small pieces with pauses between the first of them; counts the connections.
+pub(crate) fn slow(port: u16) -> (u16, Arc<AtomicU32>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let own = listener.local_addr().unwrap().port();
+    let connections = Arc::new(AtomicU32::new(0));
+    let count = Arc::clone(&connections);
+    std::thread::spawn(move || {
+        for client in listener.incoming().flatten() {
+            count.fetch_add(1, Ordering::SeqCst);
+            let server = TcpStream::connect(("127.0.0.1", port)).unwrap();
+            let (mut from, mut to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+            std::thread::spawn(move || std::io::copy(&mut from, &mut to));
+            std::thread::spawn(move || {
+                let (mut from, mut to, mut buffer) = (server, client, vec![0; 20_000]);
+                for pieces in 0.. {
+                    let Ok(read @ 1..) = from.read(&mut buffer) else { break };
+                    // Longer than one wait of ours lasts.
+                    if (2..5).contains(&pieces) {
+                        std::thread::sleep(Duration::from_millis(120));
+                    }
+                    if to.write_all(&buffer[..read]).is_err() {
+                        break;
+                    }
+                }
+                drop(to.shutdown(Shutdown::Both));
+            });
+        }
+    });
+    (own, connections)
+}
+
+#[test]
+fn c011_a_slow_server_is_waited_for() {
+    let blob = content(200_000);
+    let stored = blob.clone();
+    let server = HttpServer::serving(move |request| serve_range(request, &stored));
+    let (port, connections) = slow(server.port());
+    let client = client_with(Limits { silence: Duration::from_secs(60), ..limits() });
+    let repository = client.repository(route(endpoint(port)), Access::Pull, &NEVER);
+    assert!(read(&repository, &layer(&blob), 0).unwrap() == blob);
+    assert_eq!(connections.load(Ordering::SeqCst), 1);
 }
 
 #[test]
