@@ -13,7 +13,7 @@ use fetch::{Answer, Certificates, Checkout, Client, Git, GitError, HttpError, Re
 use crate::{Error, ErrorKind};
 
 /// As servers see us.
-const USER_AGENT: &str = concat!("onggi/", env!("CARGO_PKG_VERSION"));
+pub(crate) const USER_AGENT: &str = concat!("onggi/", env!("CARGO_PKG_VERSION"));
 
 /// Reaches servers with what the environment says, and with what the command line gave for a build.
 #[derive(Debug)]

@@ -17,6 +17,26 @@ pub(crate) const DEFAULT_PATH: &str = "/etc/onggi/config.json";
 pub(crate) struct HostConfig {
     /// Where ports are published that name no address; all addresses otherwise (N052).
     pub(crate) ip: Option<IpAddr>,
+    /// Mirrors of Docker Hub. These three are read by `registry::config`.
+    #[serde(default, rename = "registry-mirrors")]
+    _registry_mirrors: Elsewhere,
+    /// Registries without TLS.
+    #[serde(default, rename = "insecure-registries")]
+    _insecure_registries: Elsewhere,
+    /// The way to registries.
+    #[serde(default, rename = "proxies")]
+    _proxies: Elsewhere,
+}
+
+/// A key that another part of the program reads, with whatever value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(from = "serde::de::IgnoredAny")]
+pub(crate) struct Elsewhere;
+
+impl From<serde::de::IgnoredAny> for Elsewhere {
+    fn from(_: serde::de::IgnoredAny) -> Self {
+        Self
+    }
 }
 
 impl Engine {

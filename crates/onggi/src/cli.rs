@@ -17,6 +17,7 @@ pub(crate) mod events;
 pub(crate) mod exec;
 pub(crate) mod fields;
 pub(crate) mod image;
+pub(crate) mod login;
 pub(crate) mod logs;
 mod missing;
 pub(crate) mod network;
@@ -127,6 +128,8 @@ pub(crate) enum Command {
     Events(events::EventsArgs),
     Export(written::ExportArgs),
     Info(system::InfoArgs),
+    Login(login::LoginArgs),
+    Logout(login::LogoutArgs),
     Version(system::VersionArgs),
     Completion(completion::CompletionArgs),
     // Called by the scripts of `completion`.
@@ -147,6 +150,9 @@ pub(crate) enum Command {
     /// Manage networks
     #[command(subcommand, arg_required_else_help = true)]
     Network(network::NetworkCommand),
+    /// Show settings, and where they come from
+    #[command(subcommand, arg_required_else_help = true)]
+    Config(login::ConfigCommand),
     /// Manage builds
     #[command(subcommand, arg_required_else_help = true)]
     Builder(BuilderCommand),

@@ -7,6 +7,7 @@ mod build_debug;
 mod build_logs;
 mod check;
 mod completion;
+mod config;
 mod confirm;
 mod containers;
 mod copy;
@@ -18,6 +19,7 @@ mod history;
 mod images;
 mod info;
 mod inspect;
+mod login;
 mod logs;
 mod names;
 mod networks;
@@ -75,6 +77,9 @@ pub(crate) fn run(command: Command, session: &Session) -> Result<u8, Failure> {
         Command::Events(args) => events::run(&args, session),
         Command::Export(args) => archives::export(&args, session),
         Command::Info(args) => info::run(&args, session),
+        Command::Login(args) => login::run(&args, session),
+        Command::Logout(args) => login::logout(&args, session),
+        Command::Config(command) => config::run(&command, session),
         Command::Network(command) => networks::run(&command, session),
         Command::Completion(args) => completion::script(&args, session),
         Command::Complete(args) => completion::complete_words(&args, session),

@@ -14,6 +14,7 @@ pub(crate) mod inspect;
 pub(crate) mod list;
 pub(crate) mod networks;
 pub(crate) mod problem;
+pub(crate) mod registries;
 pub(crate) mod stats;
 pub(crate) mod transfers;
 pub(crate) mod volumes;

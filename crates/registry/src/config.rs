@@ -28,7 +28,7 @@ pub use error::ConfigError;
 pub use helper::HelperError;
 pub use login::{Erased, Login, Stored, erase, store};
 pub use origin::Origin;
-pub use resolve::{EndpointOrigins, Explained, Purpose, route, server};
+pub use resolve::{EndpointOrigins, Explained, Purpose, authority, route, server};
 pub use settings::{Proxies, Settings, Variable};
 
 #[cfg(doc)]

@@ -5,14 +5,16 @@ const COMMANDS: &[(&str, Option<&str>)] = &[
     ("checkpoint", None),
     ("compose", None),
     ("context", Some("`--root DIR` chooses another store of this machine")),
-    ("login", None),
-    ("logout", None),
     ("manifest", None),
+    // Docker Hub alone answers it, by an interface of its own that no other registry has.
     ("search", None),
 ];
 
 /// Commands that will not come (C332).
-const NOT_PLANNED: [&str; 8] = ["swarm", "service", "stack", "node", "secret", "config", "plugin", "trust"];
+const NOT_PLANNED: [&str; 7] = ["swarm", "service", "stack", "node", "secret", "plugin", "trust"];
+
+/// Docker's commands about the configs of a swarm; `onggi config` has others.
+const CONFIG_COMMANDS: [&str; 6] = ["create", "inspect", "ls", "list", "rm", "remove"];
 
 /// Flags that are not here yet, by the commands that have them in Docker.
 const FLAGS: &[(&[&str], &[&str])] = &[
@@ -54,6 +56,11 @@ pub(crate) fn command(name: &str) -> Option<Reason> {
         return Some(Reason::NotPlanned);
     }
     COMMANDS.iter().find(|(missing, _)| *missing == name).map(|(_, instead)| Reason::NotYet(*instead))
+}
+
+/// The same for a command below `onggi config`.
+pub(crate) fn config_command(name: &str) -> Option<Reason> {
+    CONFIG_COMMANDS.contains(&name).then_some(Reason::NotPlanned)
 }
 
 /// Whether Docker has this flag in `command` (`image ls`, `run`).

@@ -104,7 +104,11 @@ fn problem(error: &clap::Error, words: &[OsString]) -> Problem {
 fn unknown_command(error: &clap::Error, words: &[OsString]) -> Problem {
     let name = text(error, ContextKind::InvalidSubcommand).unwrap_or_default();
     let command = path_to(&name, words);
-    match missing::command(&name) {
+    let known = match command.strip_prefix("onggi config ") {
+        Some(name) => missing::config_command(name),
+        None => missing::command(&name),
+    };
+    match known {
         Some(Reason::NotPlanned) => {
             return Problem::error(format!("`{command}` is not planned: onggi is not a cluster manager"));
         }
@@ -130,7 +134,7 @@ fn path_to(name: &str, words: &[OsString]) -> String {
     let words: Vec<_> = words.iter().skip(1).filter_map(|word| word.to_str()).collect();
     let end = words.iter().rposition(|word| *word == name).unwrap_or(0);
     match end.checked_sub(1).map(|before| words[before]) {
-        Some(parent @ ("image" | "container" | "network" | "builder" | "system" | "volume")) => {
+        Some(parent @ ("image" | "container" | "network" | "builder" | "system" | "volume" | "config")) => {
             format!("onggi {parent} {name}")
         }
         _ => format!("onggi {name}"),

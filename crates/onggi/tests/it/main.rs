@@ -48,6 +48,7 @@ mod instructions_files;
 mod layers;
 mod life;
 mod limits;
+mod login;
 mod logs;
 mod mounts;
 mod named_contexts;

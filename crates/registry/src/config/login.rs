@@ -30,6 +30,8 @@ pub struct Login<'a> {
 pub enum Stored {
     /// In this file, as everybody can read who can read the file.
     Plain(PathBuf),
+    /// It was in this file already, and nothing was written.
+    Unchanged(PathBuf),
     /// By this helper.
     Helper(String),
 }
@@ -60,19 +62,22 @@ pub fn store(settings: &Settings, login: Login<'_>) -> Result<Stored, ConfigErro
         None => auth_file::entry(login.user, login.credential),
     };
     let key = key_in(settings, login.server);
-    edit(&path, |object| {
+    let is_changed = edit(&path, |object| {
         let auths = object.entry("auths").or_insert_with(|| Value::Object(Map::new()));
         let Value::Object(auths) = auths else {
             return Err(ConfigError::value(Origin::key(&path, "auths"), "not a JSON object"));
         };
         // Another spelling would be found before this one.
+        let before = auths.len();
         auths.retain(|known, _| *known == key || !is_of(known, login.server));
+        let is_known = auths.len() == before && auths.get(&key) == Some(&entry);
         auths.insert(key, entry);
-        Ok(true)
+        Ok(!is_known)
     })?;
     Ok(match chosen {
         Some((name, _)) => Stored::Helper(Helper::new(&name, &settings.path).program()),
-        None => Stored::Plain(path),
+        None if is_changed => Stored::Plain(path),
+        None => Stored::Unchanged(path),
     })
 }
 

@@ -64,8 +64,8 @@ pub(crate) struct Rule {
 #[derive(Debug, Default)]
 pub(crate) struct RegistriesConf {
     rules: Vec<Rule>,
-    /// The first file with aliases of short names.
-    pub(crate) aliases: Option<Origin>,
+    /// Short names with what they stand for.
+    aliases: Vec<(String, String, Origin)>,
 }
 
 /// A table that is for a name, and what of the name's path is below its prefix.
@@ -118,8 +118,11 @@ impl RegistriesConf {
         if let Some((key, _)) = table.iter().find(|(key, _)| key.get_ref() == "registries") {
             return Err(ConfigError::Version1 { path: path.to_owned(), line: file.line_at(key.span().start) });
         }
-        if let Some((key, _)) = table.iter().find(|(key, _)| key.get_ref() == "aliases") {
-            self.aliases.get_or_insert(file.line(key));
+        if let Some(aliases) = table.get("aliases").and_then(|value| value.get_ref().as_table()) {
+            for (name, value) in aliases {
+                let target = value.get_ref().as_str().unwrap_or_default().to_owned();
+                self.aliases.push((name.get_ref().to_string(), target, file.line(name)));
+            }
         }
         for value in file.tables(table, "registry")? {
             let rule = file.rule(value)?;
@@ -127,6 +130,14 @@ impl RegistriesConf {
             self.rules.push(rule);
         }
         Ok(())
+    }
+
+    /// What podman would take a short name for, where that is not Docker Hub's image: the last file counts.
+    pub(crate) fn alias(&self, repository: &str) -> Option<(&str, &Origin)> {
+        let short = repository.strip_prefix("library/").unwrap_or(repository);
+        let (_, target, origin) = self.aliases.iter().rfind(|(name, _, _)| name == short)?;
+        let is_elsewhere = !target.is_empty() && target.strip_prefix("docker.io/") != Some(repository);
+        is_elsewhere.then_some((target.as_str(), origin))
     }
 
     /// The table with the longest prefix that the name has.

@@ -3,7 +3,7 @@
 use oci::Reference;
 
 use super::auth_file::AuthFile;
-use super::authority::{Authority, ServerKey};
+use super::authority::Authority;
 use super::certificates;
 use super::credentials::Credentials;
 use super::error::ConfigError;
@@ -71,12 +71,20 @@ pub fn route(settings: &Settings, reference: &Reference, purpose: Purpose) -> Re
 /// # Errors
 /// As [`route`], and when `text` is no host.
 pub fn server(settings: &Settings, text: &str) -> Result<(Authority, Explained), ConfigError> {
+    let server = authority(text)?;
+    let explained = Resolver::new(settings)?.route(&server, "", "", Purpose::Push)?;
+    Ok((server, explained))
+}
+
+/// The registry that a host or a URL of one names.
+///
+/// # Errors
+/// When `text` is no host.
+pub fn authority(text: &str) -> Result<Authority, ConfigError> {
     let lower = text.to_ascii_lowercase();
     let host = ["https://", "http://"].into_iter().find_map(|scheme| lower.strip_prefix(scheme)).unwrap_or(&lower);
     let host = host.split('/').next().unwrap_or_default();
-    let key = ServerKey::parse(host).ok_or_else(|| ConfigError::Server { text: text.to_owned() })?;
-    let explained = Resolver::new(settings)?.route(&key.authority, "", "", Purpose::Push)?;
-    Ok((key.authority, explained))
+    Authority::parse(host).ok_or_else(|| ConfigError::Server { text: text.to_owned() })
 }
 
 /// One place to be put into a route.
@@ -139,11 +147,8 @@ impl<'s> Resolver<'s> {
             }
         }
         places.push(registry);
-        if let Some(aliases) = &self.registries.aliases
-            && server.is_hub()
-        {
-            notes
-                .push(format!("{aliases}: aliases of short names are not used; names without a host are Docker Hub's"));
+        if let Some((target, origin)) = self.registries.alias(repository).filter(|_| server.is_hub()) {
+            notes.push(format!("{origin}: the alias for {target} is not used; names without a host are Docker Hub's"));
         }
         let (mut endpoints, mut origins) = (Vec::new(), Vec::new());
         for place in places {

@@ -47,6 +47,9 @@ const MISTAKES: &[&str] = &[
     "image search node",
     "search x",
     "swarm init",
+    "config create x -",
+    "config ls",
+    "config bogus",
     "--root images",
     "build logs -a 3f2a",
 ];
@@ -154,6 +157,19 @@ fn mistakes_say_what_to_type() {
     $ onggi swarm init
     error: `onggi swarm` is not planned: onggi is not a cluster manager
     [1] Usage: onggi [OPTIONS] <COMMAND>
+
+    $ onggi config create x -
+    error: `onggi config create` is not planned: onggi is not a cluster manager
+    [1] Usage: onggi config <COMMAND>
+
+    $ onggi config ls
+    error: `onggi config ls` is not planned: onggi is not a cluster manager
+    [1] Usage: onggi config <COMMAND>
+
+    $ onggi config bogus
+    error: unknown command `onggi config bogus`
+    hint: see all commands with `onggi config --help`
+    [1] Usage: onggi config <COMMAND>
 
     $ onggi --root images
     error: missing command

@@ -438,15 +438,16 @@ fn n042_files_of_registries_conf_go_before_each_other() {
 
 #[test]
 fn x2_short_names_are_docker_hubs() {
-    let conf =
-        "unqualified-search-registries = ['quay.io']\nshort-name-mode = 'enforcing'\n[aliases]\napp = 'quay.io/app'\n";
+    let conf = "unqualified-search-registries = ['quay.io']\nshort-name-mode = 'enforcing'\n[aliases]\napp = 'quay.io/app'\n\
+                hello = 'docker.io/library/hello'\n";
     pull(
         &[(REGISTRIES, conf)],
         &[],
         "app",
         "https://registry-1.docker.io:443/library/app\n\
-         note: /etc/containers/registries.conf:3: aliases of short names are not used; names without a host are Docker Hub's",
+         note: /etc/containers/registries.conf:4: the alias for quay.io/app is not used; names without a host are Docker Hub's",
     );
+    pull(&[(REGISTRIES, conf)], &[], "hello", "https://registry-1.docker.io:443/library/hello");
     pull(&[(REGISTRIES, conf)], &[], "quay.io/app", "https://quay.io:443/app");
 }
 

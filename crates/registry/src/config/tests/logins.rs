@@ -31,6 +31,7 @@ fn c300_a_login_makes_the_file_that_docker_would_make() {
     assert_eq!(login(&world, &[], "quay.io:5000", &password()), Stored::Plain(world.path(DOCKER)));
     let expected = "{\n\t\"auths\": {\n\t\t\"quay.io:5000\": {\n\t\t\t\"auth\": \"bWU6c2VjcmV0\"\n\t\t}\n\t}\n}";
     assert_eq!(world.read(DOCKER), expected);
+    assert_eq!(login(&world, &[], "quay.io:5000", &password()), Stored::Unchanged(world.path(DOCKER)));
     assert_eq!((mode(&world, DOCKER), mode(&world, "home/.docker")), (0o600, 0o700));
     assert!(world.route(&[], "quay.io:5000/app", Purpose::Push).contains("as me/secret"));
     assert!(logout(&world, "QUAY.io:5000"));
