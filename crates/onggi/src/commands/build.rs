@@ -25,6 +25,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use super::build_call;
 use crate::cli::build::{BuildArgs, BuildCommand, BuildNetwork, Progress};
 use crate::cli::env_list;
+use crate::docker_config;
 use crate::failure::Failure;
 use crate::progress::{self, Display};
 use crate::render::problem::Problem;
@@ -150,6 +151,8 @@ fn options(
     let build_args = args.build_args.iter().map(|text| env_list::variable(text, lookup));
     let build_args = build_args.collect::<Result<Vec<_>, _>>().map_err(|error| wrong("--build-arg", &error))?;
     let mut build_args: Vec<_> = build_args.into_iter().flatten().collect();
+    let names: Vec<_> = args.build_args.iter().map(|text| text.split('=').next().unwrap_or(text)).collect();
+    build_args.extend(docker_config::proxies(&names, lookup));
     // Handed on from the environment by itself, as buildx does (B093).
     if !build_args.iter().any(|(name, _)| name == SOURCE_DATE_EPOCH) {
         build_args.extend(lookup(SOURCE_DATE_EPOCH).map(|value| (SOURCE_DATE_EPOCH.to_owned(), value)));

@@ -18,9 +18,8 @@ fn explain(args: &ExplainArgs, session: &Session) -> Result<u8, Failure> {
     let name = explain_route(&session.registry_settings(), &args.image, purpose)?;
     let text = match args.format.as_deref() {
         None | Some("") => registries::text(&name),
-        format => {
-            inspect::render(format, &[registries::data(&name)]).map_err(|error| Failure::in_format(error, format))?
-        }
+        Some(format) => inspect::render_one(format, &registries::data(&name))
+            .map_err(|error| Failure::in_format(error, Some(format)))?,
     };
     session.print(&text)?;
     Ok(0)

@@ -15,10 +15,9 @@ use crate::session::{Session, variable};
 pub(super) fn list(args: &PsArgs, session: &Session) -> Result<u8, Failure> {
     let rows = engine::containers(&session.engine()?, &list_options(args)?)?;
     let zone = session.zone();
-    let asks_nothing = args.format.is_none() && !args.quiet;
-    let configured = asks_nothing.then(|| docker_config::text("psFormat", &variable)).flatten();
+    let format = docker_config::format("psFormat", args.format.as_deref(), args.quiet, &variable);
     let view = ContainersView {
-        format: args.format.as_deref().or(configured.as_deref()),
+        format: format.as_deref(),
         only_ids: args.quiet,
         in_full: args.no_trunc,
         with_size: args.size,

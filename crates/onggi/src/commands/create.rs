@@ -16,6 +16,7 @@ use super::transfers;
 use crate::cli::create::{CreateFlags, LabelFlags, LifeFlags, MountFlags, StreamFlags, parse_mount};
 use crate::cli::env_list;
 use crate::cli::start::CreateArgs;
+use crate::docker_config;
 use crate::failure::Failure;
 use crate::render::problem::Problem;
 use crate::session::{Session, variable};
@@ -29,7 +30,7 @@ pub(super) fn options(flags: &CreateFlags, lookup: &dyn Fn(&str) -> Option<Strin
         interactive: flags.streams.interactive,
         tty: flags.streams.tty,
         name: flags.labels.name.clone(),
-        env: environment(&flags.env_files, &flags.env, lookup)?,
+        env: with_proxies(environment(&flags.env_files, &flags.env, lookup)?, &flags.env, lookup),
         working_dir: flags.workdir.clone(),
         user: flags.user.clone(),
         entrypoint: flags.entrypoint.clone(),
@@ -188,6 +189,13 @@ fn mounts(flags: &MountFlags) -> Result<MountSettings, Failure> {
         shm_size: shm_size.transpose()?,
         ..MountSettings::default()
     })
+}
+
+/// The proxies of Docker's configuration go before what is named, which may also be a variable that is not set here.
+fn with_proxies(env: Vec<String>, named: &[String], lookup: &dyn Fn(&str) -> Option<String>) -> Vec<String> {
+    let names: Vec<_> = env.iter().chain(named).map(|text| text.split('=').next().unwrap_or(text)).collect();
+    let proxies = docker_config::proxies(&names, lookup).into_iter().map(|(name, value)| format!("{name}={value}"));
+    proxies.chain(env).collect()
 }
 
 /// Files first, so that `--env` wins over them.

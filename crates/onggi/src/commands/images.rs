@@ -13,11 +13,9 @@ pub(super) fn run(args: &ImagesArgs, session: &Session) -> Result<u8, Failure> {
     let options = options(args)?;
     let rows = engine::images(&session.engine()?, &options)?;
     let zone = session.zone();
-    // Read only by those who did not say what they want (C003).
-    let asks_nothing = args.format.is_none() && !args.quiet;
-    let configured = asks_nothing.then(|| docker_config::text("imagesFormat", &variable)).flatten();
+    let format = docker_config::format("imagesFormat", args.format.as_deref(), args.quiet, &variable);
     let view = ImagesView {
-        format: args.format.as_deref().or(configured.as_deref()),
+        format: format.as_deref(),
         only_ids: args.quiet,
         with_digests: args.digests,
         full_ids: args.no_trunc,

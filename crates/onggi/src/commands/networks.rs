@@ -7,9 +7,10 @@ use engine::{EndpointSettings, Error, ErrorKind, NetworkFilters, NetworkOptions}
 use crate::cli::network::{
     ConnectArgs, CreateNetworkArgs, NetworkCommand, NetworkInspectArgs, NetworksArgs, PruneArgs, RemoveNetworkArgs,
 };
+use crate::docker_config;
 use crate::failure::Failure;
 use crate::render::{inspect, networks};
-use crate::session::Session;
+use crate::session::{Session, variable};
 
 pub(super) fn run(command: &NetworkCommand, session: &Session) -> Result<u8, Failure> {
     match command {
@@ -77,8 +78,10 @@ fn inspect(args: &NetworkInspectArgs, session: &Session) -> Result<u8, Failure> 
 
 fn list(args: &NetworksArgs, session: &Session) -> Result<u8, Failure> {
     let rows = engine::networks(&session.engine()?, &NetworkFilters::parse(&args.filters)?)?;
-    let text = networks::render(&rows, args.format.as_deref(), args.quiet, args.no_trunc, &session.zone())
-        .map_err(|error| Failure::in_format(error, args.format.as_deref()))?;
+    let format = docker_config::format("networksFormat", args.format.as_deref(), args.quiet, &variable);
+    let format = format.as_deref();
+    let text = networks::render(&rows, format, args.quiet, args.no_trunc, &session.zone())
+        .map_err(|error| Failure::in_format(error, format))?;
     session.print(&text)?;
     Ok(0)
 }

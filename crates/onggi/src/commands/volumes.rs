@@ -10,10 +10,11 @@ use crate::cli::switches;
 use crate::cli::volume::{
     VolumeCommand, VolumeCreateArgs, VolumeInspectArgs, VolumeLsArgs, VolumePruneArgs, VolumeRmArgs,
 };
+use crate::docker_config;
 use crate::failure::Failure;
 use crate::render::problem::Problem;
 use crate::render::{inspect, volumes};
-use crate::session::Session;
+use crate::session::{Session, variable};
 
 pub(super) fn run(command: &VolumeCommand, session: &Session) -> Result<u8, Failure> {
     match command {
@@ -65,7 +66,8 @@ fn inspect(args: &VolumeInspectArgs, session: &Session) -> Result<u8, Failure> {
 fn list(args: &VolumeLsArgs, session: &Session) -> Result<u8, Failure> {
     let filter = filter(&args.filters, &["dangling", "driver", "label", "name"])?;
     let rows = engine::volumes(&session.engine()?, &filter)?;
-    let format = args.format.as_deref();
+    let format = docker_config::format("volumesFormat", args.format.as_deref(), args.quiet, &variable);
+    let format = format.as_deref();
     let text = volumes::render(&rows, format, args.quiet).map_err(|error| Failure::in_format(error, format))?;
     session.print(&text)?;
     Ok(0)

@@ -7,9 +7,10 @@ use engine::{Sample, UpdateOptions};
 
 use super::create::limits::live_limits;
 use crate::cli::watch::{StatsArgs, TopArgs, UpdateArgs};
+use crate::docker_config;
 use crate::failure::Failure;
 use crate::render::stats;
-use crate::session::Session;
+use crate::session::{Session, variable};
 use crate::ui::printable::printable;
 use crate::ui::table::align_with;
 
@@ -30,12 +31,13 @@ pub(super) fn top(args: &TopArgs, session: &Session) -> Result<u8, Failure> {
 
 pub(super) fn stats(args: &StatsArgs, session: &Session) -> Result<u8, Failure> {
     let engine = session.engine()?;
-    let clears = !args.no_stream && args.format.is_none() && std::io::stdout().is_terminal();
+    let format = docker_config::format("statsFormat", args.format.as_deref(), false, &variable);
+    let clears = !args.no_stream && format.is_none() && std::io::stdout().is_terminal();
     let mut before = engine::usage(&engine, &args.containers, args.all)?;
     loop {
         std::thread::sleep(INTERVAL);
         let now = engine::usage(&engine, &args.containers, args.all)?;
-        session.print(&shown(&before, &now, args, clears)?)?;
+        session.print(&shown(&before, &now, format.as_deref(), args.no_trunc, clears)?)?;
         if args.no_stream {
             return Ok(0);
         }
@@ -43,11 +45,16 @@ pub(super) fn stats(args: &StatsArgs, session: &Session) -> Result<u8, Failure> 
     }
 }
 
-fn shown(before: &[Sample], now: &[Sample], args: &StatsArgs, clears: bool) -> Result<String, Failure> {
+fn shown(
+    before: &[Sample],
+    now: &[Sample],
+    format: Option<&str>,
+    in_full: bool,
+    clears: bool,
+) -> Result<String, Failure> {
     /// Home, and nothing below.
     const CLEAR: &str = "\x1b[H\x1b[J";
-    let format = args.format.as_deref();
-    let text = stats::render(before, now, format, args.no_trunc).map_err(|error| Failure::in_format(error, format))?;
+    let text = stats::render(before, now, format, in_full).map_err(|error| Failure::in_format(error, format))?;
     Ok(if clears { format!("{CLEAR}{text}") } else { text })
 }
 

@@ -410,3 +410,37 @@ fn n042_the_examples_of_the_page_are_true() {
     }
     assert_eq!(count, 6, "the page has lost an example, or the test its eyes");
 }
+
+#[test]
+#[ignore = "requires root"]
+fn c303_dockers_settings_hold_for_containers_and_lists_requires_root() {
+    let sandbox = Sandbox::new();
+    sandbox.import_busybox("busybox");
+    let folder = sandbox.home().join(".docker");
+    fs::create_dir(&folder).unwrap();
+    let config = r#"{"imagesFormat": "{{.Repository}}!", "psFormat": "{{.Names}}!", "volumesFormat": "{{.Name}}!",
+        "networksFormat": "{{.Name}}!", "statsFormat": "{{.Name}}!", "proxies": {"default": {"httpProxy": "http://p.example"}}}"#;
+    fs::write(folder.join("config.json"), config).unwrap();
+    let ask = |words: &[&str]| sandbox.onggi(words).run().success().stdout;
+    ask(&["create", "--name", "one", "busybox", "true"]);
+    ask(&["volume", "create", "data"]);
+    assert_eq!(ask(&["images"]), "busybox!\n");
+    assert_eq!(ask(&["ps", "-a"]), "one!\n");
+    assert_eq!(ask(&["ps", "-a", "--format", "{{.Image}}"]), "busybox\n");
+    assert_eq!(ask(&["volume", "ls"]), "data!\n");
+    assert_eq!(ask(&["volume", "ls", "-q"]), "data\n");
+    assert!(ask(&["network", "ls"]).contains("bridge!\n"));
+    assert_eq!(ask(&["stats", "--no-stream", "-a"]), "one!\n");
+    // As docker hands them on: to containers and to RUN, not into images.
+    let show = "echo $HTTP_PROXY $http_proxy";
+    assert_eq!(ask(&["run", "--rm", "busybox", "sh", "-c", show]), "http://p.example http://p.example\n");
+    let own = ["run", "--rm", "-e", "HTTP_PROXY=own", "busybox", "sh", "-c", show];
+    assert_eq!(ask(&own), "own http://p.example\n");
+    sandbox.write("Dockerfile", format!("FROM busybox\nRUN {show} > /seen\n"));
+    ask(&["build", "-q", "-t", "app", "."]);
+    fs::remove_dir_all(&folder).unwrap();
+    assert_eq!(ask(&["run", "--rm", "app", "cat", "/seen"]), "http://p.example http://p.example\n");
+    assert!(!ask(&["inspect", "app"]).contains("p.example"));
+    assert!(!ask(&["history", "--no-trunc", "app"]).contains("p.example"));
+    ask(&["rm", "-f", "one"]);
+}
