@@ -22,7 +22,7 @@ impl Place {
     /// `None` where the registry is not installed.
     fn new() -> Option<Self> {
         let users = vec![("AWS".to_owned(), TOKEN.to_owned()), ("me".to_owned(), "secret".to_owned())];
-        let registry = Registry::start_with(&RegistryOptions { users, with_tls: false })?;
+        let registry = Registry::start_with(&RegistryOptions { users, ..RegistryOptions::default() })?;
         Some(Self { sandbox: Sandbox::new(), registry })
     }
 
@@ -283,7 +283,10 @@ fn c303_docker_and_podman_read_what_we_write_and_we_what_they_write() {
 #[test]
 fn c330_a_private_authority_is_trusted_for_its_registry() {
     let users = vec![("me".to_owned(), "secret".to_owned())];
-    let Some(registry) = Registry::start_with(&RegistryOptions { users, with_tls: true }) else { return };
+    let Some(registry) = Registry::start_with(&RegistryOptions { users, with_tls: true, ..RegistryOptions::default() })
+    else {
+        return;
+    };
     let sandbox = Sandbox::new();
     let host = format!("localhost:{}", registry.port());
     let folder = sandbox.home().join(".config/containers/certs.d").join(&host);
