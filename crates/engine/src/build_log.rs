@@ -9,7 +9,7 @@ mod recorder;
 
 use std::fs::File;
 
-use store::ProcessIdentity;
+use store::{ProcessIdentity, Store};
 
 use crate::{Engine, Error, ErrorKind};
 
@@ -21,9 +21,14 @@ pub(crate) use recorder::Recorder;
 /// # Errors
 /// When the store cannot be read. An index that is damaged is left out: what else is kept does not depend on it.
 pub fn build_logs(engine: &Engine) -> Result<Vec<BuildRecord>, Error> {
+    build_logs_of(engine.store())
+}
+
+/// The same of a store.
+pub(crate) fn build_logs_of(store: &Store) -> Result<Vec<BuildRecord>, Error> {
     let mut all = Vec::new();
-    for id in engine.store().build_log_ids()? {
-        all.extend(read(engine, &id)?);
+    for id in store.build_log_ids()? {
+        all.extend(read(store, &id)?);
     }
     all.sort_by(|one: &BuildRecord, other| other.started.cmp(&one.started).then_with(|| one.id.cmp(&other.id)));
     Ok(all)
@@ -65,9 +70,9 @@ pub fn step_log(engine: &Engine, build: &BuildRecord, number: u32) -> Result<Opt
     Ok(engine.store().step_log(&build.id, number)?)
 }
 
-fn read(engine: &Engine, id: &str) -> Result<Option<BuildRecord>, Error> {
+fn read(store: &Store, id: &str) -> Result<Option<BuildRecord>, Error> {
     // Removed since the folder was read, or not written by us.
-    let Some(bytes) = engine.store().build_log_index(id)? else { return Ok(None) };
+    let Some(bytes) = store.build_log_index(id)? else { return Ok(None) };
     let Ok(mut record) = serde_json::from_slice::<BuildRecord>(&bytes) else { return Ok(None) };
     if record.result == BuildResult::Running && !owner(&record).is_alive() {
         record.result = BuildResult::Interrupted;

@@ -6,6 +6,7 @@
 mod cache;
 pub(crate) mod census;
 mod images;
+mod limits;
 mod pin;
 mod system;
 mod usage;
@@ -17,6 +18,8 @@ use crate::{Engine, Error, ErrorKind};
 pub use cache::{CacheFilter, CachePruneOptions, PrunedCache, build_cache, prune_cache};
 pub use census::{CacheKind, CacheState};
 pub use images::{ImagePruneOptions, PrunedImages, prune_images};
+pub(crate) use limits::admit;
+pub use limits::{ChangeLimits, Limits as StoreLimits, MinFree, limits};
 pub use pin::{pin_image, unpin_image};
 pub use system::{PrunedSystem, SystemPruneOptions, prune_system};
 pub use usage::{CacheUsage, ContainerUsage, DiskUsage, ImageUsage, Share, VolumeUsage, disk_usage};

@@ -149,11 +149,16 @@ impl From<StoreError> for Error {
             StoreError::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => ErrorKind::Unavailable,
             StoreError::Io { .. } => ErrorKind::Internal,
             StoreError::Version { .. } | StoreError::Corrupt { .. } | StoreError::LayerMissing(_) => ErrorKind::Corrupt,
+            StoreError::NoRoom { .. } => ErrorKind::Unavailable,
             StoreError::ImageMissing(_) => ErrorKind::NotFound,
             StoreError::NameTooLong(_) => ErrorKind::InvalidInput,
             StoreError::NameTaken { .. } => ErrorKind::Conflict,
         };
+        let is_limited = matches!(error, StoreError::NoRoom { .. });
         let hint = match kind {
+            _ if is_limited => Some(
+                "`onggi system df -v` shows what takes the room, `onggi system prune` frees some, and `onggi system limits` shows and sets the limits",
+            ),
             ErrorKind::Forbidden => Some("run as root, or choose another store with `--root DIR`"),
             ErrorKind::Unavailable => Some("free some space on the disk, or choose another store with `--root DIR`"),
             _ => None,

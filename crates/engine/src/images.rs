@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use image::Sizes;
 use jiff::Timestamp;
 use oci::{ImageConfig, ImageId, Reference};
-use store::StoreError;
+use store::{Store, StoreError};
 
 use crate::{Engine, Error};
 
@@ -119,7 +119,11 @@ fn sort(rows: &mut [ImageSummary], order: ImageOrder) {
 
 /// All images with their names.
 pub(crate) fn all(engine: &Engine) -> Result<Vec<Listed>, Error> {
-    let store = engine.store();
+    all_of(engine.store())
+}
+
+/// The same of a store.
+pub(crate) fn all_of(store: &Store) -> Result<Vec<Listed>, Error> {
     let mut names: HashMap<ImageId, Vec<Reference>> = HashMap::new();
     for (reference, id) in store.references()? {
         names.entry(id).or_default().push(reference);

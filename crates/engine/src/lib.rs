@@ -107,7 +107,8 @@ impl Engine {
     /// # Errors
     /// When the store cannot be opened.
     pub fn open(root: &Path, clock: fn() -> Timestamp) -> Result<Self, Error> {
-        Ok(Self { store: Store::open(root)?, clock, config: host_config::DEFAULT_PATH.into() })
+        let store = Store::open(root)?.with_admission(move |store, bytes| disk::admit(store, clock(), bytes));
+        Ok(Self { store, clock, config: host_config::DEFAULT_PATH.into() })
     }
 
     /// The store.

@@ -96,6 +96,8 @@ pub(crate) enum Command {
     #[command(skip)]
     Check(disk::CheckArgs),
     #[command(skip)]
+    Limits(disk::LimitsArgs),
+    #[command(skip)]
     Pin(disk::PinArgs),
     #[command(skip)]
     Unpin(disk::UnpinArgs),
@@ -236,6 +238,7 @@ pub(crate) enum SystemCommand {
     Df(disk::DfArgs),
     Events(events::EventsArgs),
     Info(system::InfoArgs),
+    Limits(disk::LimitsArgs),
     Prune(disk::SystemPruneArgs),
 }
 
@@ -291,6 +294,7 @@ impl Command {
             Self::Builder(BuilderCommand::Prune(args)) => Self::BuilderPrune(args),
             Self::System(SystemCommand::Check(args)) => Self::Check(args),
             Self::System(SystemCommand::Df(args)) => Self::DiskUsage(args),
+            Self::System(SystemCommand::Limits(args)) => Self::Limits(args),
             Self::System(SystemCommand::Prune(args)) => Self::SystemPrune(args),
             Self::System(SystemCommand::Events(args)) => Self::Events(args),
             Self::System(SystemCommand::Info(args)) => Self::Info(args),

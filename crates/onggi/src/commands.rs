@@ -19,6 +19,7 @@ mod history;
 mod images;
 mod info;
 mod inspect;
+mod limits;
 mod login;
 mod logs;
 mod names;
@@ -93,6 +94,7 @@ pub(crate) fn run(command: Command, session: &Session) -> Result<u8, Failure> {
         Command::BuilderPrune(args) => prune::cache(&args, session),
         Command::SystemPrune(args) => prune::system(&args, session),
         Command::Check(args) => check::run(&args, session),
+        Command::Limits(args) => limits::run(&args, session),
         Command::Pin(args) => disk::pin(&args, session),
         Command::Unpin(args) => disk::unpin(&args, session),
         Command::Volume(command) => volumes::run(&command, session),

@@ -96,6 +96,7 @@ impl Store {
                     Err(errno) => Err(failed(errno)),
                 };
             }
+            self.admit(0)?;
             file::make_folder(self, PARTIAL)?;
             let flags = OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW;
             let opened = rustix::fs::openat(&self.root, &name, flags, Mode::RUSR | Mode::WUSR).map_err(failed)?;
@@ -188,6 +189,18 @@ impl Store {
     /// When it cannot be removed.
     pub fn remove_blob(&self, digest: Digest) -> Result<bool, StoreError> {
         file::remove(self, &blob_path(digest))
+    }
+
+    /// Removes a blob unless somebody is using it for the first time; whether it did.
+    ///
+    /// # Errors
+    /// When it cannot be opened or removed.
+    pub fn evict_blob(&self, digest: Digest) -> Result<bool, StoreError> {
+        let Some(file) = self.blob(digest)? else { return Ok(false) };
+        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => self.remove_blob(digest),
+            Err(_) => Ok(false),
+        }
     }
 
     /// Removes what there is of a blob that nobody is fetching; whether it was there.

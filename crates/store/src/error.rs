@@ -40,6 +40,12 @@ pub enum StoreError {
     /// A name too long for a file.
     #[error("the name `{0}` is longer than the 255 bytes that the store can keep")]
     NameTooLong(String),
+    /// The limits of the store leave no room, and nothing more can go.
+    #[error("no room in the store: {reason}")]
+    NoRoom {
+        /// Which limit, and by how much.
+        reason: String,
+    },
     /// The container name is taken.
     #[error("the container name `{name}` is already in use by container {id}")]
     NameTaken {

@@ -98,6 +98,7 @@ impl Store {
     /// # Errors
     /// When no file can be made.
     pub fn layer_sink(&self) -> Result<LayerSink, StoreError> {
+        self.admit(0)?;
         let failed = |errno: Errno| StoreError::io("create a file in", file::full(self, "layers"), errno);
         let flags = OFlags::RDWR | OFlags::CLOEXEC;
         let mode = Mode::RUSR | Mode::WUSR;
@@ -126,6 +127,8 @@ impl Store {
         index: &[u8],
         below: Option<ChainId>,
     ) -> Result<(), StoreError> {
+        let written = rustix::fs::fstat(&sink.file).map_or(0, |stat| stat.st_blocks.cast_unsigned() * 512);
+        self.admit(written)?;
         self.link(layer, &sink)?;
         self.add_index(layer, index, below)
     }

@@ -31,6 +31,7 @@
 //!   containers/ID/                 a container: image (its image ID), volumes (their names), config.json, name (after a rename),
 //!                                  state files, container.log, attach (a socket), upper/, work/
 //!   volumes/NAME/                  a volume: volume.json, _data/; arriving/ while an empty one is filled
+//!   settings.json                  limits of the store, where some are set
 //!   events, events.1               what happened to containers, a JSON object a line; the older file goes when the newer is full
 //!   failures/ID/                   a build step that failed: record.json, layers, order, upper/, mount-N-…/
 //!   names/NAME                     container ID; made exclusively, so that a name is taken once
@@ -42,6 +43,7 @@
 //!
 //! This crate knows no tar, no HTTP and no Dockerfile. It hands out descriptors and guards, never bare paths.
 
+mod admission;
 mod blobs;
 mod build_logs;
 mod caches;
@@ -69,6 +71,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
 
+pub use admission::Admission;
 pub use blobs::{PartialBlob, WantedBlob};
 pub use build_logs::BuildLog;
 pub use caches::{CacheAttempt, CacheFolder, CacheUse};
@@ -91,6 +94,7 @@ pub use work::WorkFolder;
 pub struct Store {
     root: OwnedFd,
     path: PathBuf,
+    admission: Option<Admission>,
 }
 
 const VERSION: &[u8] = b"onggi store 1\n";
@@ -141,7 +145,7 @@ impl Store {
             Err(rustix::io::Errno::NOENT) => return Ok(None),
             Err(errno) => return Err(StoreError::io("open store", path, errno)),
         };
-        let store = Self { root, path: path.to_owned() };
+        let store = Self { root, path: path.to_owned(), admission: None };
         match file::read(&store, "version")? {
             Some(version) if version == VERSION => Ok(Some(store)),
             Some(_) => Err(StoreError::Version { path: path.to_owned() }),
@@ -154,7 +158,7 @@ impl Store {
         make_folders(path, private)?;
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let root = rustix::fs::open(path, flags, Mode::empty()).map_err(|e| StoreError::io("open store", path, e))?;
-        let store = Self { root, path: path.to_owned() };
+        let store = Self { root, path: path.to_owned(), admission: None };
         for folder in FOLDERS {
             match rustix::fs::mkdirat(&store.root, folder, private) {
                 Ok(()) | Err(rustix::io::Errno::EXIST) => {}

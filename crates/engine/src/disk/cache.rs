@@ -6,7 +6,7 @@ mod plan;
 use std::collections::HashSet;
 
 use oci::Digest;
-use store::{Doomed, RecordKind};
+use store::{Doomed, RecordKind, Store};
 
 pub use filter::CacheFilter;
 pub(super) use plan::Plan;
@@ -76,13 +76,12 @@ pub(super) fn prune(
     };
     let plan = Plan::new(census, options, without, engine.now(), free);
     let mut pruned = PrunedCache { kept: plan.kept, ..PrunedCache::default() };
-    for (index, bytes) in plan.going {
-        let entry = &census.cache[index];
-        pruned.entries.push(CacheUsage { bytes, is_shared: false, ..cache_row(entry, bytes, false) });
+    for (index, bytes) in plan.going.into_iter().flatten() {
+        pruned.entries.push(row_of(census, index, bytes));
         pruned.bytes += bytes;
     }
     if !options.dry_run {
-        let gone = remove(engine, census, &pruned.entries)?;
+        let gone = remove(engine.store(), census, &pruned.entries)?;
         let stayed = |entry: &CacheUsage| !gone.contains(&entry.id);
         pruned.bytes -= pruned.entries.iter().filter(|entry| stayed(entry)).map(|entry| entry.bytes).sum::<u64>();
         pruned.entries.retain(|entry| !stayed(entry));
@@ -92,8 +91,7 @@ pub(super) fn prune(
 
 /// Removes entries; gives the IDs of those that are gone. Failures, logs and caches go first: what they need goes with the
 /// records.
-fn remove(engine: &Engine, census: &Census, entries: &[CacheUsage]) -> Result<HashSet<String>, Error> {
-    let store = engine.store();
+pub(super) fn remove(store: &Store, census: &Census, entries: &[CacheUsage]) -> Result<HashSet<String>, Error> {
     let mut gone = HashSet::new();
     let mut doomed = Doomed::default();
     for entry in entries {
@@ -130,6 +128,11 @@ fn remove(engine: &Engine, census: &Census, entries: &[CacheUsage]) -> Result<Ha
         gone.remove(&entry.id);
     }
     Ok(gone)
+}
+
+/// A part that gives back so many bytes.
+pub(super) fn row_of(census: &Census, index: usize, bytes: u64) -> CacheUsage {
+    cache_row(&census.cache[index], bytes, false)
 }
 
 /// What of the build cache there is, as `builder du` lists it.

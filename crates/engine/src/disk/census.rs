@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use builder::StepSummary;
 use jiff::Timestamp;
 use oci::{DiffId, Digest, ImageId};
-use store::{BlobOwners, Inventory, ProcessIdentity, RecordKind, Use, layer_of_record};
+use store::{BlobOwners, Inventory, ProcessIdentity, RecordKind, Store, Use, layer_of_record};
 
-use crate::build_log::{BuildResult, build_logs};
+use crate::build_log::{BuildResult, build_logs_of};
 use crate::images::{self, Listed};
 use crate::{Engine, Error};
 
@@ -96,12 +96,15 @@ const OF_IMAGES: [&str; 6] = ["images", "parents", "pins", "references", "blobs"
 
 impl Census {
     pub(crate) fn take(engine: &Engine) -> Result<Self, Error> {
-        let store = engine.store();
+        Self::of(engine.store())
+    }
+
+    pub(crate) fn of(store: &Store) -> Result<Self, Error> {
         // Who is alive comes first: what ends meanwhile is only taken for alive.
         let leased = store.leased_layers()?;
         let busy_since = store.busy_since()?;
         let inventory = store.inventory()?;
-        let images = images::all(engine)?;
+        let images = images::all_of(store)?;
         let mut users: HashMap<ImageId, Vec<String>> = HashMap::new();
         for (container, image) in store.images_of_containers()? {
             users.entry(image).or_default().push(container);
@@ -110,11 +113,24 @@ impl Census {
         let blobs = store.blob_owners()?;
         let layers = layer_sizes(&inventory);
         let mut census = Self { inventory, images, users, pins, cache: Vec::new(), leased, busy_since, blobs, layers };
-        census.add_records(engine)?;
-        census.add_folders(engine)?;
+        census.add_records(store)?;
+        census.add_folders(store)?;
         census.add_unfinished();
         census.add_lost_layers();
         Ok(census)
+    }
+
+    /// Blobs of layers that are here, which can be fetched again, with what each gives; the largest first.
+    pub(crate) fn fetchable_blobs(&self) -> Vec<(Digest, u64)> {
+        let mut blobs: BTreeMap<Digest, u64> = BTreeMap::new();
+        for blob in self.blobs.of_layers.values().flatten() {
+            if let Some(found) = self.inventory.entry("blobs", &blob.hex()) {
+                blobs.insert(*blob, found.bytes);
+            }
+        }
+        let mut blobs: Vec<(Digest, u64)> = blobs.into_iter().collect();
+        blobs.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
+        blobs
     }
 
     /// As if these containers were gone.
@@ -177,9 +193,9 @@ impl Census {
         of_images.chain(of_cache.flat_map(|(_, entry)| entry.layers.iter())).chain(&self.leased).copied().collect()
     }
 
-    fn add_records(&mut self, engine: &Engine) -> Result<(), Error> {
+    fn add_records(&mut self, store: &Store) -> Result<(), Error> {
         for kind in [RecordKind::Step, RecordKind::Remote] {
-            for (key, bytes) in engine.store().records(kind)? {
+            for (key, bytes) in store.records(kind)? {
                 let Some(own) = self.inventory.entry(kind.folder(), &key.hex()) else { continue };
                 let layers: Vec<DiffId> = layer_of_record(&bytes).into_iter().collect();
                 let step = StepSummary::parse(&bytes);
@@ -212,8 +228,7 @@ impl Census {
         Ok(())
     }
 
-    fn add_folders(&mut self, engine: &Engine) -> Result<(), Error> {
-        let store = engine.store();
+    fn add_folders(&mut self, store: &Store) -> Result<(), Error> {
         let mut failures = store.layers_of_failures()?;
         let entries: Vec<(String, Use)> = named(&self.inventory, "failures");
         for (id, own) in entries {
@@ -221,7 +236,7 @@ impl Census {
             let state = state(store.is_failure_in_use(&id)?);
             self.cache.push(CacheEntry { layers, state, ..plain(CacheKind::Failure, &id, own, "a step that failed") });
         }
-        let running: HashSet<String> = build_logs(engine)?
+        let running: HashSet<String> = build_logs_of(store)?
             .into_iter()
             .filter(|build| build.result == BuildResult::Running)
             .map(|build| build.id)

@@ -122,3 +122,42 @@ pub(crate) struct CheckArgs {
     #[arg(long)]
     pub(crate) repair: bool,
 }
+
+/// Show or set how much room the store may take
+#[derive(Debug, Args)]
+pub(crate) struct LimitsArgs {
+    /// Let the store take no more than so many bytes; `none` for no limit
+    #[arg(long, value_name = "BYTES", value_parser = limit)]
+    pub(crate) max_size: Option<Limit>,
+    /// Leave so much of the disk free, in bytes or as `5%`; `none` for no limit
+    #[arg(long, value_name = "BYTES|PERCENT", value_parser = limit_or_share)]
+    pub(crate) min_free: Option<Limit>,
+    /// Choose the output: `json`
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) format: Option<String>,
+}
+
+/// A limit as it is typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Limit {
+    /// `none`
+    None,
+    /// A size.
+    Bytes(u64),
+    /// A share of the disk.
+    Percent(u8),
+}
+
+fn limit(text: &str) -> Result<Limit, String> {
+    if text == "none" { Ok(Limit::None) } else { bytes(text).map(Limit::Bytes) }
+}
+
+fn limit_or_share(text: &str) -> Result<Limit, String> {
+    match text.strip_suffix('%') {
+        Some(number) => match number.parse::<u8>() {
+            Ok(percent @ 0..=100) => Ok(Limit::Percent(percent)),
+            _ => Err(format!("`{text}` is not a share: write it as `5%`")),
+        },
+        None => limit(text),
+    }
+}

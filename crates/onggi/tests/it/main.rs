@@ -48,6 +48,7 @@ mod instructions_files;
 mod layers;
 mod life;
 mod limits;
+mod limits_of_store;
 mod login;
 mod logs;
 mod mounts;

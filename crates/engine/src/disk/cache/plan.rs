@@ -13,8 +13,8 @@ use crate::disk::usage::cache_row;
 /// What is to go.
 #[derive(Debug, Default)]
 pub(in crate::disk) struct Plan {
-    /// Places in the census, each with the bytes that it gives back.
-    pub(in crate::disk) going: Vec<(usize, u64)>,
+    /// What goes together, in order: places in the census, each with the bytes that it gives back.
+    pub(in crate::disk) going: Vec<Vec<(usize, u64)>>,
     pub(in crate::disk) kept: Vec<Kept>,
 }
 
@@ -84,9 +84,8 @@ impl Plan {
     fn take(&mut self, census: &Census, unit: &Unit) {
         let own: u64 = unit.entries.iter().map(|index| census.cache[*index].own.bytes).sum();
         let mut layer = unit.bytes.saturating_sub(own);
-        for index in &unit.entries {
-            self.going.push((*index, census.cache[*index].own.bytes + std::mem::take(&mut layer)));
-        }
+        let told = |index: &usize| (*index, census.cache[*index].own.bytes + std::mem::take(&mut layer));
+        self.going.push(unit.entries.iter().map(told).collect());
     }
 }
 
