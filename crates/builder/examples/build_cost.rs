@@ -114,6 +114,7 @@ fn build(store: &Store, folder: &Path, no_cache: bool) -> Result<(), Box<dyn std
         classic: None,
         run: builder::StepOptions::default(),
         explain: false,
+        pull: false,
     };
     let cancelled = AtomicBool::new(false);
     let tools = BuildTools {

@@ -16,11 +16,11 @@ use crate::context_files::{self, BuildContext};
 use crate::credentials::SecretLookup;
 use crate::epoch::{self, EpochError, TimeOptions};
 use crate::export::{self, Made};
-use crate::fetch::{Fetch, FetchError};
+use crate::fetch::{Fetch, FetchError, ImageRequest};
 use crate::ignore_file;
 use crate::named::{self, NamedContext};
 use crate::output::Output;
-use crate::plan::{BaseImage, FindImage, Plan, Planner, Problem};
+use crate::plan::{BaseImage, FindImage, ImageFailure, Plan, Planner, Problem};
 use crate::probe;
 use crate::report::Reporter;
 use crate::solve::{Holding, Solver};
@@ -72,6 +72,8 @@ pub struct BuildRequest {
     pub run: StepOptions,
     /// Say why each step that ran was not cached.
     pub explain: bool,
+    /// `--pull`: registries are asked for newer images than those that are here.
+    pub pull: bool,
 }
 
 impl BuildRequest {
@@ -356,7 +358,7 @@ fn plans(
     let known = RefCell::new(HashMap::new());
     let find_image = |name: &str| {
         let found: &mut HashMap<String, _> = &mut known.borrow_mut();
-        found.entry(canonical(name)).or_insert_with(|| find_image(tools.store, reporter, name)).clone()
+        found.entry(canonical(name)).or_insert_with(|| find_image(tools, request, name)).clone()
     };
     let find_image: FindImage<'_> = &find_image;
     let similar_image = |name: &str| similar_image(tools.store, name);
@@ -409,28 +411,56 @@ pub(crate) fn canonical(name: &str) -> String {
     name.parse::<Reference>().map_or_else(|_| name.to_owned(), |name| name.with_default_tag().to_string())
 }
 
-/// An image of the store, by reference or ID.
-fn find_image(store: &Store, reporter: &Reporter<'_>, name: &str) -> Result<Option<BaseImage>, String> {
+/// An image of the store, by reference or ID, or else of its registry; with `--pull` that is asked in any case.
+fn find_image(tools: &BuildTools<'_>, request: &BuildRequest, name: &str) -> Result<Option<BaseImage>, ImageFailure> {
     let shown = canonical(name);
-    let step = reporter.start(format!("[internal] load metadata for {shown}"));
-    let found = stored_image(store, name);
+    let step = tools.progress.start(format!("[internal] load metadata for {shown}"));
+    let found = stored_image(tools.store, name).and_then(|found| match found {
+        Some(found) if !request.pull => Ok(Some(found)),
+        found => match pull_image(tools, request, name, &|text| step.status(text)) {
+            Ok(true) => stored_image(tools.store, name),
+            Ok(false) => Ok(found),
+            Err(error) => Err(ImageFailure { message: error.message, help: error.hint }),
+        },
+    });
     let outcome = match &found {
         Ok(Some(_)) => StepOutcome::Done,
         Ok(None) => StepOutcome::Failed(format!("{shown}: not found")),
-        Err(reason) => StepOutcome::Failed(reason.clone()),
+        Err(failure) => StepOutcome::Failed(failure.message.clone()),
     };
     step.finish(outcome);
     found
 }
 
-/// The same, without a step.
-pub(crate) fn stored_image(store: &Store, name: &str) -> Result<Option<BaseImage>, String> {
+/// Asks the registry of a name for an image; what is an ID has none.
+fn pull_image(
+    tools: &BuildTools<'_>,
+    request: &BuildRequest,
+    name: &str,
+    status: &(dyn Fn(String) + Sync),
+) -> Result<bool, FetchError> {
+    let Ok(reference) = name.parse::<Reference>() else { return Ok(false) };
+    let platform = match request.platforms.as_slice() {
+        [one] => Some(one),
+        _ => None,
+    };
+    let cancelled = tools.cancelled;
+    tools.fetch.image(&ImageRequest { reference: &reference.with_default_tag(), platform, status, cancelled })
+}
+
+/// An image of the store, without a step; with the digest that its repository knows it by, where there is one.
+pub(crate) fn stored_image(store: &Store, name: &str) -> Result<Option<BaseImage>, ImageFailure> {
+    let failed = |error: &dyn std::error::Error| ImageFailure { message: error.to_string(), help: None };
     let found = image::find(store, name).and_then(|id| match id {
         Some(id) => image::manifest(store, id).map(Some),
         None => Ok(None),
     });
-    let found = found.map_err(|error| error.to_string())?;
-    Ok(found.map(|found| BaseImage { id: found.id, config: found.config, manifest: found.digest }))
+    let Some(found) = found.map_err(|error| failed(&error))? else { return Ok(None) };
+    let known = match name.parse::<Reference>() {
+        Ok(reference) => image::repository_digest(store, &reference, found.id).map_err(|error| failed(&error))?,
+        Err(_) => None,
+    };
+    Ok(Some(BaseImage { id: found.id, config: found.config, manifest: known.unwrap_or(found.digest) }))
 }
 
 /// The image of the store whose name is most like one that is not there: another tag of it, or a slip of the keys.
@@ -452,7 +482,7 @@ pub(crate) fn similar_image(store: &Store, name: &str) -> Option<String> {
 }
 
 /// Sizes as BuildKit prints them: base 1000, up to four digits (`884B`, `1.41kB`).
-pub(crate) fn bytes(count: u64) -> String {
+pub fn bytes(count: u64) -> String {
     const UNITS: [&str; 5] = ["B", "kB", "MB", "GB", "TB"];
     #[expect(clippy::cast_precision_loss, reason = "shown with a few digits")]
     let mut number = count as f64;

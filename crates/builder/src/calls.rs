@@ -15,7 +15,7 @@ use crate::checks;
 use crate::epoch;
 use crate::ignore_file;
 use crate::named;
-use crate::plan::{BaseImage, FindImage, Planner, Problem};
+use crate::plan::{BaseImage, FindImage, ImageFailure, Planner, Problem};
 
 /// What the checks found.
 #[derive(Debug)]
@@ -135,11 +135,11 @@ fn stand_in(platform: &Platform) -> BaseImage {
 /// Images of the store, each looked up once.
 struct Images<'a> {
     store: &'a Store,
-    known: RefCell<HashMap<String, Result<Option<BaseImage>, String>>>,
+    known: RefCell<HashMap<String, Result<Option<BaseImage>, ImageFailure>>>,
 }
 
 impl Images<'_> {
-    fn find(&self, name: &str) -> Result<Option<BaseImage>, String> {
+    fn find(&self, name: &str) -> Result<Option<BaseImage>, ImageFailure> {
         let mut known = self.known.borrow_mut();
         known.entry(canonical(name)).or_insert_with(|| stored_image(self.store, name)).clone()
     }

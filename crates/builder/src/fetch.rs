@@ -4,6 +4,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
+use oci::{Platform, Reference};
+
 use crate::remote::GitSource;
 
 /// A file to get by HTTP.
@@ -57,6 +59,25 @@ impl std::fmt::Debug for GitRequest<'_> {
     }
 }
 
+/// An image to bring into the store.
+#[derive(Clone, Copy)]
+pub struct ImageRequest<'a> {
+    /// Its name.
+    pub reference: &'a Reference,
+    /// What it should be for, unless for this machine.
+    pub platform: Option<&'a Platform>,
+    /// Told what happens, a line each.
+    pub status: &'a (dyn Fn(String) + Sync),
+    /// Set when the build is over for another reason.
+    pub cancelled: &'a AtomicBool,
+}
+
+impl std::fmt::Debug for ImageRequest<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ImageRequest").field("reference", &self.reference).finish_non_exhaustive()
+    }
+}
+
 /// The commit that a source means.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GitCommit {
@@ -105,6 +126,12 @@ impl FetchError {
 
 /// Reaches servers.
 pub trait Fetch: Sync {
+    /// Brings an image into the store under its name; `false` where no registry can be asked.
+    ///
+    /// # Errors
+    /// When its registry does not have it or does not give it.
+    fn image(&self, request: &ImageRequest<'_>) -> Result<bool, FetchError>;
+
     /// Gets a file and writes it to `body`; `None` if the conditions say that it is as it was.
     ///
     /// # Errors

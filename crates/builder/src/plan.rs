@@ -92,8 +92,17 @@ impl BaseImage {
     }
 }
 
-/// Finds images for FROM and COPY --from. The store, in a build; a table, in tests.
-pub type FindImage<'a> = &'a dyn Fn(&str) -> Result<Option<BaseImage>, String>;
+/// Why an image cannot be had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageFailure {
+    /// What is wrong.
+    pub message: String,
+    /// What to do.
+    pub help: Option<String>,
+}
+
+/// Finds images for FROM and COPY --from. The store and the registries, in a build; a table, in tests.
+pub type FindImage<'a> = &'a dyn Fn(&str) -> Result<Option<BaseImage>, ImageFailure>;
 
 /// All stages that the target needs, in order.
 #[derive(Debug)]

@@ -78,6 +78,10 @@ pub struct BuildOptions {
     pub runtime: Runtime,
     /// What of the environment fetching depends on.
     pub surroundings: Surroundings,
+    /// What says where registries are; `None` asks none.
+    pub registries: Option<registry::config::Settings>,
+    /// Registries are asked for newer base images than those that are here.
+    pub pull: bool,
 }
 
 /// Where a context comes from.
@@ -142,7 +146,7 @@ pub fn build(
     let recorder = Recorder::new(engine, about, progress);
     let progress = |event| recorder.take(event);
     let reporter = Reporter::new(&progress);
-    let fetcher = Fetcher::new(&options.surroundings, &options.steps);
+    let fetcher = Fetcher::new(&options.surroundings, &options.steps).with_images(engine, options.registries.as_ref());
     let tools = BuildTools {
         store: engine.store(),
         executor: &executor,
@@ -217,6 +221,7 @@ pub(crate) fn request(options: &BuildOptions, context: Option<BuildContext>, fou
         classic: None,
         run: options.steps.clone(),
         explain: options.explain,
+        pull: options.pull,
     }
 }
 

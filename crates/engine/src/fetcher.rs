@@ -5,12 +5,15 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use builder::{
-    Fetch, FetchError, GitCommit, GitRequest, GitSource, GitTree, HttpHead, HttpRequest, LARGEST_SECRET, SecretSource,
-    StepOptions, Url,
+    Fetch, FetchError, GitCommit, GitRequest, GitSource, GitTree, HttpHead, HttpRequest, ImageRequest, LARGEST_SECRET,
+    SecretSource, StepOptions, Url,
 };
 use fetch::{Answer, Certificates, Checkout, Client, Git, GitError, HttpError, Repository, Request, Surroundings};
 
-use crate::{Error, ErrorKind};
+use registry::config::Settings;
+
+use crate::remote::RegistryAccess;
+use crate::{Engine, Error, ErrorKind, pull};
 
 /// As servers see us.
 pub(crate) const USER_AGENT: &str = concat!("onggi/", env!("CARGO_PKG_VERSION"));
@@ -21,6 +24,8 @@ pub(crate) struct Fetcher<'o> {
     surroundings: Surroundings,
     steps: &'o StepOptions,
     certificates: Certificates,
+    /// Where images are put, and what says where they come from.
+    images: Option<(&'o Engine, RegistryAccess)>,
 }
 
 impl<'o> Fetcher<'o> {
@@ -29,7 +34,16 @@ impl<'o> Fetcher<'o> {
         // Of several agents, the one that `--ssh default` means.
         let ssh_agent = steps.agents.get("default").cloned();
         let surroundings = Surroundings { ssh_agent, ..surroundings.clone() };
-        Self { surroundings, steps, certificates: Certificates::default() }
+        Self { surroundings, steps, certificates: Certificates::default(), images: None }
+    }
+
+    /// Asks registries for images as well.
+    pub(crate) fn with_images(self, engine: &'o Engine, settings: Option<&Settings>) -> Self {
+        let access = |settings: &Settings| RegistryAccess {
+            settings: settings.clone(),
+            surroundings: self.surroundings.clone(),
+        };
+        Self { images: settings.map(|settings| (engine, access(settings))), ..self }
     }
 
     /// The value of a secret, for a server.
@@ -55,6 +69,17 @@ fn read_secret(path: &Path) -> std::io::Result<Vec<u8>> {
 }
 
 impl Fetch for Fetcher<'_> {
+    fn image(&self, request: &ImageRequest<'_>) -> Result<bool, FetchError> {
+        let Some((engine, access)) = &self.images else { return Ok(false) };
+        let pulled = pull::pull_for_build(engine, access, request);
+        pulled.map(|()| true).map_err(|error| FetchError {
+            is_cancelled: error.kind == ErrorKind::Cancelled,
+            message: error.message,
+            causes: error.causes,
+            hint: error.hint,
+        })
+    }
+
     fn http(&self, request: &HttpRequest<'_>, body: &mut dyn Write) -> Result<Option<HttpHead>, FetchError> {
         let client = Client::new(&self.surroundings, &self.certificates, USER_AGENT);
         let asked = Request {

@@ -1,5 +1,7 @@
 //! `pull`: images out of a registry, with their names.
 
+use std::sync::{Mutex, PoisonError};
+
 use oci::{Digest, ImageId, Platform, Reference};
 
 use image::transfer::{self, PullRequest};
@@ -131,6 +133,43 @@ fn pull_all(
 /// `-a` means all tags: one of them beside it says something else.
 pub(crate) fn tag_with_all() -> Error {
     Error::new(ErrorKind::InvalidInput, "tag can't be used with --all-tags/-a").with_hint("leave out the tag, or `-a`")
+}
+
+/// Brings the image that a build needs, and says of each layer when it comes and when it is there.
+pub(crate) fn pull_for_build(
+    engine: &Engine,
+    access: &RegistryAccess,
+    wanted: &builder::ImageRequest<'_>,
+) -> Result<(), Error> {
+    let client = access.client();
+    let source = access.repository_until(&client, wanted.reference, Access::Pull, wanted.cancelled)?;
+    let name = wanted.reference.to_string();
+    let options = PullOptions { name, platform: wanted.platform.cloned(), all_tags: false };
+    let layers = Mutex::new(Vec::new());
+    let progress = |event| {
+        let mut layers = layers.lock().unwrap_or_else(PoisonError::into_inner);
+        match event {
+            PullProgress::Layers(digests) => *layers = digests,
+            PullProgress::Layer { number, state } => {
+                let Some(digest) = layers.get(number) else { return };
+                match state {
+                    LayerState::Downloading { done: 0, total } => {
+                        let size = builder::human_bytes(total);
+                        (wanted.status)(format!("{digest} {size} / {size}"))
+                    }
+                    LayerState::Elsewhere => (wanted.status)(format!("{digest}: waiting for another process")),
+                    LayerState::Complete => (wanted.status)(format!("extracting {digest}")),
+                    _ => {}
+                }
+            }
+            PullProgress::Pulled { digest } => {
+                let known = wanted.reference.clone().with_only_digest(digest);
+                (wanted.status)(format!("resolve {known}"));
+            }
+            PullProgress::DefaultTag(_) | PullProgress::Begun { .. } => {}
+        }
+    };
+    pull_one(engine, &source, wanted.reference, &options, &progress).map(drop)
 }
 
 pub(crate) fn pull_one(

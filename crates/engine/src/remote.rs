@@ -38,6 +38,17 @@ impl RegistryAccess {
         reference: &Reference,
         access: Access,
     ) -> Result<Remote<'static>, Error> {
+        self.repository_until(client, reference, access, &NEVER)
+    }
+
+    /// The same; what goes on ends when `cancelled` is set.
+    pub(crate) fn repository_until<'c>(
+        &self,
+        client: &Client,
+        reference: &Reference,
+        access: Access,
+        cancelled: &'c AtomicBool,
+    ) -> Result<Remote<'c>, Error> {
         let purpose = match access {
             Access::Pull => Purpose::Pull,
             Access::Push => Purpose::Push,
@@ -46,7 +57,7 @@ impl RegistryAccess {
         runtime::heed_children()
             .map_err(|error| Error::new(ErrorKind::Internal, "cannot wait for programs").because(&error))?;
         let explained = route(&self.settings, reference, purpose)?;
-        Ok(Remote(client.repository(explained.route, access, &NEVER)))
+        Ok(Remote(client.repository(explained.route, access, cancelled)))
     }
 }
 

@@ -17,7 +17,7 @@ pub mod users;
 
 pub use capture::{CaptureError, Captured, capture, root_metadata};
 pub use import::{ImportError, ImportOptions, import};
-pub use manifest::{ManifestError, StoredImage, find, manifest};
+pub use manifest::{ManifestError, StoredImage, find, manifest, repository_digest};
 pub use mount_points::{MountPoint, MountPointError, make_mount_points};
 pub use rootfs::{RootfsError, RootfsOptions, Writable, continue_upper, mount_rootfs, mount_stack, prepare_upper};
 pub use sizes::Sizes;

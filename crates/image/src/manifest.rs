@@ -61,6 +61,10 @@ fn find_reference(store: &Store, reference: &Reference) -> Result<Option<ImageId
     let Some(digest) = reference.digest() else {
         return Ok(store.reference(&reference.clone().with_default_tag())?);
     };
+    // As a registry knows it.
+    if let Some(id) = store.reference(&reference.clone().with_only_digest(digest))? {
+        return Ok(Some(id));
+    }
     for (known, id) in store.references()? {
         let same = known.registry() == reference.registry() && known.repository() == reference.repository();
         if same && manifest(store, id)?.digest == digest {
@@ -68,6 +72,17 @@ fn find_reference(store: &Store, reference: &Reference) -> Result<Option<ImageId
         }
     }
     Ok(None)
+}
+
+/// The digest by which the repository of a name knows an image, if it was pulled from there or pushed to it.
+///
+/// # Errors
+/// When the store cannot be read.
+pub fn repository_digest(store: &Store, reference: &Reference, id: ImageId) -> Result<Option<Digest>, StoreError> {
+    let same =
+        |known: &Reference| known.registry() == reference.registry() && known.repository() == reference.repository();
+    let all = store.references()?;
+    Ok(all.iter().filter(|(known, named)| *named == id && same(known)).find_map(|(known, _)| known.digest()))
 }
 
 /// Describes an image: its manifest names the config and the layers as they stand in the store, uncompressed.

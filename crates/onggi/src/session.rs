@@ -64,7 +64,7 @@ impl Session {
 
     /// What says where registries are, and who we are there.
     pub(crate) fn registry_settings(&self) -> engine::registries::Settings {
-        engine::registries::Settings::from_variables(&variable, rustix::process::getuid().as_raw())
+        registry_settings(&variable)
     }
 
     /// The zone that dates are shown in.
@@ -122,6 +122,11 @@ pub(crate) fn stdout() -> Terminal {
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
 pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
+}
+
+/// What says where registries are, and who we are there.
+pub(crate) fn registry_settings(lookup: &dyn Fn(&str) -> Option<String>) -> engine::registries::Settings {
+    engine::registries::Settings::from_variables(lookup, rustix::process::getuid().as_raw())
 }
 
 /// What fetching depends on, as programs written in Go read it: upper case before lower.

@@ -127,23 +127,32 @@ impl Planner<'_> {
         match (self.find_image)(word) {
             Ok(Some(image)) => Some((image, name)),
             Ok(None) => {
-                let problem = Problem::error(span, format!("image `{name}` is not in the store"))
-                    .with_label("not found locally, and pulling from registries is not there yet");
-                let similar = self.dockerfile.target(Some(word)).err().and_then(|unknown| unknown.suggestion);
-                problems.push(match (similar, (self.similar_image)(word)) {
-                    (Some(stage), _) => problem.with_help(format!("a stage has a similar name: `{stage}`")),
-                    (None, Some(image)) => problem.with_help(format!("an image has a similar name: `{image}`")),
-                    (None, None) => problem.with_help(format!(
+                let problem =
+                    Problem::error(span, format!("image `{name}` is not in the store")).with_label("not found locally");
+                let help = self.similar(word).unwrap_or_else(|| {
+                    format!(
                         "bring it in with `onggi load -i IMAGE.tar`, or make it from a root file system with \
                          `onggi import ROOTFS.tar {word}`"
-                    )),
+                    )
                 });
+                problems.push(problem.with_help(help));
                 None
             }
-            Err(reason) => {
-                problems.push(Problem::error(span, reason));
+            Err(failure) => {
+                let help = self.similar(word).or(failure.help);
+                problems.push(Problem { help, ..Problem::error(span, failure.message) });
                 None
             }
+        }
+    }
+
+    /// What may have been meant by a name that is not there.
+    fn similar(&self, word: &str) -> Option<String> {
+        let stage = self.dockerfile.target(Some(word)).err().and_then(|unknown| unknown.suggestion);
+        match (stage, (self.similar_image)(word)) {
+            (Some(stage), _) => Some(format!("a stage has a similar name: `{stage}`")),
+            (None, Some(image)) => Some(format!("an image has a similar name: `{image}`")),
+            (None, None) => None,
         }
     }
 

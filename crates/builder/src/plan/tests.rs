@@ -12,7 +12,7 @@ fn plan(text: &str, target: Option<&str>) -> Result<Plan, Vec<Problem>> {
             "base" => config.config.env = vec!["PATH=/bin".to_owned()],
             "parent" => config.config.on_build = vec!["ENV T=1".to_owned(), "RUN make".to_owned()],
             "broken" => config.config.on_build = vec!["FROM x".to_owned()],
-            "unreadable" => return Err("its config is damaged".to_owned()),
+            "unreadable" => return Err(ImageFailure { message: "its config is damaged".to_owned(), help: None }),
             _ => return Ok(None),
         }
         let digest = oci::Digest::of(name.as_bytes());

@@ -318,14 +318,12 @@ fn s157_the_image_that_is_missing_is_named() {
         &[
             (
                 "FROM nothere:1",
-                "line 1: image `docker.io/library/nothere:1` is not in the store [not found locally, and pulling \
-                 from registries is not there yet]\n  help: bring it in with `onggi load -i IMAGE.tar`, or make it \
+                "line 1: image `docker.io/library/nothere:1` is not in the store [not found locally]\n  help: bring it in with `onggi load -i IMAGE.tar`, or make it \
                  from a root file system with `onggi import ROOTFS.tar nothere:1`",
             ),
             (
                 "FROM base AS build\nFROM biuld",
-                "line 2: image `docker.io/library/biuld` is not in the store [not found locally, and pulling from \
-                 registries is not there yet]\n  help: a stage has a similar name: `build`",
+                "line 2: image `docker.io/library/biuld` is not in the store [not found locally]\n  help: a stage has a similar name: `build`",
             ),
         ],
     );

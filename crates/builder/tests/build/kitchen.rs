@@ -258,6 +258,7 @@ impl Kitchen {
             classic: None,
             run: StepOptions::default(),
             explain: true,
+            pull: false,
         }
     }
 

@@ -557,8 +557,7 @@ fn d102_to_d107_mistakes_are_told_with_line_and_help() {
             ),
             (
                 "FROM base AS one\nFROM base\nRUN --mount=from=onee,target=/x nothing",
-                "line 3: image `docker.io/library/onee` is not in the store [not found locally, and pulling from \
-                 registries is not there yet]\n  help: a stage has a similar name: `one`",
+                "line 3: image `docker.io/library/onee` is not in the store [not found locally]\n  help: a stage has a similar name: `one`",
             ),
             (
                 "FROM base\nARG M=rwx\nRUN --mount=type=cache,target=/x,mode=$M nothing",

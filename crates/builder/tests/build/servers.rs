@@ -7,7 +7,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use builder::{Fetch, FetchError, GitCommit, GitRequest, GitTree, HttpHead, HttpRequest};
+use builder::{Fetch, FetchError, GitCommit, GitRequest, GitTree, HttpHead, HttpRequest, ImageRequest};
 
 /// A file of a server.
 #[derive(Debug, Clone, Default)]
@@ -59,6 +59,11 @@ fn missing(what: &str) -> FetchError {
 }
 
 impl Fetch for Servers {
+    fn image(&self, request: &ImageRequest<'_>) -> Result<bool, FetchError> {
+        let _ = request;
+        Ok(false)
+    }
+
     fn http(&self, request: &HttpRequest<'_>, body: &mut dyn Write) -> Result<Option<HttpHead>, FetchError> {
         let condition =
             request.etag.or(request.last_modified).map_or_else(String::new, |known| format!(" unless {known}"));

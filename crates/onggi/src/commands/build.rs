@@ -114,16 +114,6 @@ fn cancel_on_interrupt() -> Result<Arc<AtomicBool>, Failure> {
     Ok(cancelled)
 }
 
-fn no_pull() -> Failure {
-    let problem =
-        Problem::error("`--pull` asks registries for newer images, and pulling from registries is not there yet");
-    Failure::new(
-        problem.with_hint(
-            "leave it out: base images are those of the store, where `onggi load -i IMAGE.tar` puts newer ones",
-        ),
-    )
-}
-
 /// Standard output for data, unless it is a terminal.
 fn stdout() -> Result<Option<File>, Failure> {
     let stdout = std::io::stdout();
@@ -141,9 +131,6 @@ fn options(
     stdin: &dyn Fn() -> Result<Vec<u8>, Failure>,
     stdout: &dyn Fn() -> Result<Option<File>, Failure>,
 ) -> Result<(BuildOptions, bool), Failure> {
-    if args.cache.pull {
-        return Err(no_pull());
-    }
     let (context, dockerfile) = source(args, stdin)?;
     let folder = std::env::current_dir().unwrap_or_default();
     let surroundings = outputs::Surroundings { stdout, folder: &folder, allowed: &args.steps.allow };
@@ -190,6 +177,8 @@ fn options(
         explain: args.explain,
         runtime: Runtime::from_name(args.runtime.as_deref()),
         surroundings: session::fetch_surroundings(lookup),
+        registries: Some(session::registry_settings(lookup)),
+        pull: args.cache.pull,
     };
     Ok((options, uses_stdout))
 }

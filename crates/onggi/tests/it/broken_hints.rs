@@ -216,10 +216,10 @@ fn a_file_further_up_is_reached_as_the_hint_says() {
 }
 
 #[test]
-fn a_missing_base_can_be_imported_as_the_hint_says() {
+fn a_base_that_cannot_be_pulled_can_be_imported() {
     let project = Project::with("FROM node:18\nLABEL a=b\n");
     let failed = project.build(&["-q"]).run().exits(1);
-    assert!(failed.stderr.contains("`onggi import ROOTFS.tar node:18`"), "{}", failed.stderr);
+    assert!(failed.stderr.contains("take `blocked = true` out of that file"), "{}", failed.stderr);
     project.file("ROOTFS.tar", testkit::busybox_root_tar());
     project.ask(&["import", "ROOTFS.tar", "node:18"]);
     project.build_app();

@@ -92,7 +92,7 @@ fn b016_contexts_that_cannot_be() {
         ("A B=.", "`A B` cannot be the name of a context"),
         ("x=nope", "cannot open the context `x`, nope"),
         ("x=file", "cannot open the context `x`, file"),
-        ("x=docker-image://nope:1", "image `docker.io/library/nope:1` is not in the store"),
+        ("x=docker-image://nope:1", "docker.io/library/nope:1 is blocked by"),
         ("x=oci-layout://nope", "nope is not an OCI layout"),
         ("x=oci-layout://.", ". is not an OCI layout"),
         ("x=target:nope", "the context `x` is stage `nope`, which is not above this one"),

@@ -366,3 +366,49 @@ fn lines_of_layers_come_in_any_order_and_all_of_them() {
     expected.sort();
     assert_eq!(sorted(&pulled), expected);
 }
+
+#[test]
+fn s030_s208_a_build_pulls_its_base_and_shows_it() {
+    let Some(registry) = registry("s030_s208_a_build_pulls_its_base_and_shows_it", &RegistryOptions::default()) else {
+        return;
+    };
+    let publisher = published(&registry, &[100_000, 2000]);
+    let name = format!("{}/team/app", registry.host());
+    let digest = digest(&publisher, &name);
+    let project = Project::without_base();
+    project.dockerfile(&format!("FROM {name}:v1\nCOPY --from={name} /file1 /copy\n"));
+    let built = project.build(&["--progress", "plain", "-t", "built"]).run().success();
+    assert!(built.stderr.contains(&format!("[internal] load metadata for {name}:v1\n")), "{}", built.stderr);
+    for (layer, _) in blobs(&publisher, &name) {
+        assert_eq!(built.stderr.matches(&format!("extracting {layer} done")).count(), 1, "{}", built.stderr);
+    }
+    assert!(
+        built.stderr.contains(&format!("[stage-0 1/2] FROM {name}:v1@{digest}"))
+            || built.stderr.contains(&format!("[1/2] FROM {name}:v1@{digest}")),
+        "{}",
+        built.stderr
+    );
+    // The base is listed (X5).
+    assert!(project.ask(&["images", "--format", "{{.Repository}}:{{.Tag}}"]).contains(&format!("{name}:v1\n")));
+    // With all of it there, nobody is asked; `--pull` asks for the newest.
+    publisher.file("file0", "newer").build(&["-t", &format!("{name}:v1")]).run().success();
+    publisher.ask(&["push", &format!("{name}:v1")]);
+    let again = project.build(&["--progress", "plain", "-t", "built"]).run().success();
+    assert!(again.stderr.contains(&format!("FROM {name}:v1@{digest}")), "{}", again.stderr);
+    let newer = project.build(&["--progress", "plain", "--pull", "-t", "built"]).run().success();
+    assert!(
+        newer.stderr.contains(&format!("FROM {name}:v1@{}", self::digest(&publisher, &format!("{name}:v1")))),
+        "{}",
+        newer.stderr
+    );
+    // What is not there is said with its place.
+    project.dockerfile(&format!("FROM {name}:nope\n"));
+    let missing = project.build(&[]).run().exits(1);
+    assert!(
+        missing
+            .stderr
+            .contains(&format!("error: manifest for {name}:nope not found: manifest unknown\n --> Dockerfile:1:6")),
+        "{}",
+        missing.stderr
+    );
+}
