@@ -22,6 +22,10 @@ impl StepExecutor for Nothing {
 }
 
 impl builder::Fetch for Nothing {
+    fn image(&self, _request: &builder::ImageRequest<'_>) -> Result<bool, builder::FetchError> {
+        Ok(false)
+    }
+
     fn http(
         &self,
         _: &builder::HttpRequest<'_>,
