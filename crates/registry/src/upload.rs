@@ -121,11 +121,12 @@ impl Sending<'_> {
         let mut retry = Retry::new(&self.line.shared.limits, false);
         loop {
             let confirmed = self.confirmed;
-            let attempt = match begun.take() {
-                Some(session) => self.send(session),
-                None => self.line.persist(|| self.start()).and_then(|session| self.send(session)),
+            // Where no upload can begin, as in a repository that does not exist, none goes on.
+            let session = match begun.take() {
+                Some(session) => session,
+                None => self.line.persist(|| self.start())?,
             };
-            let failure = match attempt {
+            let failure = match self.send(session) {
                 Ok(()) => return Ok(Upload::Sent),
                 Err(failure) => failure,
             };

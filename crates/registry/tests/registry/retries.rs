@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use oci::TagOrDigest;
-use registry::{Access, Document, Kind, Limits, RegistryError};
+use registry::{Access, Document, Kind, Limits, RegistryError, Upload};
 use testkit::{HttpServer, Request, Response};
 
 use crate::support::{
@@ -307,6 +307,42 @@ fn c011_an_upload_goes_on_where_the_registry_says() {
     let methods: Vec<_> = server.seen().iter().map(|request| request.method.clone()).collect();
     // The registry may have got everything before the answer was lost: it is asked where it is, not begun again.
     assert_eq!(methods, ["HEAD", "POST", "PATCH", "GET", "PATCH", "PUT"]);
+}
+
+#[test]
+fn c020_a_repository_that_must_be_made_first() {
+    let said = r#"{"errors":[{"code":"NAME_UNKNOWN","message":"the repository does not exist"}]}"#;
+    let server = HttpServer::serving(move |_| Response { status: 404, ..Response::ok(said) });
+    let client = client();
+    let repository = client.repository(route(endpoint(server.port())), Access::Push, &NEVER);
+    for mount_from in [None, Some("other")] {
+        let refused = repository.upload(&layer(b"x"), &b"x".to_vec(), mount_from, &|_| {}).unwrap_err();
+        assert!(matches!(refused.kind, Kind::NotFound), "{refused:?}");
+        assert!(refused.to_string().ends_with("not found (name_unknown: the repository does not exist)"), "{refused}");
+    }
+    let methods: Vec<_> = server.seen().iter().map(|request| request.method.clone()).collect();
+    assert_eq!(methods, ["HEAD", "POST", "HEAD", "POST", "POST"]);
+}
+
+#[test]
+fn c021_a_mount_that_is_refused_is_an_upload() {
+    let digest = layer(b"x").digest.to_string().replace(':', "%3A");
+    for mounting in [202, 403, 404, 405] {
+        let value = digest.clone();
+        let server = HttpServer::serving(move |request| match (request.method.as_str(), request.path.as_str()) {
+            ("POST", path) if path.contains("mount=") && mounting != 202 => Response::status(mounting),
+            ("POST", _) => Response::status(202).header("Location", "/v2/s"),
+            ("PUT", path) if path == format!("/v2/s?digest={value}") => Response::status(201),
+            _ => Response::status(404),
+        });
+        let client = client();
+        let repository = client.repository(route(endpoint(server.port())), Access::Push, &NEVER);
+        assert_eq!(repository.upload(&layer(b"x"), &b"x".to_vec(), Some("other/one"), &|_| {}).unwrap(), Upload::Sent);
+        let seen = server.seen();
+        assert_eq!(seen[1].path, format!("/v2/app/one/blobs/uploads/?mount={digest}&from=other%2Fone"));
+        // What the registry began in place of the mount is gone on with.
+        assert_eq!(seen.len(), if mounting == 202 { 3 } else { 4 });
+    }
 }
 
 #[test]

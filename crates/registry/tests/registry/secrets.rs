@@ -154,6 +154,24 @@ fn c010_identity_tokens_and_registry_tokens() {
 }
 
 #[test]
+fn c020_a_mount_asks_for_both_repositories() {
+    let server = with_tokens(
+        |_| Response::ok(r#"{"token":"token-1"}"#),
+        |request| match request.method.as_str() {
+            "POST" => Response::status(201),
+            _ => Response::status(404),
+        },
+    );
+    let client = client();
+    let repository = client.repository(route(endpoint(server.port())), Access::Push, &NEVER);
+    let mounted = repository.upload(&layer(b"x"), &b"x".to_vec(), Some("base/two"), &|_| {}).unwrap();
+    assert_eq!(mounted, registry::Upload::Mounted);
+    let seen = server.seen();
+    let scopes: Vec<_> = seen.iter().filter(|request| request.path.starts_with("/token")).map(parameters).collect();
+    assert_eq!(scopes[1][1..], ["scope=repository%3Aapp%2Fone%3Apull%2Cpush", "scope=repository%3Abase%2Ftwo%3Apull"]);
+}
+
+#[test]
 fn c010_login_gives_the_identity_token_of_the_service() {
     let server = with_tokens(
         |request| match request.header("authorization") {
