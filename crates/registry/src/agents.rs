@@ -7,13 +7,12 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use ureq::tls::{Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig};
-use ureq::unversioned::resolver::DefaultResolver;
 use ureq::unversioned::transport::{ConnectProxyConnector, Connector, RustlsConnector};
 use ureq::{Agent, Proxy};
 
 use crate::error::{Failure, Kind};
 use crate::place::Origin;
-use crate::wire::PatientConnector;
+use crate::wire::{PatientConnector, PatientResolver};
 use crate::{Endpoint, Identity, Tls};
 
 /// Made when they are first needed; nothing is read before.
@@ -79,7 +78,7 @@ impl Agents {
         }
         let connector =
             ().chain(ConnectProxyConnector::default()).chain(PatientConnector).chain(RustlsConnector::default());
-        Ok(Agent::with_parts(config.build(), connector, DefaultResolver::default()))
+        Ok(Agent::with_parts(config.build(), connector, PatientResolver))
     }
 
     fn tls(&self, tls: &Tls) -> Result<TlsConfig, Kind> {

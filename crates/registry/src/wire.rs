@@ -5,18 +5,25 @@
 
 use std::cell::RefCell;
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
+use ureq::config::Config;
+use ureq::http::Uri;
+use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, Transport,
 };
 use ureq::{Error, Timeout};
+
+/// Of one name: as many as the library has room for.
+const MOST_ADDRESSES: usize = 16;
 
 /// How long a wait lasts before it is asked whether somebody still waits.
 pub(crate) const SLICE: Duration = Duration::from_millis(50);
@@ -64,6 +71,41 @@ pub(crate) fn unwrapped(error: io::Error) -> io::Error {
     match error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
         Some(Error::Timeout(_)) => io::ErrorKind::TimedOut.into(),
         _ => error,
+    }
+}
+
+/// Looks up names on another thread, which is left alone when nobody waits any longer.
+#[derive(Debug, Default)]
+pub(crate) struct PatientResolver;
+
+impl Resolver for PatientResolver {
+    fn resolve(&self, uri: &Uri, _: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, Error> {
+        let host = uri.host().ok_or(Error::HostNotFound)?.trim_matches(['[', ']']).to_owned();
+        let usual = if uri.scheme_str() == Some("https") { 443 } else { 80 };
+        let port = uri.port_u16().unwrap_or(usual);
+        let mut found = self.empty();
+        if let Ok(address) = host.parse::<IpAddr>() {
+            found.push(SocketAddr::new(address, port));
+            return Ok(found);
+        }
+        let (sender, answer) = channel();
+        let look_up = move || drop(sender.send((host.as_str(), port).to_socket_addrs().map(Vec::from_iter)));
+        std::thread::Builder::new().name("resolve".to_owned()).spawn(look_up)?;
+        let started = Instant::now();
+        let addresses = loop {
+            let is_over = PATIENCE.with_borrow(|patience| {
+                patience.as_ref().is_none_or(|patience| patience.halt.is_set() || started.elapsed() >= patience.connect)
+            });
+            match answer.recv_timeout(SLICE) {
+                Ok(addresses) => break addresses?,
+                Err(_) if is_over => return Err(Error::Timeout(Timeout::Resolve)),
+                Err(_) => {}
+            }
+        };
+        for address in addresses.into_iter().take(MOST_ADDRESSES) {
+            found.push(address);
+        }
+        if found.is_empty() { Err(Error::HostNotFound) } else { Ok(found) }
     }
 }
 
