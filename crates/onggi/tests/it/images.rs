@@ -18,7 +18,7 @@ impl Project {
 }
 
 #[test]
-fn s200_s202_header_gaps_and_short_ids() {
+fn s200_s202_s209_header_gaps_and_short_ids() {
     let project = Project::new();
     for words in [&["images"][..], &["image", "ls"], &["image", "list"]] {
         let output = project.onggi(words).run().success();

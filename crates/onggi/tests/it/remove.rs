@@ -17,13 +17,17 @@ fn siblings() -> Project {
 }
 
 #[test]
-fn c060_a_tag_is_silent_and_moves() {
+fn s262_s263_c060_a_tag_is_silent_and_moves() {
     let project = siblings();
     let (one, two) = (id(&project, "one"), id(&project, "two"));
     for words in [["tag", "one", "name:v1"], ["tag", &one, "name:v2"], ["tag", &one[7..15], "name:v3"]] {
         assert_eq!(project.onggi(words).run().success().snapshot(), "exit: 0\n");
         assert_eq!(id(&project, words[2]), one);
     }
+    // A user's name at Docker Hub is one more row with the same ID.
+    project.ask(&["tag", "name:v1", "voyagerwoo/simple-express:alpine"]);
+    let rows = project.ask(&["images", "--no-trunc", "--format", "{{.Repository}}:{{.Tag}} {{.ID}}"]);
+    assert!(rows.contains(&format!("voyagerwoo/simple-express:alpine {one}\n")), "{rows}");
     project.ask(&["image", "tag", "two", "name:v1"]);
     assert_eq!(id(&project, "name:v1"), two);
     for (words, problem) in [
@@ -187,4 +191,37 @@ fn s288_names_by_digest_go_with_the_last_tag() {
     let expected = format!("Untagged: here:5000/one:v2\nUntagged: {by_digest}\nDeleted: sha256:");
     assert!(removed.starts_with(&expected), "{removed}");
     assert!(project.ask(&["images", "-q", "here:5000/*"]).is_empty());
+}
+
+/// The same with what a pull really brings, and by the digest itself.
+#[test]
+#[ignore = "requires docker-registry"]
+fn s280_s288_c071_pulled_names_by_digest() {
+    let registry = testkit::Registry::start().unwrap();
+    let project = siblings();
+    let name = format!("{}/me/one", registry.host());
+    let (v1, v2) = (format!("{name}:v1"), format!("{name}:v2"));
+    for tag in [&v1, &v2] {
+        project.ask(&["tag", "one", tag]);
+        project.ask(&["push", "-q", tag]);
+    }
+    project.ask(&["rmi", "-f", &id(&project, "one")]);
+    for tag in [&v1, &v2] {
+        project.ask(&["pull", "-q", tag]);
+    }
+    let digests = project.inspect(&v1)["RepoDigests"].clone();
+    let by_digest = digests[0].as_str().unwrap();
+    assert!(by_digest.starts_with(&format!("{name}@sha256:")), "{by_digest}");
+    assert_eq!(project.ask(&["rmi", &v1]), format!("Untagged: {v1}\n"));
+    let removed = project.ask(&["rmi", &v2]);
+    let expected = format!("Untagged: {v2}\nUntagged: {by_digest}\nDeleted: sha256:");
+    assert!(removed.starts_with(&expected), "{removed}");
+    // A name by digest can be taken away by itself, and is the last one where nothing was tagged.
+    project.ask(&["pull", "-q", &v1]);
+    assert_eq!(project.ask(&["rmi", by_digest]), format!("Untagged: {by_digest}\n"));
+    project.ask(&["rmi", &v1]);
+    project.ask(&["pull", "-q", by_digest]);
+    assert!(project.inspect(by_digest)["RepoTags"].as_array().unwrap().is_empty());
+    let removed = project.ask(&["rmi", by_digest]);
+    assert!(removed.starts_with(&format!("Untagged: {by_digest}\nDeleted: sha256:")), "{removed}");
 }
