@@ -79,10 +79,8 @@ fn find_reference(store: &Store, reference: &Reference) -> Result<Option<ImageId
 /// # Errors
 /// When the store cannot be read.
 pub fn repository_digest(store: &Store, reference: &Reference, id: ImageId) -> Result<Option<Digest>, StoreError> {
-    let same =
-        |known: &Reference| known.registry() == reference.registry() && known.repository() == reference.repository();
-    let all = store.references()?;
-    Ok(all.iter().filter(|(known, named)| *named == id && same(known)).find_map(|(known, _)| known.digest()))
+    let all = store.repository_digests(reference)?;
+    Ok(all.into_iter().find(|(_, named)| *named == id).map(|(digest, _)| digest))
 }
 
 /// Describes an image: its manifest names the config and the layers as they stand in the store, uncompressed.

@@ -1,6 +1,6 @@
 //! References: names of images, each a small file that holds an image ID.
 
-use oci::{ImageId, Reference};
+use oci::{Digest, ImageId, Reference};
 
 use crate::lock::Lock;
 use crate::{Store, StoreError, file};
@@ -28,6 +28,23 @@ impl Store {
             let name = format!("references/{name}");
             if let Some(content) = file::read(self, &name)? {
                 all.push((reference, self.parse(&name, &content)?));
+            }
+        }
+        Ok(all)
+    }
+
+    /// The digests by which the repository of a name knows images. Only the names in the folder are gone through.
+    ///
+    /// # Errors
+    /// When the folder or a file cannot be read.
+    pub fn repository_digests(&self, reference: &Reference) -> Result<Vec<(Digest, ImageId)>, StoreError> {
+        let repository = format!("{}/{}@", reference.registry(), reference.repository()).replace('/', "+");
+        let mut all = Vec::new();
+        for name in file::list(self, "references")? {
+            let Some(digest) = name.strip_prefix(&repository).and_then(|digest| digest.parse().ok()) else { continue };
+            let name = format!("references/{name}");
+            if let Some(content) = file::read(self, &name)? {
+                all.push((digest, self.parse(&name, &content)?));
             }
         }
         Ok(all)

@@ -459,3 +459,19 @@ fn killed_processes_lose_no_listed_layer() {
         assert!(std::fs::read_dir(path.join(folder)).unwrap().next().is_none(), "{folder} is swept");
     }
 }
+
+#[test]
+fn s024_the_digests_of_a_repository_are_its_own() {
+    let (_home, store) = store();
+    let id = publish(&store, &[]);
+    let digest = Digest::of(b"manifest");
+    let names = ["x.example/app", "x.example/app2", "x.example/app/deep", "other.example/app"];
+    for name in names {
+        let name: Reference = name.parse().unwrap();
+        store.set_reference(&name.clone().with_default_tag(), id).unwrap();
+        store.set_reference(&name.with_only_digest(digest), id).unwrap();
+    }
+    let app: Reference = "x.example/app:v7".parse().unwrap();
+    assert_eq!(store.repository_digests(&app).unwrap(), [(digest, id)]);
+    assert_eq!(store.repository_digests(&"x.example/none".parse().unwrap()).unwrap(), []);
+}
