@@ -91,7 +91,7 @@ impl Store {
     /// # Errors
     /// When it cannot be removed.
     pub fn remove_build_log(&self, id: &str) -> Result<bool, StoreError> {
-        file::remove_tree(self, &folder(id))
+        file::remove_hidden(self, &folder(id))
     }
 }
 

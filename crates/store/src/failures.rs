@@ -196,12 +196,7 @@ impl Store {
         if flock(&folder, FlockOperation::NonBlockingLockExclusive).is_err() {
             return Ok(false);
         }
-        let hidden = file::temporary_name()?;
-        match rustix::fs::renameat(&self.root, path(id), &self.root, &hidden) {
-            Ok(()) => file::remove_tree(self, &hidden),
-            Err(Errno::NOENT) => Ok(false),
-            Err(errno) => Err(StoreError::io("remove", file::full(self, &path(id)), errno)),
-        }
+        file::remove_hidden(self, &path(id))
     }
 
     fn remove_old_failures(&self) -> Result<(), StoreError> {

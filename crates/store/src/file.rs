@@ -157,6 +157,16 @@ pub(crate) fn make_folder(store: &Store, folder: &str) -> Result<(), StoreError>
     }
 }
 
+/// Removes a folder that others may look at: out of sight first, so that nobody ever sees half of it; whether it was there.
+pub(crate) fn remove_hidden(store: &Store, name: &str) -> Result<bool, StoreError> {
+    let hidden = temporary_name()?;
+    match rustix::fs::renameat(&store.root, name, &store.root, &hidden) {
+        Ok(()) => remove_tree(store, &hidden),
+        Err(Errno::NOENT) => Ok(false),
+        Err(errno) => Err(StoreError::io("remove", full(store, name), errno)),
+    }
+}
+
 /// Removes a folder and all that is in it, by descriptors; whether it was there.
 pub(crate) fn remove_tree(store: &Store, name: &str) -> Result<bool, StoreError> {
     let failed = |errno| StoreError::io("remove", full(store, name), errno);

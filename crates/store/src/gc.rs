@@ -183,7 +183,7 @@ impl Store {
             files.sort_by_key(|name| name.ends_with(".tar"));
             for name in files {
                 match name.starts_with("extracted/") {
-                    true => file::remove_tree(self, &name)?,
+                    true => file::remove_hidden(self, &name)?,
                     false => file::remove(self, &name)?,
                 };
             }

@@ -78,9 +78,7 @@ impl Store {
     /// When it cannot be removed.
     pub fn discard(&self, name: &str) -> Result<bool, StoreError> {
         let _exclusive = Lock::exclusive(self, "gc")?;
-        let was_there = file::exists(self, name)?;
-        file::remove_tree(self, name)?;
-        Ok(was_there)
+        file::remove_hidden(self, name)
     }
 
     /// Puts an index in the place of a wrong one, synced, without a moment in which there is none.

@@ -65,6 +65,7 @@ mod prune;
 mod ps;
 mod pull;
 mod push;
+mod random_operations;
 mod remote;
 mod remove;
 mod reproducible;
