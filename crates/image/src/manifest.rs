@@ -88,8 +88,7 @@ pub fn repository_digest(store: &Store, reference: &Reference, id: ImageId) -> R
 /// # Errors
 /// When the image or one of its layers is not in the store.
 pub fn manifest(store: &Store, id: ImageId) -> Result<StoredImage, ManifestError> {
-    let config = store.image(id)?;
-    let config_bytes = store.image_bytes(id)?.ok_or(StoreError::ImageMissing(id))?;
+    let (config, config_bytes) = store.image_with_bytes(id)?;
     let mut layers = Vec::new();
     for layer in &config.rootfs.diff_ids {
         let tar = store.layer_tar(*layer)?.ok_or(StoreError::LayerMissing(*layer))?;

@@ -30,13 +30,22 @@ impl Store {
     /// # Errors
     /// When there is no such image, or its file is damaged.
     pub fn image(&self, id: ImageId) -> Result<ImageConfig, StoreError> {
+        self.image_with_bytes(id).map(|(config, _)| config)
+    }
+
+    /// The config of an image, read and byte for byte.
+    ///
+    /// # Errors
+    /// As [`Self::image`].
+    pub fn image_with_bytes(&self, id: ImageId) -> Result<(ImageConfig, Vec<u8>), StoreError> {
         let bytes = self.image_bytes(id)?.ok_or(StoreError::ImageMissing(id))?;
         if Digest::of(&bytes) != id.0 {
             let reason = "its content does not have the digest that it is named by".to_owned();
             return Err(StoreError::Corrupt { path: file::full(self, &path(id)), reason });
         }
-        serde_json::from_slice(&bytes)
-            .map_err(|error| StoreError::Corrupt { path: file::full(self, &path(id)), reason: error.to_string() })
+        let config = serde_json::from_slice(&bytes)
+            .map_err(|error| StoreError::Corrupt { path: file::full(self, &path(id)), reason: error.to_string() })?;
+        Ok((config, bytes))
     }
 
     /// Whether an image is there, at the cost of one system call.

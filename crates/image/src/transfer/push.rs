@@ -12,7 +12,7 @@ use std::sync::{Mutex, PoisonError};
 
 use layer::Encoding;
 use oci::{Descriptor, DiffId, Digest, ImageConfig, ImageId, ImageManifest, Reference, TagOrDigest, media_type};
-use store::{Store, StoreError};
+use store::Store;
 
 use super::documents::{self, remote, shown};
 use super::known::{self, KnownBlob};
@@ -147,8 +147,7 @@ pub fn push(
     reference: &Reference,
     events: &(dyn Fn(PushEvent) + Sync),
 ) -> Result<Pushed, TransferError> {
-    let config = store.image(id)?;
-    let config_bytes = store.image_bytes(id)?.ok_or(StoreError::ImageMissing(id))?;
+    let (config, config_bytes) = store.image_with_bytes(id)?;
     let repository = known::repository(reference);
     let lease = store.lease()?;
     for layer in &config.rootfs.diff_ids {

@@ -73,9 +73,9 @@ fn a_no_op_rebuild_writes_nothing_and_starts_nothing_requires_strace() {
 /// Some of the context's files as they would be named in an open.
 const FILES_OF_CONTEXT: [&str; 4] = ["\"0\"", "\"src/0\"", "\"199\"", "\"src/199\""];
 
-/// The store and its version, Dockerfile and ignore files (neither is there), the base's name, its image (twice) and
-/// layer, the context and the two folders of it, its stat index, three steps and the image's record, the new name.
-const MOST_OPENED: usize = 18;
+/// Docker's config.json for its proxies (it is not there), the store and its version, Dockerfile and ignore files (neither is there), the base's name, its image, its
+/// layer and the names of digests, the context and the two folders of it, its stat index, three steps and the image's record, the new name.
+const MOST_OPENED: usize = 19;
 
 /// What the loader and the C library open in every program.
 fn is_start_up(arguments: &str) -> bool {
