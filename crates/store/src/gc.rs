@@ -86,7 +86,23 @@ impl Store {
         }
         removed.layers = self.remove_layers(|layer| !needed.contains(&layer), busy_since)?;
         self.remove_lost_blobs(busy_since)?;
+        self.remove_lost_notes()?;
         Ok(removed)
+    }
+
+    /// What is noted of images that are not there: somebody was killed between the two.
+    fn remove_lost_notes(&self) -> Result<(), StoreError> {
+        for folder in ["parents", "pins"] {
+            for name in file::list_if_there(self, folder)? {
+                let image = Digest::from_hex(&name).ok().map(ImageId);
+                if let Some(image) = image
+                    && !self.has_image(image)?
+                {
+                    file::remove(self, &format!("{folder}/{name}"))?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Of these images, those that nobody has begun to use.

@@ -475,3 +475,16 @@ fn s024_the_digests_of_a_repository_are_its_own() {
     assert_eq!(store.repository_digests(&app).unwrap(), [(digest, id)]);
     assert_eq!(store.repository_digests(&"x.example/none".parse().unwrap()).unwrap(), []);
 }
+
+#[test]
+fn what_a_killed_process_has_noted_of_an_image_goes_with_the_next_removal() {
+    let (_home, store) = store();
+    let keep = publish(&store, &[add_layer(&store, b"layer")]);
+    let lost = ImageId(Digest::of(b"never published"));
+    store.set_parent(lost, keep).unwrap();
+    std::fs::write(store.path().join(format!("pins/{}", lost.0.hex())), "").unwrap();
+    store.set_parent(keep, lost).unwrap();
+    store.collect(&Doomed::default()).unwrap();
+    assert_eq!(names_below(&store.path().join("parents")), [keep.0.hex()]);
+    assert_eq!(names_below(&store.path().join("pins")), [""; 0]);
+}
