@@ -205,16 +205,17 @@ impl Store {
         // Out of sight first, so that nobody sees half a container.
         let hidden = file::temporary_name()?;
         let names = Lock::exclusive(self, NAMES)?;
+        // Whoever removes it may know it by the name that it had before.
+        let renamed = file::read(self, &format!("containers/{id}/{NAME}"))?;
+        let name = renamed.map_or_else(|| name.to_owned(), |name| String::from_utf8_lossy(&name).into_owned());
+        // The name goes first: who is killed in between leaves no name that leads nowhere.
+        if self.named(&name)?.as_deref() == Some(id) {
+            file::remove(self, &format!("names/{name}"))?;
+        }
         match rustix::fs::renameat(&self.root, format!("containers/{id}"), &self.root, &hidden) {
             Ok(()) => {}
             Err(Errno::NOENT) => return Ok(()),
             Err(errno) => return Err(StoreError::io("remove", file::full(self, &format!("containers/{id}")), errno)),
-        }
-        // Whoever removes it may know it by the name that it had before.
-        let renamed = file::read(self, &format!("{hidden}/{NAME}"))?;
-        let name = renamed.map_or_else(|| name.to_owned(), |name| String::from_utf8_lossy(&name).into_owned());
-        if self.named(&name)?.as_deref() == Some(id) {
-            file::remove(self, &format!("names/{name}"))?;
         }
         drop(names);
         file::remove_tree(self, &hidden)?;
