@@ -55,6 +55,8 @@ pub enum EncodeError {
 impl Encoding {
     /// What gzip and docker take when nothing is said.
     pub const GZIP_LEVEL: u32 = 6;
+    /// For layers that somebody waits for to be pushed (decision 0021): an eighth of the time for a twentieth more bytes.
+    pub const GZIP_PUSH_LEVEL: u32 = 1;
     /// What zstd takes when nothing is said.
     pub const ZSTD_LEVEL: i32 = 3;
 
@@ -70,12 +72,7 @@ impl Encoding {
     fn encode(self, piece: &[u8]) -> io::Result<Vec<u8>> {
         match self {
             Self::Uncompressed => Ok(piece.to_vec()),
-            Self::Gzip { level } => {
-                let room = Vec::with_capacity(piece.len() / 2);
-                let mut encoder = flate2::write::GzEncoder::new(room, flate2::Compression::new(level));
-                encoder.write_all(piece)?;
-                encoder.finish()
-            }
+            Self::Gzip { level } => gzip(piece, level),
             Self::Zstd { level } => {
                 let mut compressor = zstd::bulk::Compressor::new(level)?;
                 compressor.include_checksum(true)?;
@@ -83,6 +80,17 @@ impl Encoding {
             }
         }
     }
+}
+
+/// One member. libdeflate wants all of it at once, and has no header fields of its own: no name and no time.
+fn gzip(piece: &[u8], level: u32) -> io::Result<Vec<u8>> {
+    let level = i32::try_from(level).ok().and_then(|level| libdeflater::CompressionLvl::new(level).ok());
+    let level = level.ok_or(io::ErrorKind::InvalidInput)?;
+    let mut compressor = libdeflater::Compressor::new(level);
+    let mut member = vec![0; compressor.gzip_compress_bound(piece.len())];
+    let length = compressor.gzip_compress(piece, &mut member).map_err(io::Error::other)?;
+    member.truncate(length);
+    Ok(member)
 }
 
 /// Writes a tar of this length as a blob, with at most `threads` threads beside this one.

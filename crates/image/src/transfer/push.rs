@@ -407,7 +407,7 @@ impl Pushing<'_> {
 
     /// Compresses a layer, and keeps what comes of it.
     fn compress(&self, layer: DiffId) -> Result<Descriptor, TransferError> {
-        let encoding = Encoding::Gzip { level: Encoding::GZIP_LEVEL };
+        let encoding = Encoding::Gzip { level: Encoding::GZIP_PUSH_LEVEL };
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let made = LayerBlob::make(self.store, layer, encoding, MediaTypes::Docker, threads).map_err(unsaved)?;
         if let Some(sink) = made.sink() {
