@@ -19,7 +19,7 @@ pub(crate) struct ImagePruneArgs {
     /// Remove all that no container uses, not only those without a name
     #[arg(short, long)]
     pub(crate) all: bool,
-    /// Remove only what fits: `until=24h`, `label=NAME[=VALUE]`, `label!=NAME[=VALUE]`
+    /// Remove only what fits, such as `until=24h`, `label=NAME` or `label!=NAME`
     #[arg(long = "filter", value_name = "FILTER")]
     pub(crate) filters: Vec<String>,
     /// Do not ask
@@ -33,10 +33,10 @@ pub(crate) struct ImagePruneArgs {
 /// Remove build cache
 #[derive(Debug, Args)]
 pub(crate) struct BuilderPruneArgs {
-    /// Remove all of it, also what cannot be made again: caches of RUN, kept failures, logs
+    /// Remove all of it, also kept failures and logs of builds
     #[arg(short, long)]
     pub(crate) all: bool,
-    /// Remove only what fits: `until=24h`, `unused-for=24h`, `id=ID`, `type=TYPE`, `description=TEXT`, `inuse`, `shared`, `private`
+    /// Remove only what fits, such as `until=24h`, `type=TYPE` or `id=ID`
     #[arg(long = "filter", value_name = "FILTER")]
     pub(crate) filters: Vec<String>,
     /// Do not ask
@@ -76,7 +76,7 @@ pub(crate) struct SystemPruneArgs {
     /// Remove all images that no container uses, and all build cache
     #[arg(short, long)]
     pub(crate) all: bool,
-    /// Remove only what fits: `until=24h`, `label=NAME[=VALUE]`, `label!=NAME[=VALUE]`
+    /// Remove only what fits, such as `until=24h`, `label=NAME` or `label!=NAME`
     #[arg(long = "filter", value_name = "FILTER")]
     pub(crate) filters: Vec<String>,
     /// Do not ask
