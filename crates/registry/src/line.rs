@@ -4,6 +4,7 @@
 //! (CVE-2020-15157). Redirects are followed here and not by the library beneath, so that this holds for each of them.
 
 use std::io::{self, Read};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -86,6 +87,8 @@ pub(crate) struct Line {
     pub(crate) halt: Halt,
     /// Whether somebody else can be asked in its place.
     pub(crate) has_others: bool,
+    /// Most bytes of one request of an upload: fewer once the registry has lost an upload that was cut.
+    pub(crate) piece: Arc<AtomicU64>,
 }
 
 impl Line {

@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
+use std::sync::atomic::Ordering;
 
 use oci::Descriptor;
 use ureq::http::Method;
@@ -84,7 +85,20 @@ impl Repository<'_> {
             if line.persist(|| has_blob(line, blob))? {
                 return Ok(Upload::Existed);
             }
-            Sending { line, blob, content, sent, piece: blob.size, confirmed: 0, expects: true }.run(mount_from)
+            // What was learned from another blob's end holds for this one too.
+            let piece = blob.size.min(line.piece.load(Ordering::Relaxed));
+            Sending {
+                line,
+                blob,
+                content,
+                sent,
+                piece,
+                confirmed: 0,
+                expects: true,
+                asked_from: ASKED_FROM,
+                is_complete: false,
+            }
+            .run(mount_from)
         })
     }
 }
@@ -101,6 +115,10 @@ struct Sending<'a> {
     /// Whether the registry is asked before much is sent: one that refuses blobs of that size says so then, and not by
     /// closing the connection in the middle. Not those that do not know how (417).
     expects: bool,
+    /// Requests with more than so many bytes are asked for before: all of them once one was answered with "not now".
+    asked_from: u64,
+    /// The registry has all bytes, and does not end the upload: sending them again would not help.
+    is_complete: bool,
 }
 
 /// An upload that the registry knows: where to send the next bytes, and which.
@@ -139,10 +157,16 @@ impl Sending<'_> {
             }
             let is_lost = matches!(failure.kind, Kind::NotFound | Kind::Refused { status: 416 });
             let failure = if is_lost { self.lost() } else { failure };
+            if self.is_complete && !is_lost {
+                return Err(failure);
+            }
             if !retry.pause(&failure, &self.line.halt) {
                 return Err(if self.line.halt.is_set() { self.line.fails(Kind::Cancelled) } else { failure });
             }
             self.shrink();
+            if is_lost {
+                self.line.piece.fetch_min(self.piece, Ordering::Relaxed);
+            }
         }
     }
 
@@ -179,6 +203,7 @@ impl Sending<'_> {
 
     /// Sends what is left, then ends the upload.
     fn send(&mut self, mut session: Session) -> Result<(), Failure> {
+        self.is_complete = false;
         if self.blob.size <= AT_ONCE && session.offset == 0 {
             let bytes = self.bytes()?;
             (self.sent)(self.blob.size);
@@ -195,6 +220,9 @@ impl Sending<'_> {
                     continue;
                 }
                 Err(failure) if self.may_go_on(&failure) => {
+                    if matches!(failure.kind, Kind::TooManyRequests | Kind::Unavailable { .. }) {
+                        self.asked_from = 0;
+                    }
                     let mut retry = Retry::resumed(&self.line.shared.limits, false, failed);
                     if !retry.pause(&failure, &self.line.halt) {
                         return Err(failure);
@@ -217,7 +245,12 @@ impl Sending<'_> {
                 (self.sent)(session.offset);
             }
         }
-        self.end(&session, &[])
+        self.is_complete = true;
+        self.line.persist(|| match self.end(&session, &[]) {
+            // Its answer was lost.
+            Err(failure) if failure.is_passing() && has_blob(self.line, self.blob).unwrap_or(false) => Ok(()),
+            ended => ended,
+        })
     }
 
     /// Whether the registry can be asked how far the upload has got: a token that became old during it is no end either.
@@ -234,7 +267,7 @@ impl Sending<'_> {
         let mut ask =
             Ask { answer: self.line.shared.limits.commit, ..self.line.ask(Method::PATCH, session.place.clone()) };
         ask.headers.push(("content-type", "application/octet-stream".to_owned()));
-        if self.expects && length > ASKED_FROM {
+        if self.expects && length > self.asked_from {
             ask.headers.push(("expect", "100-continue".to_owned()));
         }
         if self.piece < self.blob.size {

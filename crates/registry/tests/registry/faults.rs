@@ -172,3 +172,71 @@ fn c021_a_push_gets_over_what_passes() {
         }
     }
 }
+
+/// What one blob's end has taught holds for the next: only the first one is sent in vain.
+#[test]
+fn n041_c021_blobs_after_one_that_was_cut_are_sent_in_pieces() {
+    let Some(server) = started("n041_c021_blobs_after_one_that_was_cut", &RegistryOptions::default()) else { return };
+    let proxy = FaultProxy::before(server.port(), |request| match request.method.as_str() {
+        "PATCH" => Fault::CutRequest(3 << 20),
+        _ => Fault::None,
+    });
+    let client = client();
+    let repository = client.repository(route(endpoint(proxy.port())), Access::Push, &NEVER);
+    let mut total = 0;
+    for number in 0..6 {
+        let bytes = content((4 << 20) + number);
+        assert_eq!(repository.upload(&layer(&bytes), &bytes, None, &|_| {}).unwrap(), Upload::Sent);
+        total += bytes.len() as u64;
+    }
+    let sent = proxy.received();
+    assert!(sent <= total + total / 20 + (3 << 20), "{sent} bytes for {total}");
+}
+
+/// A registry that has all bytes of a blob and cannot end the upload yet does not get them once more.
+#[test]
+fn n041_c021_the_end_of_an_upload_is_tried_again_alone() {
+    let Some(server) = started("n041_c021_the_end_of_an_upload_is_tried", &RegistryOptions::default()) else { return };
+    let mut size = 1_000_000;
+    for fault in [
+        Fault::Answer(Response::status(429).header("Retry-After", "1")),
+        Fault::Answer(Response::status(500)),
+        Fault::LoseAnswer,
+        Fault::CutAnswer(0),
+    ] {
+        let twice = times(2, fault.clone());
+        let rule = move |request: &Request| if request.method == "PUT" { twice() } else { Fault::None };
+        let proxy = FaultProxy::before(server.port(), rule);
+        size += 1;
+        let bytes = content(size);
+        assert_eq!(push(proxy.port(), &bytes), Ok(Upload::Sent), "{fault:?}");
+        assert_eq!(proxy.received(), size as u64, "{fault:?}");
+    }
+    // One that never does ends it with one line.
+    let proxy = FaultProxy::before(server.port(), |request| match request.method.as_str() {
+        "PUT" => Fault::Answer(Response::status(500)),
+        _ => Fault::None,
+    });
+    let bytes = content(size + 1);
+    let error = push(proxy.port(), &bytes).unwrap_err();
+    assert!(error.contains("status 500"), "{error}");
+    assert_eq!(proxy.received(), bytes.len() as u64);
+}
+
+/// A registry that says "not now" to a piece is asked before the next one is sent.
+#[test]
+fn n041_c021_a_busy_registry_is_asked_before_much_is_sent() {
+    let Some(server) = started("n041_c021_a_busy_registry_is_asked_before", &RegistryOptions::default()) else {
+        return;
+    };
+    let mut size = 1_500_000;
+    for status in [429, 500] {
+        let twice = times(2, Fault::Answer(Response::status(status)));
+        let rule = move |request: &Request| if request.method == "PATCH" { twice() } else { Fault::None };
+        let proxy = FaultProxy::before(server.port(), rule);
+        size += 1;
+        let bytes = content(size);
+        assert_eq!(push(proxy.port(), &bytes), Ok(Upload::Sent), "{status}");
+        assert_eq!(proxy.received(), size as u64, "{status}");
+    }
+}
