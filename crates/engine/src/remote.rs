@@ -128,6 +128,11 @@ impl ReadAt for Readable<'_> {
 /// A transfer that failed, with what to do about it. `verb` is what was being done with the name.
 pub(crate) fn failed(error: &TransferError, reference: &Reference, verb: Access) -> Error {
     match registry_error(error) {
+        // It has the manifest, and not all that the manifest names.
+        Some(refusal) if matches!((&refusal.kind, error), (Kind::NotFound, TransferError::Cut { .. })) => {
+            Error::new(ErrorKind::NotFound, refusal.to_string())
+                .with_hint("the registry has lost a part of this image: push it there again")
+        }
         Some(refusal) => refused(refusal, reference, verb),
         None => content_failed(error),
     }
@@ -167,7 +172,7 @@ pub(crate) fn refused(error: &RegistryError, reference: &Reference, verb: Access
             made(kind, message).with_hint(if *had_credential { again } else { login() })
         }
         Kind::TooManyRequests | Kind::Unavailable { .. } | Kind::Cut(_) => {
-            made(ErrorKind::Unavailable, error.to_string()).with_hint("try again: what has come so far is kept")
+            Error::new(ErrorKind::Unavailable, error.to_string()).with_hint("try again: what has come so far is kept")
         }
         Kind::Cancelled => Error::new(ErrorKind::Cancelled, error.to_string()).with_exit_code(130),
         Kind::Content(_) => Error::new(ErrorKind::Corrupt, error.to_string()),

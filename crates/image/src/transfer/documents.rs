@@ -138,15 +138,14 @@ pub(super) fn choose<'a>(index: &'a ImageIndex, wanted: Option<&Platform>) -> Re
     let host = Platform::host();
     let wanted = wanted.unwrap_or(&host);
     let unnamed = || only(index).filter(|descriptor| descriptor.platform.is_none());
-    choose_for(index, wanted).or_else(unnamed).ok_or_else(|| TransferError::NoPlatform {
-        wanted: wanted.clone(),
-        there: index
-            .manifests
-            .iter()
-            .filter_map(|one| one.platform.as_ref())
-            .map(ToString::to_string)
-            .take(32)
-            .collect(),
+    choose_for(index, wanted).or_else(unnamed).ok_or_else(|| {
+        let mut there: Vec<String> = Vec::new();
+        for platform in index.manifests.iter().filter_map(|one| one.platform.as_ref()).map(ToString::to_string) {
+            if there.len() < 32 && !there.contains(&platform) {
+                there.push(platform);
+            }
+        }
+        TransferError::NoPlatform { wanted: wanted.clone(), there }
     })
 }
 
@@ -192,14 +191,14 @@ fn config(store: &Store, source: &dyn Source, descriptor: &Descriptor) -> Result
     if let Some(bytes) = store.image_bytes(ImageId(descriptor.digest))?.filter(is_it) {
         return Ok(bytes);
     }
-    let blob = source.blob(descriptor, 0).map_err(|source| remote(format!("fetch the config {name}"), source))?;
+    let cut = |source, found| TransferError::Cut { digest: descriptor.digest, size: descriptor.size, found, source };
+    let blob = source.blob(descriptor, 0).map_err(|source| cut(Some(std::io::Error::other(source)), 0))?;
     let mut bytes = Vec::with_capacity(usize::try_from(descriptor.size).unwrap_or_default());
     let read = std::io::Read::read_to_end(&mut std::io::Read::take(blob, descriptor.size + 1), &mut bytes);
     let found = bytes.len() as u64;
-    let cut = |source| TransferError::Cut { digest: descriptor.digest, size: descriptor.size, found, source };
-    read.map_err(|error| cut(Some(error)))?;
+    read.map_err(|error| cut(Some(error), found))?;
     if found < descriptor.size {
-        return Err(cut(None));
+        return Err(cut(None, found));
     }
     if found > descriptor.size {
         return Err(TransferError::Longer { digest: descriptor.digest, size: descriptor.size });

@@ -17,7 +17,6 @@ use oci::{Descriptor, DiffId, Hasher};
 use store::{LayerSink, Lease, PartialBlob, Store, WantedBlob};
 
 use super::arrival::Arrival;
-use super::documents::remote;
 use super::{LayerState, Source, TransferError};
 use crate::Stack;
 use crate::archive::LoadError;
@@ -221,7 +220,10 @@ impl<'a> Layers<'a> {
         }
         loop {
             let failed = |source| TransferError::Keep { digest: blob.digest, source };
-            check_room(self.store, blob.size - partial.length()).map_err(failed)?;
+            if let Err(source) = check_room(self.store, blob.size - partial.length()) {
+                leave(partial)?;
+                return Err(failed(source));
+            }
             let (outcome, unpacked) = self.fetch_and_unpack(number, &partial);
             let error = match (outcome, unpacked) {
                 (Outcome::Complete, unpacked) => {
@@ -232,7 +234,10 @@ impl<'a> Layers<'a> {
                     }
                     return brought;
                 }
-                (Outcome::Cut(error), _) => return Err(error),
+                (Outcome::Cut(error), _) => {
+                    leave(partial)?;
+                    return Err(error);
+                }
                 (Outcome::Wrong(error), _) | (Outcome::Abandoned, Err(error)) => error,
                 (Outcome::Abandoned, Ok(_)) => TransferError::Stopped,
             };
@@ -290,10 +295,9 @@ impl<'a> Layers<'a> {
             Outcome::Cut(TransferError::Cut { digest: blob.digest, size: blob.size, found, source })
         };
         if arrival.there() < blob.size {
-            let action = || format!("fetch {}", blob.digest);
             let mut bytes = match self.source.blob(blob, arrival.there()) {
                 Ok(bytes) => bytes,
-                Err(error) => return Outcome::Cut(remote(action(), error)),
+                Err(error) => return cut(Some(io::Error::other(error))),
             };
             let mut next = 0;
             loop {
@@ -335,6 +339,14 @@ impl<'a> Layers<'a> {
         }
         Outcome::Complete
     }
+}
+
+/// Leaves what has come for the next attempt, if anything has.
+fn leave(partial: PartialBlob<'_>) -> Result<(), TransferError> {
+    if partial.file().metadata().is_ok_and(|found| found.len() == 0) {
+        partial.discard()?;
+    }
+    Ok(())
 }
 
 fn hash_beginning(file: &File, length: u64, buffer: &mut [u8], hasher: &mut Hasher) -> io::Result<()> {

@@ -38,7 +38,7 @@ fn a_blob_of_another_digest_leaves_nothing() {
         let error = checked.pull(&repository, "app").unwrap_err();
         assert!(text(&error).contains(expected), "{fault:?}: {}", text(&error));
         checked.expect_nothing();
-        if !matches!(fault, Fault::Short(_)) {
+        if !matches!(fault, Fault::Short(1..)) {
             assert_eq!(checked.store.partial_blobs().unwrap(), [], "{fault:?}");
         }
         checked.pull(&repository, "app").unwrap();
