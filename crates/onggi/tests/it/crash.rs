@@ -11,15 +11,22 @@ use crate::build_project::Project;
 const ROUNDS: u64 = 40;
 
 /// Small and reproducible: which moments were hit can be found again from the number of the round.
-struct Moments(u64);
+pub(crate) struct Moments {
+    state: u64,
+    rounds: u64,
+}
 
 impl Moments {
+    pub(crate) fn new(seed: u64, rounds: u64) -> Self {
+        Self { state: seed, rounds }
+    }
+
     /// Evenly spread over the time that the whole takes, with some noise from a linear congruential generator.
-    fn next(&mut self, round: u64, whole: Duration) -> Duration {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let noise = (self.0 >> 33) % 1000;
-        let part = (round * 1000 + noise) % (ROUNDS * 1000);
-        whole.mul_f64(part as f64 / (ROUNDS * 1000) as f64)
+    pub(crate) fn next(&mut self, round: u64, whole: Duration) -> Duration {
+        self.state = self.state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let noise = (self.state >> 33) % 1000;
+        let part = (round * 1000 + noise) % (self.rounds * 1000);
+        whole.mul_f64(part as f64 / (self.rounds * 1000) as f64)
     }
 }
 
@@ -44,7 +51,7 @@ fn survive(project: &Project, files: &dyn Fn(u64)) {
     let start = Instant::now();
     project.build(&["-q", "-t", "whole"]).run().success();
     let whole = start.elapsed();
-    let mut moments = Moments(42);
+    let mut moments = Moments::new(42, ROUNDS);
     let mut killed = 0;
     for round in 0..ROUNDS {
         files(round);

@@ -20,6 +20,7 @@ mod express_story;
 mod hello_name;
 mod http;
 mod peers;
+mod registries;
 mod scenes;
 mod simple_express;
 mod stages;
