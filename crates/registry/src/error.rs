@@ -132,19 +132,22 @@ pub(crate) struct Failure {
     pub(crate) host: String,
     /// What the server asks to be waited before the next request.
     pub(crate) retry_after: Option<std::time::Duration>,
+    /// Another attempt would end the same way, whatever the kind says.
+    pub(crate) is_final: bool,
 }
 
 impl Failure {
     pub(crate) fn new(host: impl fmt::Display, kind: Kind) -> Self {
-        Self { kind, said: None, host: host.to_string(), retry_after: None }
+        Self { kind, said: None, host: host.to_string(), retry_after: None, is_final: false }
     }
 
     /// Whether the same request may have another answer later.
     pub(crate) fn is_passing(&self) -> bool {
-        matches!(
+        let may_pass = matches!(
             self.kind,
             Kind::TooManyRequests | Kind::Unavailable { .. } | Kind::Connect(_) | Kind::Cut(_) | Kind::Content(_)
-        )
+        );
+        may_pass && !self.is_final
     }
 
     pub(crate) fn asking(self, asked: &str) -> RegistryError {

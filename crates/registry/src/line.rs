@@ -32,6 +32,8 @@ pub(crate) struct Shared {
     pub(crate) tokens: Tokens,
     /// Those of the endpoints that may be spoken to with or without TLS that have answered.
     pub(crate) spoken: Mutex<Vec<Origin>>,
+    /// Who has answered at all: a registry, a token service, a place that it redirects to.
+    pub(crate) answered: Mutex<Vec<Origin>>,
     pub(crate) limits: Limits,
 }
 
@@ -226,9 +228,28 @@ impl Line {
                 patiently(patience, || agent.run(request))
             }
         };
-        let response = sent.map_err(|error| failed(&place.origin, &self.halt, error))?;
+        let response = sent.map_err(|error| self.failed_at(&place.origin, error))?;
+        self.note_answer(&place.origin);
         let (parts, body) = response.into_parts();
         Ok(Reply { status: parts.status.as_u16(), headers: parts.headers, body, place: place.clone() })
+    }
+
+    /// A port where nobody listens, and never did as far as is known, is one that was mistyped: asking again does not help.
+    /// Somebody who has answered before is perhaps only starting again.
+    fn failed_at(&self, origin: &Origin, error: ureq::Error) -> Failure {
+        let failure = failed(origin, &self.halt, error);
+        let is_refused =
+            matches!(&failure.kind, Kind::Connect(error) if error.kind() == io::ErrorKind::ConnectionRefused);
+        let has_answered = || self.shared.answered.lock().is_ok_and(|answered| answered.contains(origin));
+        Failure { is_final: is_refused && !has_answered(), ..failure }
+    }
+
+    fn note_answer(&self, origin: &Origin) {
+        if let Ok(mut answered) = self.shared.answered.lock()
+            && !answered.contains(origin)
+        {
+            answered.push(origin.clone());
+        }
     }
 
     /// An answer that says no is a failure. Redirects of streams are handed on.
@@ -255,7 +276,7 @@ impl Line {
             400..=499 => Kind::Refused { status },
             _ => Kind::Protocol(format!("it answers {status}, which makes no sense here")),
         };
-        Err(Failure { kind, said: said.line, host: host.to_string(), retry_after })
+        Err(Failure { said: said.line, retry_after, ..Failure::new(host, kind) })
     }
 
     /// The same way with the scheme that the endpoint speaks, where the configuration leaves that open: TLS if anything

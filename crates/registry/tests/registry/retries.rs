@@ -71,6 +71,33 @@ fn c011_what_will_not_pass_is_not_tried_again() {
     assert_eq!(error.to_string(), "cannot reach the registry at `registry.invalid`: no such host");
 }
 
+/// Where nobody has ever answered, a port is a mistyped one; who did answer is perhaps starting again.
+#[test]
+fn c011_a_port_where_nobody_listens_is_final_at_once() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let ask = |client: &registry::Client| {
+        let error = client.repository(route(endpoint(port)), Access::Pull, &NEVER).manifest(&tag("v1")).unwrap_err();
+        error.kind
+    };
+    let (before, pauses_before) = recording();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let (stream, _) = listener.accept().unwrap();
+            let mut head = BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok);
+            assert!(head.any(|line| line.is_empty()));
+            (&stream).write_all(b"HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n").unwrap();
+            drop(listener);
+        });
+        assert!(matches!(ask(&before), Kind::NotFound));
+    });
+    assert!(matches!(ask(&before), Kind::Connect(_)));
+    assert_eq!(pauses_before.lock().unwrap().len(), 2, "it was there before");
+    let (never, pauses) = recording();
+    assert!(matches!(ask(&never), Kind::Connect(_)));
+    assert!(pauses.lock().unwrap().is_empty());
+}
+
 #[test]
 fn c010_manifests_that_are_not_what_they_should_be() {
     let document = manifest(b"{}", &[]);
