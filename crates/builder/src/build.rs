@@ -356,9 +356,10 @@ fn plans(
     target: usize,
 ) -> Result<Vec<Plan>, BuildError> {
     let known = RefCell::new(HashMap::new());
-    let find_image = |name: &str| {
-        let found: &mut HashMap<String, _> = &mut known.borrow_mut();
-        found.entry(canonical(name)).or_insert_with(|| find_image(tools, request, name)).clone()
+    let find_image = |name: &str, platform: &Platform| {
+        let found: &mut HashMap<(String, Platform), _> = &mut known.borrow_mut();
+        let asked = (canonical(name), platform.clone());
+        found.entry(asked).or_insert_with(|| find_image(tools, request, name, platform)).clone()
     };
     let find_image: FindImage<'_> = &find_image;
     let similar_image = |name: &str| similar_image(tools.store, name);
@@ -411,13 +412,20 @@ pub(crate) fn canonical(name: &str) -> String {
     name.parse::<Reference>().map_or_else(|_| name.to_owned(), |name| name.with_default_tag().to_string())
 }
 
-/// An image of the store, by reference or ID, or else of its registry; with `--pull` that is asked in any case.
-fn find_image(tools: &BuildTools<'_>, request: &BuildRequest, name: &str) -> Result<Option<BaseImage>, ImageFailure> {
+/// An image of the store, by reference or ID, or else of its registry; with `--pull` that is asked in any case, and also
+/// for the image of another platform in the place of one that came from there.
+fn find_image(
+    tools: &BuildTools<'_>,
+    request: &BuildRequest,
+    name: &str,
+    platform: &Platform,
+) -> Result<Option<BaseImage>, ImageFailure> {
     let shown = canonical(name);
-    let step = tools.progress.start(format!("[internal] load metadata for {shown}"));
+    let prefix = if request.platforms.len() > 1 { format!("{platform} ") } else { String::new() };
+    let step = tools.progress.start(format!("[{prefix}internal] load metadata for {shown}"));
     let found = stored_image(tools.store, name).and_then(|found| match found {
-        Some(found) if !request.pull => Ok(Some(found)),
-        found => match pull_image(tools, request, name, &|text| step.status(text)) {
+        Some(found) if !request.pull && serves(tools.store, name, &found, platform)? => Ok(Some(found)),
+        found => match pull_image(tools, name, platform, &|text| step.status(text)) {
             Ok(true) => stored_image(tools.store, name),
             Ok(false) => Ok(found),
             Err(error) => Err(ImageFailure { message: error.message, help: error.hint }),
@@ -432,18 +440,25 @@ fn find_image(tools: &BuildTools<'_>, request: &BuildRequest, name: &str) -> Res
     found
 }
 
+/// Whether an image of the store is what is wanted for a platform: what was made or loaded here always is.
+fn serves(store: &Store, name: &str, found: &BaseImage, platform: &Platform) -> Result<bool, ImageFailure> {
+    if found.config.platform().is_like(platform) {
+        return Ok(true);
+    }
+    let Ok(reference) = name.parse::<Reference>() else { return Ok(true) };
+    let came = image::repository_digest(store, &reference, found.id);
+    came.map(|came| came.is_none()).map_err(|error| ImageFailure { message: error.to_string(), help: None })
+}
+
 /// Asks the registry of a name for an image; what is an ID has none.
 fn pull_image(
     tools: &BuildTools<'_>,
-    request: &BuildRequest,
     name: &str,
+    platform: &Platform,
     status: &(dyn Fn(String) + Sync),
 ) -> Result<bool, FetchError> {
     let Ok(reference) = name.parse::<Reference>() else { return Ok(false) };
-    let platform = match request.platforms.as_slice() {
-        [one] => Some(one),
-        _ => None,
-    };
+    let platform = Some(platform).filter(|platform| **platform != Platform::host());
     let cancelled = tools.cancelled;
     tools.fetch.image(&ImageRequest { reference: &reference.with_default_tag(), platform, status, cancelled })
 }

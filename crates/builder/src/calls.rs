@@ -43,7 +43,9 @@ pub fn check(request: &BuildRequest, store: &Store) -> Result<CheckReport, Build
     };
     let images = Images { store, known: RefCell::default() };
     let platform = request.first_platform();
-    let find = |name: &str| images.find(name).map(|found| Some(found.unwrap_or_else(|| stand_in(&platform))));
+    let find = |name: &str, platform: &Platform| {
+        images.find(name).map(|found| Some(found.unwrap_or_else(|| stand_in(platform))))
+    };
     let planner = planner(request, dockerfile, &platform, &find);
     let mut problems: Vec<Problem> = parsed.diagnostics.into_iter().map(Problem::from).collect();
     if !has_errors {

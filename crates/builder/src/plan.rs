@@ -101,8 +101,8 @@ pub struct ImageFailure {
     pub help: Option<String>,
 }
 
-/// Finds images for FROM and COPY --from. The store and the registries, in a build; a table, in tests.
-pub type FindImage<'a> = &'a dyn Fn(&str) -> Result<Option<BaseImage>, ImageFailure>;
+/// Finds images for FROM and COPY --from, for a platform. The store and the registries, in a build; a table, in tests.
+pub type FindImage<'a> = &'a dyn Fn(&str, &Platform) -> Result<Option<BaseImage>, ImageFailure>;
 
 /// All stages that the target needs, in order.
 #[derive(Debug)]
@@ -478,11 +478,12 @@ impl Planner<'_> {
     fn stage(&self, index: usize, stage: &Stage, arguments: &Arguments, attempt: &mut Attempt) -> Option<StagePlan> {
         let Attempt { stages: earlier, problems, missing } = attempt;
         let platform = self.stage_platform(stage, arguments, problems);
+        let wanted = platform.as_ref().unwrap_or(self.platform);
         // A stage that something else stands for is not built.
         let replaced = stage.name.as_ref().and_then(|name| self.named(&name.text));
         let found = match replaced {
-            Some(number) => self.given_base(number, index, stage.base.span, problems)?,
-            None => self.base(index, stage, arguments, problems)?,
+            Some(number) => self.given_base(number, (index, wanted), stage.base.span, problems)?,
+            None => self.base((index, wanted), stage, arguments, problems)?,
         };
         let (base::Found { base, shown, files }, mut platform) = (found, platform?);
         let instructions = if replaced.is_some() { &[][..] } else { stage.instructions.as_slice() };

@@ -122,7 +122,7 @@ impl Error {
     /// No image of that name.
     pub fn no_such_image(name: &str) -> Self {
         Self::new(ErrorKind::NotFound, format!("no such image: {name}"))
-            .with_hint("`onggi images` lists what is there; `onggi load` and `onggi import` bring images in")
+            .with_hint("`onggi images` lists what is there; `onggi pull` and `onggi load` bring images in")
     }
 
     pub(crate) fn from_source(kind: ErrorKind, error: &(dyn std::error::Error + 'static)) -> Self {

@@ -26,7 +26,7 @@ impl Planner<'_> {
     /// Resolves FROM; gives the base and the text of its step.
     pub(super) fn base(
         &self,
-        index: usize,
+        (index, platform): (usize, &Platform),
         stage: &Stage,
         arguments: &Arguments,
         problems: &mut Vec<Problem>,
@@ -53,12 +53,12 @@ impl Planner<'_> {
             return Some(Found::new(Base::Scratch, "FROM scratch".to_owned()));
         }
         if let Some(number) = self.named(&word) {
-            return self.given_base(number, index, stage.base.span, problems);
+            return self.given_base(number, (index, platform), stage.base.span, problems);
         }
         if let StageReference::Stage(parent) = self.dockerfile.base(index, &word) {
             return Some(Found::new(Base::Stage(parent), format!("FROM {word}")));
         }
-        let (image, name) = self.image(&word, stage.base.span, problems)?;
+        let (image, name) = self.image(&word, platform, stage.base.span, problems)?;
         let shown = format!("FROM {}", image.with_digest(&name));
         Some(Found::new(Base::Image { image: Box::new(image), name }, shown))
     }
@@ -67,12 +67,12 @@ impl Planner<'_> {
     pub(super) fn given_base(
         &self,
         number: usize,
-        index: usize,
+        (index, platform): (usize, &Platform),
         span: Span,
         problems: &mut Vec<Problem>,
     ) -> Option<Found> {
         let shown = format!("FROM {}", self.named[number].name);
-        Some(match self.given(number, index, span, problems)? {
+        Some(match self.given(number, (index, platform), span, problems)? {
             Given::Stage(stage) => Found::new(Base::Stage(stage), shown),
             Given::Nothing => Found::new(Base::Scratch, shown),
             Given::Image { image, name } => {
@@ -114,8 +114,14 @@ impl Planner<'_> {
         })
     }
 
-    /// An image of the store by name or ID; with its name as shown in steps: canonical, the tag as typed (S113).
-    pub(super) fn image(&self, word: &str, span: Span, problems: &mut Vec<Problem>) -> Option<(BaseImage, String)> {
+    /// An image by name or ID; with its name as shown in steps: canonical, the tag as typed (S113).
+    pub(super) fn image(
+        &self,
+        word: &str,
+        platform: &Platform,
+        span: Span,
+        problems: &mut Vec<Problem>,
+    ) -> Option<(BaseImage, String)> {
         let name = match word.parse::<Reference>() {
             Ok(reference) => reference.to_string(),
             Err(oci::ReferenceError::LooksLikeId(_)) => word.to_owned(),
@@ -124,12 +130,15 @@ impl Planner<'_> {
                 return None;
             }
         };
-        match (self.find_image)(word) {
+        match (self.find_image)(word, platform) {
             Ok(Some(image)) => Some((image, name)),
             Ok(None) => {
                 let problem =
                     Problem::error(span, format!("image `{name}` is not in the store")).with_label("not found locally");
                 let help = self.similar(word).unwrap_or_else(|| {
+                    if name == word && word.parse::<Reference>().is_err() {
+                        return "see the IDs that there are with `onggi images --no-trunc`".to_owned();
+                    }
                     format!(
                         "bring it in with `onggi load -i IMAGE.tar`, or make it from a root file system with \
                          `onggi import ROOTFS.tar {word}`"

@@ -83,7 +83,8 @@ impl StagePlanner<'_, '_> {
                     self.problem(problem);
                     return None;
                 }
-                let (image, name) = self.planner.image(other, self.place(word.span), self.noted.problems)?;
+                let (image, name) =
+                    self.planner.image(other, &self.platform, self.place(word.span), self.noted.problems)?;
                 Some(CopyFrom::Image { image: Box::new(image), name })
             }
         }
@@ -101,7 +102,7 @@ impl StagePlanner<'_, '_> {
     /// What a context with a name is for `--from`.
     fn given_files(&mut self, number: usize, word: &Word) -> Option<CopyFrom> {
         let span = self.place(word.span);
-        match self.planner.given(number, self.index, span, self.noted.problems)? {
+        match self.planner.given(number, (self.index, &self.platform), span, self.noted.problems)? {
             Given::Stage(stage) => self.earlier_stage(stage),
             Given::Image { image, name } => Some(CopyFrom::Image { image, name }),
             Given::Files(number) => Some(CopyFrom::Named(number)),

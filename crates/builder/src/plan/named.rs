@@ -1,6 +1,7 @@
 //! What stands in the place of stages and images by `--build-context` (D159).
 
 use dockerfile::{Instead, Span, StageReference};
+use oci::Platform;
 
 use super::{BaseImage, CopyFrom, CopyOp, CopySource, Op, Planner, Problem};
 use crate::named::{self, NamedSource};
@@ -33,15 +34,21 @@ impl Planner<'_> {
         })
     }
 
-    /// What a context is, seen from stage `index`.
-    pub(super) fn given(&self, number: usize, index: usize, span: Span, problems: &mut Vec<Problem>) -> Option<Given> {
+    /// What a context is, seen from stage `index`, which is for `platform`.
+    pub(super) fn given(
+        &self,
+        number: usize,
+        (index, platform): (usize, &Platform),
+        span: Span,
+        problems: &mut Vec<Problem>,
+    ) -> Option<Given> {
         let context = &self.named[number];
         let name = &context.name;
         match &context.source {
             NamedSource::Folder(_) | NamedSource::Remote(_) => Some(Given::Files(number)),
             NamedSource::Image(reference) if reference == "scratch" => Some(Given::Nothing),
             NamedSource::Image(reference) => {
-                let (image, name) = self.image(reference, span, problems)?;
+                let (image, name) = self.image(reference, platform, span, problems)?;
                 Some(Given::Image { image: Box::new(image), name })
             }
             NamedSource::Layout { folder, image } => match (self.find_layout)(name, folder, image) {

@@ -6,7 +6,7 @@ fn plan(text: &str, target: Option<&str>) -> Result<Plan, Vec<Problem>> {
     let parsed = dockerfile::parse(text.as_bytes());
     assert!(!parsed.has_errors(), "{:?}", parsed.diagnostics);
     let platform = Platform { os: "linux".to_owned(), architecture: "arm".to_owned(), variant: Some("v7".to_owned()) };
-    let find_image = |name: &str| {
+    let find_image = |name: &str, _: &Platform| {
         let mut config = ImageConfig::scratch(&platform);
         match name {
             "base" => config.config.env = vec!["PATH=/bin".to_owned()],

@@ -71,6 +71,87 @@ pub(crate) fn digest(project: &Project, name: &str) -> String {
     text.unwrap().to_owned()
 }
 
+/// Pushes an image of `/which`, which has the name of the processor, for two platforms.
+#[expect(clippy::print_stderr, reason = "whoever runs the tests is told what was skipped")]
+fn published_for_two(test: &str, name: &str) -> bool {
+    let publisher = Project::with("FROM scratch\nARG TARGETARCH\nCOPY $TARGETARCH /\n");
+    publisher.file("amd64/which", "amd64").file("arm64/which", "arm64");
+    let flags = ["--platform", "linux/amd64,linux/arm64", "-o", "type=oci,dest=app.tar"];
+    publisher.build(&flags).run().success();
+    if std::process::Command::new("skopeo").arg("--version").stdout(std::process::Stdio::null()).status().is_err() {
+        eprintln!("skipped: requires skopeo: {test}");
+        return false;
+    }
+    let words = ["--insecure-policy", "copy", "--all", "--dest-tls-verify=false"];
+    let places = ["oci-archive:app.tar".to_owned(), format!("docker://{name}")];
+    publisher.sandbox.command("skopeo").arguments(words).arguments(places).run().success();
+    true
+}
+
+#[test]
+fn s030_d024_b013_a_build_pulls_for_the_platform_that_is_asked_for() {
+    let test = "s030_d024_b013_a_build_pulls_for_the_platform_that_is_asked_for";
+    let Some(registry) = registry(test, &RegistryOptions::default()) else { return };
+    let name = format!("{}/team/app:v1", registry.host());
+    if !published_for_two(test, &name) {
+        return;
+    }
+    let project = Project::without_base();
+    let here = if cfg!(target_arch = "x86_64") { "amd64" } else { "arm64" };
+    let there = if here == "amd64" { "arm64" } else { "amd64" };
+    let is_called =
+        |which: &str, path: &str| project.image("app").tree[path].kind == crate::build_project::file_digest(which);
+    // By FROM: the stage for another platform and the one for this machine, of the same name.
+    project.dockerfile(&format!(
+        "FROM --platform=linux/{there} {name} AS other\nFROM {name}\nCOPY --from=other /which /other\n"
+    ));
+    for _ in 0..2 {
+        project.build_app();
+        assert!(is_called(here, "which") && is_called(there, "other"));
+    }
+    // By the build's flag; what is in the store is the image of this machine.
+    project.ask(&["pull", "-q", &name]);
+    project.dockerfile(&format!("FROM {name}\nCOPY --from={name} /which /copy\n"));
+    project.build(&["--platform", &format!("linux/{there}"), "-t", "app"]).run().success();
+    assert!(is_called(there, "which") && is_called(there, "copy"));
+    assert_eq!(project.inspect("app")["Architecture"], there);
+    // Several at once: each with its own base.
+    let both = ["--platform", "linux/amd64,linux/arm64", "--progress", "plain", "-o", "type=oci,dest=both.tar"];
+    let built = project.build(&both).run().success();
+    for platform in ["linux/amd64", "linux/arm64"] {
+        let shown = format!("[{platform} internal] load metadata for {name}\n");
+        assert!(built.stderr.contains(&shown), "{}", built.stderr);
+    }
+    for platform in ["linux/amd64", "linux/arm64"] {
+        let target = Project::without_base();
+        std::fs::copy(project.sandbox.work().join("both.tar"), target.sandbox.work().join("both.tar")).unwrap();
+        target.ask(&["load", "-q", "--platform", platform, "-i", "both.tar"]);
+        let loaded = testkit::checker::store_images(&target.sandbox.root()).unwrap();
+        let which = platform.trim_start_matches("linux/");
+        assert_eq!(loaded[0].tree["which"].kind, crate::build_project::file_digest(which), "{platform}");
+    }
+    // What was made here serves every platform, and nobody is asked.
+    project.ask(&["tag", "app", "made"]);
+    project.dockerfile("FROM made\n");
+    project.build(&["--platform", "linux/arm64", "-t", "app"]).run().success();
+}
+
+#[test]
+#[ignore = "requires root"]
+fn s030_d102_a_mount_pulls_its_image_requires_root() {
+    let Some(registry) = registry("s030_d102_a_mount_pulls_its_image", &RegistryOptions::default()) else { return };
+    let publisher = published(&registry, &[1000]);
+    let name = format!("{}/team/app", registry.host());
+    let project = Project::with(&format!(
+        "FROM busybox\nRUN --mount=type=bind,from={name}:v1,target=/mounted cp /mounted/file0 /copied\n"
+    ));
+    let built = project.build(&["--progress", "plain", "-t", "app"]).run().success();
+    for (layer, _) in blobs(&publisher, &name) {
+        assert!(built.stderr.contains(&format!("extracting {layer} done")), "{}", built.stderr);
+    }
+    assert_eq!(project.image("app").tree["copied"].kind, project.image(&format!("{name}:v1")).tree["file0"].kind);
+}
+
 /// Lines in which layers finish at the same time, in one order.
 fn sorted(output: &Output) -> Vec<String> {
     let mut lines: Vec<String> = output.stdout.lines().map(str::to_owned).collect();
