@@ -35,7 +35,15 @@ impl Client {
     /// The same with other times, counts and sizes.
     pub fn with_limits(surroundings: Surroundings, user_agent: &str, limits: Limits) -> Self {
         let agents = Agents::new(surroundings, user_agent.to_owned());
-        Self { shared: Arc::new(Shared { agents, tokens: Tokens::default(), spoken: Mutex::default(), answered: Mutex::default(), limits }) }
+        Self {
+            shared: Arc::new(Shared {
+                agents,
+                tokens: Tokens::default(),
+                spoken: Mutex::default(),
+                answered: Mutex::default(),
+                limits,
+            }),
+        }
     }
 
     /// The repository that a route leads to, for reading or for writing too.

@@ -6,6 +6,8 @@
 use std::fs;
 use std::path::Path;
 
+use testkit::RegistryOptions;
+
 use crate::build_project::Project;
 
 /// Commands, and what they print where the guide says so.
@@ -70,12 +72,17 @@ fn the_guide_says_the_same_in_both_languages() {
 }
 
 #[test]
-#[ignore = "requires root, docker-registry"]
+#[ignore = "requires root, docker-registry, htpasswd"]
 fn every_command_of_the_guide_runs_requires_root() {
     let project = Project::new();
     let registry = testkit::Registry::start().unwrap();
-    // The guide's registry has the usual port; a test's has whichever is free.
-    let place = |text: String| text.replace("localhost:5000", &format!("localhost:{}", registry.port()));
+    let users = vec![("me".to_owned(), "secret".to_owned())];
+    let closed = testkit::Registry::start_with(&RegistryOptions { users, ..RegistryOptions::default() }).unwrap();
+    // The guide's registries have the usual port and the next; a test's have whichever is free.
+    let place = |text: String| {
+        let text = text.replace("localhost:5000", &format!("localhost:{}", registry.port()));
+        text.replace("localhost:5001", &format!("localhost:{}", closed.port()))
+    };
     let blocks = blocks("")
         .into_iter()
         .map(|Block { commands, answer }| Block { commands: place(commands), answer: answer.map(place) });
