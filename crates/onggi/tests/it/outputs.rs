@@ -292,8 +292,8 @@ fn outputs_that_cannot_be_are_told_with_a_hint() {
         ),
         (
             ["-o", "type=registry"],
-            "pushing to a registry is not there yet",
-            "write an archive with `-o type=oci,dest=image.tar`",
+            "a build that pushes its result is not there yet",
+            "build with `-t REGISTRY/NAME`, then `onggi push REGISTRY/NAME`",
         ),
     ] {
         let failed = project.build(&flags).run().exits(1);

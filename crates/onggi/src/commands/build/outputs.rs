@@ -66,10 +66,10 @@ pub(super) fn outputs(args: &OutputArgs, surroundings: &Surroundings<'_>) -> Res
 }
 
 fn no_push() -> Failure {
-    let problem = Problem::error("pushing to a registry is not there yet");
+    let problem = Problem::error("a build that pushes its result is not there yet");
     Failure::new(problem.with_hint(
-        "write an archive with `-o type=oci,dest=image.tar`, which other tools push: \
-         `skopeo copy oci-archive:image.tar docker://REGISTRY/NAME`",
+        "build with `-t REGISTRY/NAME`, then `onggi push REGISTRY/NAME`; several platforms go by way of an archive: \
+         `-o type=oci,dest=image.tar`, `skopeo copy --all oci-archive:image.tar docker://REGISTRY/NAME`",
     ))
 }
 
