@@ -105,12 +105,12 @@ fn n041_c020_a_large_push_is_cut_every_few_megabytes() {
     let test = "n041_c020_a_large_push_is_cut_every_few_megabytes";
     let Some(registry) = registry(test, &RegistryOptions::default()) else { return };
     let proxy = FaultProxy::before(registry.port(), |request| match request.method.as_str() {
-        "PATCH" => Fault::CutRequest(3 << 20),
+        "PATCH" => Fault::CutRequest(2 << 20),
         _ => Fault::None,
     });
     let project = Project::without_base();
     // Debian's registry forgets an upload that is cut; one such lesson is within the 5 %.
-    project.file("a", noise(1, 70 * MEGA)).dockerfile("FROM scratch\nCOPY a /\n");
+    project.file("a", noise(1, 45 * MEGA)).dockerfile("FROM scratch\nCOPY a /\n");
     project.build(&["-t", &near(&proxy)]).run().success();
     project.ask(&["push", &near(&proxy)]);
     let (sent, total) = (proxy.received(), total(&project, &near(&proxy)));

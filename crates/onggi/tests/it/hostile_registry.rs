@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use testkit::checker::digest;
-use testkit::{Command, HttpServer, Request, Response, TarWriter};
+use testkit::{Command, HttpServer, RegistryOptions, Request, Response, TarWriter, TestAuthority};
 
 use crate::bad_network::{left, nothing_is_listed, one_clear_line};
 use crate::build_project::Project;
@@ -142,10 +142,13 @@ fn pull(project: &Project, port: u16) -> Command {
 /// Memory that is not there would end a good pull too.
 #[test]
 fn r21_an_honest_registry_of_this_kind_is_pulled_from_within_these_bounds() {
-    let server = Image::new().finish().start();
-    let project = Project::without_base();
-    pull(&project, server.port()).run().success();
-    assert_eq!(project.ask(&["images", "-q"]).lines().count(), 1);
+    // With its own type, and with none that says anything.
+    for served in [Image::new().finish(), sent_as("application/json"), sent_as("text/plain; charset=utf-8")] {
+        let server = served.start();
+        let project = Project::without_base();
+        pull(&project, server.port()).run().success();
+        assert_eq!(project.ask(&["images", "-q"]).lines().count(), 1);
+    }
 }
 
 #[track_caller]
@@ -182,6 +185,23 @@ fn nested(levels: usize) -> Served {
     served
 }
 
+/// An index that is all that the registry has, whatever digest is asked for.
+fn endless_index() -> Served {
+    let (first, mut served) = (digest(b"first"), Served::default());
+    let below = json!({ "mediaType": OCI_INDEX, "digest": first, "size": 300,
+        "platform": { "architecture": ARCHITECTURE, "os": "linux" } });
+    served.tag(OCI_INDEX, &json!({ "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [below] }));
+    served.documents.insert(first, served.documents["latest"].clone());
+    served
+}
+
+/// A good manifest that is sent as something else.
+fn sent_as(media_type: &str) -> Served {
+    let mut served = Image::new().finish();
+    served.documents.get_mut("latest").unwrap().0 = media_type.to_owned();
+    served
+}
+
 fn documents() -> Vec<Case> {
     let elsewhere = json!({ "mediaType": OCI_MANIFEST, "digest": digest(b"x"), "size": 7,
         "platform": { "architecture": "riscv64", "os": "plan9" } });
@@ -199,6 +219,8 @@ fn documents() -> Vec<Case> {
         ("another type", tagged("text/html", b"{\"schemaVersion\":2}"), "`text/html`"),
         ("both lists", changed(|image| image.manifest["manifests"] = json!([])), "it is not an image"),
         ("no config", changed(|image| image.manifest["config"] = json!({})), "missing field"),
+        ("a manifest that is sent as an index", sent_as(OCI_INDEX), "what calls itself"),
+        ("an index that is its own part", endless_index(), "digest"),
         ("indexes for ever", nested(12), "too deep"),
         ("an index of everything else", wide, "entries\nhint: choose with `--platform` one of: plan9/riscv64\n"),
         ("a long list", long, "cannot be read"),
@@ -392,4 +414,25 @@ fn r21_answers_that_never_end() {
         nothing_is_listed(&project);
         assert_eq!(left(&project, "partial"), [""; 0], "{at}: {}", failed.stderr);
     }
+}
+
+/// A certificate by another authority than the one that is given ends it, in one line; plain HTTP is no way out.
+#[test]
+fn r24_a_certificate_that_nobody_vouches_for() {
+    let options = RegistryOptions { with_tls: true, ..RegistryOptions::default() };
+    let Some(registry) = crate::pull::registry("r24_a_certificate_that_nobody_vouches_for", &options) else { return };
+    let project = Project::with("FROM scratch\nCOPY Dockerfile /\n");
+    let name = format!("{}/app", registry.host());
+    project.build(&["-q", "-t", &name]).run().success();
+    let folder = project.sandbox.home().join(".config/containers/certs.d").join(registry.host());
+    std::fs::create_dir_all(&folder).unwrap();
+    let trust = |authority: &TestAuthority| std::fs::write(folder.join("ca.crt"), authority.certificate()).unwrap();
+    trust(&TestAuthority::new().unwrap());
+    for words in [["pull", "-q", &format!("{name}:other")], ["push", "-q", &name]] {
+        let failed = project.onggi(words).run();
+        one_clear_line(&failed);
+        assert!(failed.stderr.contains("no secure connection"), "{}", failed.stderr);
+    }
+    trust(registry.authority().unwrap());
+    project.ask(&["push", "-q", &name]);
 }
