@@ -207,8 +207,9 @@ fn s020_s021_s022_s024_s025_s026_what_a_pull_says() {
 }
 
 #[test]
-fn s027_layers_that_are_there_are_not_fetched() {
-    let Some(registry) = registry("s027_layers_that_are_there_are_not_fetched", &RegistryOptions::default()) else {
+fn s027_n040_layers_that_are_there_are_not_fetched() {
+    let Some(registry) = registry("s027_n040_layers_that_are_there_are_not_fetched", &RegistryOptions::default())
+    else {
         return;
     };
     let publisher = published(&registry, &[200_000]);

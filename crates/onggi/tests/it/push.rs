@@ -73,8 +73,8 @@ fn c021_all_tags_platforms_and_refusals() {
 }
 
 #[test]
-fn c020_an_unchanged_push_is_one_request_and_a_new_layer_is_sent_alone() {
-    let test = "c020_an_unchanged_push_is_one_request_and_a_new_layer_is_sent_alone";
+fn c020_n040_an_unchanged_push_is_one_request_and_a_new_layer_is_sent_alone() {
+    let test = "c020_n040_an_unchanged_push_is_one_request_and_a_new_layer_is_sent_alone";
     let Some(registry) = registry(test, &RegistryOptions::default()) else { return };
     let proxy = FaultProxy::before(registry.port(), |_| Fault::None);
     let name = format!("127.0.0.1:{}/team/app", proxy.port());
