@@ -89,7 +89,7 @@ pub fn check_store(
     check.problems.sort_by(|one, other| one.path.cmp(&other.path));
     check.files = checker.files.load(Ordering::Relaxed);
     check.bytes = checker.bytes.load(Ordering::Relaxed);
-    check.commands = checker.commands(&check.problems);
+    check.commands = checker.commands(&check.problems)?;
     if options.repair {
         checker.repair(&mut check)?;
     }
@@ -150,8 +150,9 @@ impl<'a> Checker<'a> {
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// Commands that bring back the images that go: those that a registry knows are pulled, others are built or loaded again.
-    fn commands(&self, problems: &[StoreProblem]) -> Vec<String> {
+    /// Commands that bring back the images that go: those that a registry knows are pulled, others
+    /// are built again, or loaded from where somebody has saved them.
+    fn commands(&self, problems: &[StoreProblem]) -> Result<Vec<String>, Error> {
         let mut lost: BTreeSet<ImageId> = BTreeSet::new();
         for problem in problems {
             match &problem.remedy {
@@ -164,18 +165,31 @@ impl<'a> Checker<'a> {
             }
         }
         let mut commands = Vec::new();
-        for names in lost.iter().filter_map(|id| self.names.get(id)) {
+        for (id, names) in lost.iter().filter_map(|id| Some((id, self.names.get(id)?))) {
             let is_known = names.iter().any(|name| name.digest().is_some());
+            let is_made_by_hand = self.is_made_by_hand(*id)?;
             for name in names.iter().filter(|name| name.tag().is_some()) {
-                commands.push(match is_known {
-                    true => format!("onggi pull {}", name.familiar()),
-                    false => format!("onggi build -t {} .", name.familiar()),
+                let name = name.familiar();
+                commands.push(match (is_known, is_made_by_hand) {
+                    (true, _) => format!("onggi pull {name}"),
+                    (false, false) => format!("onggi build -t {name} ."),
+                    (false, true) => {
+                        format!("onggi load -i ARCHIVE   # {name} can be had only from where it was saved")
+                    }
                 });
             }
         }
         commands.sort();
         commands.dedup();
-        commands
+        Ok(commands)
+    }
+
+    /// Whether an image is of `commit` or `import`: no Dockerfile makes it again. Images of builds may have parents too.
+    fn is_made_by_hand(&self, id: ImageId) -> Result<bool, Error> {
+        let last = self.images.get(&id).and_then(|config| config.history.last());
+        let comment = last.and_then(|step| step.comment.as_deref()).unwrap_or_default();
+        let is_built = comment.starts_with("buildkit.dockerfile");
+        Ok(comment.starts_with("Imported from") || !is_built && self.store.parent(id)?.is_some())
     }
 }
 

@@ -23,6 +23,8 @@ pub struct Removed {
     pub images: Vec<ImageId>,
     /// Layers whose files are gone.
     pub layers: Vec<DiffId>,
+    /// Blobs, and lists of a layer's blobs (by its DiffID): their folder and name.
+    pub blobs: Vec<(&'static str, Digest)>,
 }
 
 /// What is to be removed, as somebody has seen it.
@@ -58,8 +60,8 @@ impl Store {
         self.remove_image_files(id)?;
         let own: HashSet<DiffId> = own.into_iter().filter(|layer| !needed.contains(layer)).collect();
         let layers = self.remove_layers(|layer| own.contains(&layer), None)?;
-        self.remove_lost_blobs(self.busy_since()?)?;
-        Ok(Removed { images: vec![id], layers })
+        let blobs = self.remove_lost_blobs(self.busy_since()?)?;
+        Ok(Removed { images: vec![id], layers, blobs })
     }
 
     /// Removes all this, and every layer that nothing needs then, in one pass over the store. Nothing is written.
@@ -85,7 +87,7 @@ impl Store {
             self.remove_record(kind, key)?;
         }
         removed.layers = self.remove_layers(|layer| !needed.contains(&layer), busy_since)?;
-        self.remove_lost_blobs(busy_since)?;
+        removed.blobs = self.remove_lost_blobs(busy_since)?;
         self.remove_lost_notes()?;
         Ok(removed)
     }
@@ -110,6 +112,9 @@ impl Store {
         &self,
         images: &'a [(ImageId, Vec<Reference>)],
     ) -> Result<Vec<(ImageId, &'a [Reference])>, StoreError> {
+        if images.is_empty() {
+            return Ok(Vec::new());
+        }
         let mut names: HashMap<ImageId, Vec<Reference>> = HashMap::new();
         for (name, id) in self.references()? {
             names.entry(id).or_default().push(name);

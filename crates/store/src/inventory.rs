@@ -5,9 +5,10 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::ffi::{CStr, CString};
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawDir};
 use rustix::io::Errno;
 
 use crate::{Store, StoreError, file};
@@ -42,6 +43,11 @@ impl Inventory {
     /// One entry; nothing where it is not.
     pub fn entry(&self, folder: &str, name: &str) -> Option<Use> {
         self.folders.get(folder)?.get(name).copied()
+    }
+
+    /// Whether nothing is in a folder.
+    pub fn is_empty(&self, folder: &str) -> bool {
+        self.folders.get(folder).is_none_or(BTreeMap::is_empty)
     }
 
     /// What all entries of a folder take.
@@ -169,10 +175,16 @@ fn try_open(parent: &OwnedFd, name: &CStr) -> rustix::io::Result<Option<OwnedFd>
     }
 }
 
+/// Reads a folder that was opened for this alone, from where its descriptor is. One that went meanwhile has nothing in it.
 fn names(folder: &OwnedFd) -> rustix::io::Result<Vec<CString>> {
     let mut names = Vec::new();
-    for entry in rustix::fs::Dir::read_from(folder)? {
-        let entry = entry?;
+    let mut buffer = [MaybeUninit::uninit(); 8192];
+    let mut entries = RawDir::new(folder, &mut buffer);
+    while let Some(entry) = entries.next() {
+        let entry = match entry {
+            Err(Errno::NOENT) => break,
+            entry => entry?,
+        };
         if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
             names.push(entry.file_name().to_owned());
         }

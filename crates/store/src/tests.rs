@@ -114,7 +114,7 @@ fn removal_spares_what_others_need() {
     let lease = store.lease().unwrap();
     lease.hold(leased.0).unwrap();
     let removed = store.remove_image(go).unwrap();
-    assert_eq!(removed, Removed { images: vec![go], layers: vec![own] });
+    assert_eq!(removed, Removed { images: vec![go], layers: vec![own], blobs: Vec::new() });
     assert_eq!(store.image_ids().unwrap(), [keep]);
     assert!(store.layer(own, None).unwrap().is_none());
     for layer in [base, cached, leased] {

@@ -5,8 +5,8 @@ mod plan;
 
 use std::collections::HashSet;
 
-use oci::Digest;
-use store::{Doomed, RecordKind, Store};
+use oci::{Digest, ImageId, Reference};
+use store::{Doomed, RecordKind, Removed, Store};
 
 pub use filter::CacheFilter;
 pub(super) use plan::Plan;
@@ -47,6 +47,16 @@ pub struct PrunedCache {
 impl PrunedCache {
     pub(super) fn forget_layers(&mut self) {
         self.entries.retain(|entry| entry.kind != CacheKind::Layer);
+        self.add_up();
+    }
+
+    /// Leaves out what is not gone.
+    pub(super) fn retain(&mut self, gone: &HashSet<String>) {
+        self.entries.retain(|entry| gone.contains(&entry.id));
+        self.add_up();
+    }
+
+    fn add_up(&mut self) {
         self.bytes = self.entries.iter().map(|entry| entry.bytes).sum();
     }
 }
@@ -60,15 +70,23 @@ pub fn prune_cache(engine: &Engine, options: &CachePruneOptions) -> Result<Prune
         engine.store().sweep_dead()?;
     }
     let census = Census::take(engine)?;
-    prune(engine, &census, options, &HashSet::new())
+    let mut pruned = planned(engine, &census, options, &HashSet::new())?;
+    let mut removed = None;
+    if !options.dry_run && (!pruned.entries.is_empty() || census.has_lost()) {
+        let (gone, all) = remove(engine.store(), &census, &pruned.entries, Vec::new())?;
+        pruned.retain(&gone);
+        removed = Some(all);
+    }
+    pruned.bytes += super::images::lost_blobs(&census, removed.as_ref());
+    Ok(pruned)
 }
 
-/// `without` are images that go at the same time.
-pub(super) fn prune(
+/// What would go; `without` are images that go at the same time.
+pub(super) fn planned(
     engine: &Engine,
     census: &Census,
     options: &CachePruneOptions,
-    without: &HashSet<oci::ImageId>,
+    without: &HashSet<ImageId>,
 ) -> Result<PrunedCache, Error> {
     let free = match options.min_free_space {
         Some(_) => super::free_space(engine)?,
@@ -80,20 +98,19 @@ pub(super) fn prune(
         pruned.entries.push(row_of(census, index, bytes));
         pruned.bytes += bytes;
     }
-    if !options.dry_run {
-        let gone = remove(engine.store(), census, &pruned.entries)?;
-        let stayed = |entry: &CacheUsage| !gone.contains(&entry.id);
-        pruned.bytes -= pruned.entries.iter().filter(|entry| stayed(entry)).map(|entry| entry.bytes).sum::<u64>();
-        pruned.entries.retain(|entry| !stayed(entry));
-    }
     Ok(pruned)
 }
 
-/// Removes entries; gives the IDs of those that are gone. Failures, logs and caches go first: what they need goes with the
-/// records.
-pub(super) fn remove(store: &Store, census: &Census, entries: &[CacheUsage]) -> Result<HashSet<String>, Error> {
+/// Removes entries, and images at the same time; gives the IDs of those entries that are gone. Failures, logs and caches go
+/// first: what they need goes with the records.
+pub(super) fn remove(
+    store: &Store,
+    census: &Census,
+    entries: &[CacheUsage],
+    images: Vec<(ImageId, Vec<Reference>)>,
+) -> Result<(HashSet<String>, Removed), Error> {
     let mut gone = HashSet::new();
-    let mut doomed = Doomed::default();
+    let mut doomed = Doomed { images, records: Vec::new() };
     for entry in entries {
         let key = Digest::from_hex(&entry.id).ok();
         let record = match entry.kind {
@@ -127,7 +144,7 @@ pub(super) fn remove(store: &Store, census: &Census, entries: &[CacheUsage]) -> 
     for entry in census.cache.iter().filter(stayed) {
         gone.remove(&entry.id);
     }
-    Ok(gone)
+    Ok((gone, removed))
 }
 
 /// A part that gives back so many bytes.

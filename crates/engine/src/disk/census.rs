@@ -110,7 +110,11 @@ impl Census {
             users.entry(image).or_default().push(container);
         }
         let pins = store.pins()?.into_iter().collect();
-        let blobs = store.blob_owners()?;
+        // Where there are none, nobody owns any.
+        let blobs = match inventory.is_empty("blobs") && inventory.is_empty("transports") {
+            true => BlobOwners::default(),
+            false => store.blob_owners()?,
+        };
         let layers = layer_sizes(&inventory);
         let mut census = Self { inventory, images, users, pins, cache: Vec::new(), leased, busy_since, blobs, layers };
         census.add_records(store)?;
@@ -131,6 +135,38 @@ impl Census {
         let mut blobs: Vec<(Digest, u64)> = blobs.into_iter().collect();
         blobs.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
         blobs
+    }
+
+    /// Blobs that belong to nothing, and lists of blobs of layers that are not here, which any removal takes along: folder,
+    /// name and bytes of each.
+    pub(crate) fn lost_blobs(&self) -> Vec<(&'static str, Digest, u64)> {
+        let is_old = |found: &Use| self.busy_since.is_none_or(|since| found.written < since);
+        let here = self.blobs.of_layers.iter().filter(|(layer, _)| self.layers.contains_key(layer));
+        let owned: HashSet<Digest> =
+            here.map(|(_, blobs)| blobs).chain(self.blobs.of_images.values()).flatten().copied().collect();
+        let mut lost = Vec::new();
+        for (folder, is_lost) in [
+            (
+                "blobs",
+                &(|blob| !owned.contains(&blob) && !self.leased.contains(&DiffId(blob))) as &dyn Fn(Digest) -> bool,
+            ),
+            ("transports", &|layer| !self.layers.contains_key(&DiffId(layer))),
+        ] {
+            let old = self.inventory.folder(folder).filter(|(_, found)| is_old(found));
+            let named = old.filter_map(|(name, found)| Some((Digest::from_hex(name).ok()?, found.bytes)));
+            lost.extend(named.filter(|(name, _)| is_lost(*name)).map(|(name, bytes)| (folder, name, bytes)));
+        }
+        lost
+    }
+
+    /// Whether there is something that no image or part of the cache has to be removed for.
+    pub(crate) fn has_lost(&self) -> bool {
+        let images: HashSet<String> = self.images.iter().map(|image| image.id.0.hex()).collect();
+        let is_lost_note = |folder: &str| self.inventory.folder(folder).any(|(name, _)| !images.contains(name));
+        self.cache.iter().any(|entry| entry.kind == CacheKind::Layer && entry.state == CacheState::Free)
+            || !self.lost_blobs().is_empty()
+            || is_lost_note("parents")
+            || is_lost_note("pins")
     }
 
     /// As if these containers were gone.
@@ -194,7 +230,8 @@ impl Census {
     }
 
     fn add_records(&mut self, store: &Store) -> Result<(), Error> {
-        for kind in [RecordKind::Step, RecordKind::Remote] {
+        let folders = [RecordKind::Step, RecordKind::Remote];
+        for kind in folders.into_iter().filter(|kind| !self.inventory.is_empty(kind.folder())) {
             for (key, bytes) in store.records(kind)? {
                 let Some(own) = self.inventory.entry(kind.folder(), &key.hex()) else { continue };
                 let layers: Vec<DiffId> = layer_of_record(&bytes).into_iter().collect();
@@ -229,18 +266,19 @@ impl Census {
     }
 
     fn add_folders(&mut self, store: &Store) -> Result<(), Error> {
-        let mut failures = store.layers_of_failures()?;
+        let mut failures = match self.inventory.is_empty("failures") {
+            true => BTreeMap::new(),
+            false => store.layers_of_failures()?,
+        };
         let entries: Vec<(String, Use)> = named(&self.inventory, "failures");
         for (id, own) in entries {
             let layers = failures.remove(&id).unwrap_or_default();
             let state = state(store.is_failure_in_use(&id)?);
             self.cache.push(CacheEntry { layers, state, ..plain(CacheKind::Failure, &id, own, "a step that failed") });
         }
-        let running: HashSet<String> = build_logs_of(store)?
-            .into_iter()
-            .filter(|build| build.result == BuildResult::Running)
-            .map(|build| build.id)
-            .collect();
+        let logs = if self.inventory.is_empty("logs") { Vec::new() } else { build_logs_of(store)? };
+        let running: HashSet<String> =
+            logs.into_iter().filter(|build| build.result == BuildResult::Running).map(|build| build.id).collect();
         for (id, own) in named(&self.inventory, "logs") {
             let state = state(running.contains(&id));
             self.cache.push(CacheEntry { state, ..plain(CacheKind::Log, &id, own, "log of a build") });

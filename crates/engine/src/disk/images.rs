@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use oci::{ChainId, DiffId, ImageId};
-use store::Doomed;
+use store::{Doomed, Removed};
 
 use super::Kept;
 use super::census::{CacheKind, CacheState, Census};
@@ -44,28 +44,25 @@ pub fn prune_images(engine: &Engine, options: &ImagePruneOptions) -> Result<Prun
     prune(engine, &census, options)
 }
 
-pub(super) fn prune(engine: &Engine, census: &Census, options: &ImagePruneOptions) -> Result<PrunedImages, Error> {
+fn prune(engine: &Engine, census: &Census, options: &ImagePruneOptions) -> Result<PrunedImages, Error> {
     let (going, kept) = choose(census, options);
-    let mut pruned = PrunedImages { kept, ..PrunedImages::default() };
     if options.dry_run {
-        report(census, &going, &predicted(census, &going), &mut pruned);
-        return Ok(pruned);
+        return Ok(report(census, &going, kept, None));
     }
-    let images = going.iter().map(|image| (image.id, image.names.clone())).collect();
-    let removed = engine.store().collect(&Doomed { images, records: Vec::new() })?;
-    // What somebody has begun to use meanwhile has stayed.
-    let gone: Vec<&Listed> = going.into_iter().filter(|image| removed.images.contains(&image.id)).collect();
-    report(census, &gone, &removed.layers.into_iter().collect(), &mut pruned);
-    Ok(pruned)
+    let removed = match going.is_empty() && !census.has_lost() {
+        true => Removed::default(),
+        false => engine.store().collect(&Doomed { images: doomed(&going), records: Vec::new() })?,
+    };
+    Ok(report(census, &going, kept, Some(&removed)))
 }
 
-/// Images that go.
-pub(super) fn going(census: &Census, options: &ImagePruneOptions) -> HashSet<ImageId> {
-    choose(census, options).0.iter().map(|image| image.id).collect()
+/// What is handed to the store for images that go.
+pub(super) fn doomed(going: &[&Listed]) -> Vec<(ImageId, Vec<oci::Reference>)> {
+    going.iter().map(|image| (image.id, image.names.clone())).collect()
 }
 
 /// The images that go, children before parents.
-fn choose<'a>(census: &'a Census, options: &ImagePruneOptions) -> (Vec<&'a Listed>, Vec<Kept>) {
+pub(super) fn choose<'a>(census: &'a Census, options: &ImagePruneOptions) -> (Vec<&'a Listed>, Vec<Kept>) {
     let mut children: HashMap<ImageId, usize> = HashMap::new();
     for parent in census.images.iter().filter_map(|image| image.parent) {
         *children.entry(parent).or_default() += 1;
@@ -151,8 +148,17 @@ pub(super) fn lost_layers(census: &Census) -> impl Iterator<Item = DiffId> + '_ 
     lost.flat_map(|entry| entry.layers.iter().copied())
 }
 
-/// Lines as `rmi` has them: names, image, and the layers that went with it, each with the last image that had it.
-fn report(census: &Census, gone: &[&Listed], layers: &HashSet<DiffId>, pruned: &mut PrunedImages) {
+/// Lines as `rmi` has them: names, image, and the layers that went with it, each with the last image that had it. Of what was
+/// to go, somebody may have begun to use some meanwhile, which is not in `removed`; without it, nothing was removed yet.
+pub(super) fn report(census: &Census, going: &[&Listed], kept: Vec<Kept>, removed: Option<&Removed>) -> PrunedImages {
+    let mut pruned = PrunedImages { kept, ..PrunedImages::default() };
+    let has_gone = |image: &&&Listed| removed.is_none_or(|removed| removed.images.contains(&image.id));
+    let gone: Vec<&Listed> = going.iter().filter(has_gone).copied().collect();
+    let mut layers = predicted(census, &gone);
+    if let Some(removed) = removed {
+        let gone: HashSet<DiffId> = removed.layers.iter().copied().collect();
+        layers.retain(|layer| gone.contains(layer));
+    }
     let mut last: HashMap<DiffId, usize> = HashMap::new();
     for (number, image) in gone.iter().enumerate() {
         for layer in &image.config.rootfs.diff_ids {
@@ -179,7 +185,15 @@ fn report(census: &Census, gone: &[&Listed], layers: &HashSet<DiffId>, pruned: &
     pruned
         .removals
         .extend(rest.into_iter().map(|layer| (Removal::Deleted(layer.to_string()), bytes_of(census, layer))));
-    pruned.bytes = pruned.removals.iter().map(|(_, bytes)| bytes).sum();
+    pruned.bytes = pruned.removals.iter().map(|(_, bytes)| bytes).sum::<u64>() + lost_blobs(census, removed);
+    pruned
+}
+
+/// Bytes of what belongs to nothing and has no line of its own.
+pub(super) fn lost_blobs(census: &Census, removed: Option<&Removed>) -> u64 {
+    let has_gone = |folder, name| removed.is_none_or(|removed| removed.blobs.contains(&(folder, name)));
+    let lost = census.lost_blobs().into_iter().filter(|(folder, name, _)| has_gone(*folder, *name));
+    lost.map(|(_, _, bytes)| bytes).sum()
 }
 
 fn bytes_of(census: &Census, layer: DiffId) -> u64 {

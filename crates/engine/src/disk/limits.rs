@@ -140,6 +140,6 @@ fn evict(store: &Store, census: &Census, now: Timestamp, needed: u64) -> Result<
         planned += unit.iter().map(|(_, bytes)| bytes).sum::<u64>();
         going.extend(unit.into_iter().map(|(index, bytes)| cache::row_of(census, index, bytes)));
     }
-    let gone = cache::remove(store, census, &going)?;
+    let (gone, _) = cache::remove(store, census, &going, Vec::new())?;
     Ok(given + going.iter().filter(|entry| gone.contains(&entry.id)).map(|entry| entry.bytes).sum::<u64>())
 }

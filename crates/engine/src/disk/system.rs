@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use oci::ImageId;
+
 use super::Kept;
 use super::cache::{self, CacheFilter, CachePruneOptions, PrunedCache};
 use super::census::Census;
@@ -79,25 +81,45 @@ pub fn prune_system(engine: &Engine, options: &SystemPruneOptions) -> Result<Pru
     if dry_run {
         census.forget_containers(pruned.containers.items.iter().map(|(id, _)| id.as_str()));
     }
-    let choice = ImagePruneOptions { all: options.all, filter: options.filter.clone(), dry_run };
-    pruned.images = images::prune(engine, &census, &choice)?;
-    if let Some(filters) = &options.cache {
-        let choice =
-            CachePruneOptions { all: options.all, filters: filters.clone(), dry_run, ..CachePruneOptions::default() };
-        let gone = if dry_run {
-            images::going(&census, &ImagePruneOptions { all: options.all, filter: options.filter.clone(), dry_run })
-        } else {
-            census = Census::take(engine)?;
-            HashSet::new()
-        };
-        pruned.cache = cache::prune(engine, &census, &choice, &gone)?;
-        if dry_run {
-            // Layers that nothing refers to are told once, with the images.
-            pruned.cache.forget_layers();
-        }
-    }
+    prune_content(engine, &census, options, &mut pruned)?;
     if options.all {
         pruned.events = engine.store().remove_old_events(dry_run)?;
     }
     Ok(pruned)
+}
+
+/// Images and build cache, which have layers in common and go together.
+fn prune_content(
+    engine: &Engine,
+    census: &Census,
+    options: &SystemPruneOptions,
+    pruned: &mut PrunedSystem,
+) -> Result<(), Error> {
+    let (all, dry_run) = (options.all, options.dry_run);
+    let choice = ImagePruneOptions { all, filter: options.filter.clone(), dry_run };
+    let (going, kept) = images::choose(census, &choice);
+    let plan = |images: HashSet<ImageId>| match &options.cache {
+        None => Ok(PrunedCache::default()),
+        Some(filters) => {
+            let choice = CachePruneOptions { all, filters: filters.clone(), dry_run, ..CachePruneOptions::default() };
+            cache::planned(engine, census, &choice, &images)
+        }
+    };
+    pruned.cache = plan(going.iter().map(|image| image.id).collect())?;
+    let is_nothing = going.is_empty() && pruned.cache.entries.is_empty() && !census.has_lost();
+    let mut removed = None;
+    if !dry_run && !is_nothing {
+        let images = images::doomed(&going);
+        let (gone, all) = cache::remove(engine.store(), census, &pruned.cache.entries, images)?;
+        if all.images.len() < going.len() {
+            // What somebody has begun to use meanwhile keeps its layers.
+            pruned.cache = plan(all.images.iter().copied().collect())?;
+        }
+        pruned.cache.retain(&gone);
+        removed = Some(all);
+    }
+    pruned.images = images::report(census, &going, kept, removed.as_ref());
+    // Layers that nothing refers to are told once, with the images.
+    pruned.cache.forget_layers();
+    Ok(())
 }

@@ -1,10 +1,11 @@
 //! `--filter` of `images`.
 
+use std::collections::HashSet;
 use std::str::FromStr;
 
 use dockerfile::Pattern;
 use jiff::{SignedDuration, Timestamp};
-use oci::Reference;
+use oci::{ImageId, Reference};
 
 use super::{ImagesOptions, Listed, created, labels};
 use crate::{Engine, Error, ErrorKind};
@@ -14,6 +15,8 @@ use crate::{Engine, Error, ErrorKind};
 pub enum ImageFilter {
     /// Without a name and without children; or, if false, all others.
     Dangling(bool),
+    /// Pinned, so that no prune removes it; or, if false, all others.
+    Pinned(bool),
     /// Has this label, or the label with this value.
     Label {
         /// The label.
@@ -37,16 +40,18 @@ impl FromStr for ImageFilter {
     fn from_str(text: &str) -> Result<Self, Error> {
         let wrong = |message: String| {
             Error::new(ErrorKind::InvalidInput, message)
-                .with_hint("filters are `dangling=true`, `label=KEY[=VALUE]`, `before=IMAGE`, `since=IMAGE`, `until=TIME` and `reference=PATTERN`")
+                .with_hint("filters are `dangling=true`, `pinned=true`, `label=KEY[=VALUE]`, `before=IMAGE`, `since=IMAGE`, `until=TIME` and `reference=PATTERN`")
         };
         let Some((key, value)) = text.split_once('=') else {
             return Err(wrong(format!("invalid filter `{text}`: it must be KEY=VALUE")));
         };
         let value = value.trim();
         Ok(match key.trim().to_ascii_lowercase().as_str() {
-            "dangling" => match value {
-                "true" | "1" => Self::Dangling(true),
-                "false" | "0" => Self::Dangling(false),
+            key @ ("dangling" | "pinned") => match (key, value) {
+                ("dangling", "true" | "1") => Self::Dangling(true),
+                ("dangling", "false" | "0") => Self::Dangling(false),
+                (_, "true" | "1") => Self::Pinned(true),
+                (_, "false" | "0") => Self::Pinned(false),
                 _ => return Err(wrong(format!("invalid filter `{text}`: the value must be true or false"))),
             },
             "label" => match value.split_once('=') {
@@ -66,6 +71,8 @@ impl FromStr for ImageFilter {
 #[derive(Debug, Default)]
 pub(super) struct Selection {
     dangling: Option<bool>,
+    /// What is pinned, where that is asked for, and whether that is wanted.
+    pinned: Option<(HashSet<ImageId>, bool)>,
     labels: Vec<(String, Option<String>)>,
     before: Vec<Option<Timestamp>>,
     since: Vec<Option<Timestamp>>,
@@ -85,6 +92,9 @@ impl Selection {
         for filter in &options.filters {
             match filter {
                 ImageFilter::Dangling(dangling) => selection.dangling = Some(*dangling),
+                ImageFilter::Pinned(wanted) => {
+                    selection.pinned = Some((engine.store().pins()?.into_iter().collect(), *wanted));
+                }
                 ImageFilter::Label { key, value } => selection.labels.push((key.clone(), value.clone())),
                 ImageFilter::Before(name) => selection.before.push(created_of(engine, name)?),
                 ImageFilter::Since(name) => selection.since.push(created_of(engine, name)?),
@@ -107,6 +117,7 @@ impl Selection {
             labels.iter().any(|(own, text)| own == key && value.as_ref().is_none_or(|value| value == text))
         };
         fits_dangling
+            && self.pinned.as_ref().is_none_or(|(pins, wanted)| pins.contains(&image.id) == *wanted)
             && self.labels.iter().all(has)
             && self.before.iter().all(|limit| image.created < *limit)
             && self.since.iter().all(|limit| image.created > *limit)

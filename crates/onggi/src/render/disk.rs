@@ -132,7 +132,8 @@ pub(crate) fn verbose(usage: &DiskUsage, view: &DiskView<'_>) -> Result<String, 
     Ok(text)
 }
 
-/// A row for each name of an image, as in `images`.
+/// A row for each name of an image, as in `images`: a digest has one only where its repository has no tag, and there one for
+/// all digests.
 fn image_rows(image: &ImageUsage, view: &DiskView<'_>) -> Vec<Value> {
     let none = || "<none>".to_owned();
     let row = |repository: String, tag: String| {
@@ -155,7 +156,18 @@ fn image_rows(image: &ImageUsage, view: &DiskView<'_>) -> Vec<Value> {
     match image.names.is_empty() {
         true => vec![row(none(), none())],
         false => {
-            let names = image.names.iter();
+            let is_shown = |(place, (name, tag)): &(usize, &(String, Option<String>))| {
+                let known = match tag {
+                    Some(_) => false,
+                    None => image
+                        .names
+                        .iter()
+                        .enumerate()
+                        .any(|(other, (repository, tag))| repository == name && (tag.is_some() || other < *place)),
+                };
+                !known
+            };
+            let names = image.names.iter().enumerate().filter(is_shown).map(|(_, name)| name);
             names.map(|(name, tag)| row(name.clone(), tag.clone().unwrap_or_else(none))).collect()
         }
     }

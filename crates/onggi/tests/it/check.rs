@@ -163,6 +163,10 @@ fn n_check_says_what_is_broken_and_how_to_get_it_back_requires_root() {
     let breaks = found.stdout.lines().nth(line + 1).unwrap();
     assert_eq!(breaks, "  breaks image app:latest, image committed:latest", "{}", found.stdout);
     assert!(found.stdout.contains("  onggi build -t app:latest .\n"), "{}", found.stdout);
+    // Nothing makes again what was committed.
+    let saved = "  onggi load -i ARCHIVE   # committed:latest can be had only from where it was saved\n";
+    assert!(found.stdout.contains(saved), "{}", found.stdout);
+    assert!(!found.stdout.contains("-t committed"), "{}", found.stdout);
     assert!(found.stderr.contains("hint: `onggi system check --repair`"), "{}", found.stderr);
     // The containers of these images cannot be mended, and are left for their owner.
     let mended = project.onggi(["system", "check", "--repair"]).run();

@@ -5,8 +5,10 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use serde_json::Value;
+use testkit::RegistryOptions;
 
 use crate::build_project::Project;
+use crate::pull::{digest, published, registry};
 
 /// What `du` says: the blocks of everything, links counted once.
 pub(crate) fn du(folder: &Path) -> u64 {
@@ -211,6 +213,8 @@ fn n036_a_pinned_image_stays() {
     let id = project.inspect("app")["Id"].as_str().unwrap().to_owned();
     assert_eq!(project.ask(&["image", "pin", "app"]), "app\n");
     assert_eq!(project.ask(&["image", "pin", "app"]), "app\n", "a second time changes nothing");
+    let names = |wanted: &str| project.ask(&["images", "--filter", wanted, "--format", "{{.Repository}}"]);
+    assert_eq!((names("pinned=true"), names("pinned=false")), ("app\n".to_owned(), "busybox\n".to_owned()));
     project.ask(&["tag", "app", "other"]);
     project.ask(&["rmi", "other"]);
     for words in [&["rmi", "app"][..], &["rmi", "-f", "app"], &["rmi", "-f", &id]] {
@@ -232,6 +236,27 @@ fn n036_a_pinned_image_stays() {
     assert_eq!(project.ask(&["image", "unpin", "app"]), "app\n");
     project.ask(&["rmi", "app"]);
     assert_eq!(project.ask(&["images", "-q"]), "");
+    project.fails(&["images", "--filter", "pinned=perhaps"], 1);
     project.fails(&["image", "pin", "nothing"], 1);
     project.fails(&["image", "unpin", "nothing"], 1);
+}
+
+/// A repository's digest has no row where a tag of the repository has one, as in `images`.
+#[test]
+fn s276_a_digest_is_no_further_row() {
+    let Some(registry) = registry("s276_a_digest_is_no_further_row", &RegistryOptions::default()) else { return };
+    let project = published(&registry, &[1000]);
+    let name = format!("{}/team/app", registry.host());
+    let rows = |project: &Project| {
+        let all = project.df_in_full();
+        let text = |row: &Value| format!("{}:{}", row["Repository"].as_str().unwrap(), row["Tag"].as_str().unwrap());
+        let mut rows: Vec<String> = all["Images"].as_array().unwrap().iter().map(text).collect();
+        rows.sort();
+        rows
+    };
+    assert_eq!(rows(&project), [format!("{name}:latest"), format!("{name}:v1")]);
+    assert!(project.ask(&["system", "df", "-v"]).ends_with("B\n"));
+    let other = Project::without_base();
+    other.ask(&["pull", "-q", &format!("{name}@{}", digest(&project, &name))]);
+    assert_eq!(rows(&other), [format!("{name}:<none>")]);
 }

@@ -2,8 +2,11 @@
 
 use std::fs;
 
+use testkit::RegistryOptions;
+
 use crate::build_project::Project;
 use crate::disk::du;
+use crate::pull::{noise, published, registry};
 
 #[test]
 fn n039_limits_are_shown_and_set() {
@@ -47,6 +50,28 @@ fn n039_builds_go_on_within_the_limit() {
     assert!(peak > limit - 3_000_000, "{peak} is far less than {limit}: more went than had to");
     // The base has a name, and stays whatever is needed.
     assert_eq!(project.ask(&["images", "--format", "{{.Repository}}"]), "busybox\n");
+    project.df_adds_up();
+}
+
+/// Blobs that a registry has go before the build cache, which stays whole as long as they are enough.
+#[test]
+fn n039_blobs_go_before_the_build_cache() {
+    let Some(registry) = registry("n039_blobs_go_before_the_build_cache", &RegistryOptions::default()) else { return };
+    // Its layer is kept twice: as it is, and as it was sent.
+    let project = published(&registry, &[1_500_000]);
+    let blobs = || du(&project.sandbox.root().join("blobs"));
+    let cache = || project.df("Build Cache")["TotalCount"].as_str().unwrap().parse::<u32>().unwrap();
+    let (before, known) = (blobs(), cache());
+    assert!(before > 1_500_000, "{before}");
+    let limit = du(&project.sandbox.root()) + 500_000;
+    project.ask(&["system", "limits", "--max-size", &limit.to_string()]);
+    project.file("own", noise(99, 1_000_000)).dockerfile("FROM scratch\nCOPY own /\n");
+    project.build(&["-t", "second"]).run().success();
+    assert!(blobs() < before - 1_400_000, "{before} {}", blobs());
+    assert!(cache() > known, "the new step is there, and all that was");
+    project.dockerfile("FROM scratch\nCOPY file0 /\n");
+    let again = project.build(&[]).run().success();
+    assert!(again.stderr.contains("CACHED"), "{}", again.stderr);
     project.df_adds_up();
 }
 

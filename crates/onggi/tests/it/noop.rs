@@ -164,3 +164,30 @@ fn a_no_op_rebuild_with_run_mounts_nothing_requires_root() {
     assert!(left.is_empty(), "{left:#?}");
     assert_eq!(testkit::written_paths(&calls), [""; 0]);
 }
+
+/// Opens of the store's files in a prune.
+fn opened_by_prune(project: &Project, words: &[&str]) -> usize {
+    let calls = project.onggi([&["system", "prune", "-af"], words].concat()).trace(&OPENS);
+    calls.iter().filter(|call| !is_start_up(&call.arguments)).count()
+}
+
+/// A prune looks at each folder of the store a few times, however much is in an image.
+#[test]
+#[ignore = "requires root, strace"]
+fn c312_a_prune_opens_what_it_has_to_requires_root() {
+    let empty = Project::without_base();
+    empty.ask(&["images"]);
+    let opened = opened_by_prune(&empty, &[]);
+    assert!(opened <= 40, "{opened} opens in an empty store");
+
+    let counts = [1, 10_000].map(|files| {
+        let project = Project::with("FROM busybox\nCOPY . /all/\n");
+        for number in 0..files {
+            project.file(&format!("src/{number}"), "x");
+        }
+        project.build_app();
+        [&["--dry-run"][..], &[]].map(|words| opened_by_prune(&project, words))
+    });
+    assert_eq!(counts[0], counts[1], "with one file, and with ten thousand");
+    assert!(counts[1].iter().all(|count| *count <= 80), "{counts:?}");
+}

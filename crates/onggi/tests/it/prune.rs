@@ -350,3 +350,21 @@ fn c312_a_killed_prune_breaks_nothing_requires_root() {
     assert!(du(&project.sandbox.root()) < 1_000_000);
     assert_eq!(project.df("Build Cache")["TotalCount"], "0");
 }
+
+/// A blob that belongs to nothing has no line, and is in the sum.
+#[test]
+fn n035_blobs_of_nothing_are_in_the_sum() {
+    let project = Project::new();
+    let content = vec![7; 300_000];
+    let digest = testkit::checker::digest(&content);
+    for words in [&["image", "prune"][..], &["system", "prune"], &["builder", "prune"]] {
+        let blob = project.sandbox.root().join("blobs").join(&digest[7..]);
+        fs::write(&blob, &content).unwrap();
+        let total = |text: &str| parse_size(text.lines().last().unwrap().rsplit_once(' ').unwrap().1);
+        let planned = total(&project.ask(&[words, &["--dry-run"]].concat()));
+        assert!(blob.exists() && planned > 300_000.0, "{words:?} {planned}");
+        assert!((total(&project.ask(&[words, &["-f"]].concat())) - planned).abs() < 1.0, "{words:?}");
+        assert!(!blob.exists(), "{words:?}");
+        assert!(total(&project.ask(&[words, &["-f"]].concat())) < 1.0, "{words:?}");
+    }
+}

@@ -7,6 +7,8 @@ use std::fs;
 use std::process::Stdio;
 use std::time::Duration;
 
+use testkit::Registry;
+
 use crate::build_project::Project;
 use crate::disk::du;
 
@@ -40,6 +42,8 @@ struct World {
     random: Random,
     /// Whether operations may fail for want of room.
     is_small: bool,
+    /// Where pushes go; none where docker-registry is not installed.
+    registry: Option<Registry>,
 }
 
 impl World {
@@ -87,9 +91,10 @@ impl World {
 
     fn step(&mut self) -> String {
         let name = format!("app{}", self.random.below(8));
-        let what = match self.random.below(20) {
+        let what = match self.random.below(24) {
             kind @ 0..=10 => self.with_images(kind, &name),
             kind @ 11..=14 => self.with_containers(kind, &name),
+            kind @ 20.. => self.with_registry(kind),
             _ => self.prune(),
         };
         self.bring_base_back();
@@ -138,6 +143,26 @@ impl World {
             _ => self.try_to(&run),
         }
         format!("{kind} {name} {image}")
+    }
+
+    /// Each name is pushed and pulled in turns, so that a pull finds what is known, what has changed, and nothing.
+    fn with_registry(&mut self, kind: u64) -> String {
+        let Some(host) = self.registry.as_ref().map(Registry::host) else { return "no registry".to_owned() };
+        let name = format!("{host}/app{}", self.random.below(4));
+        let images = self.lines(&["images", "-q"]);
+        match (kind, self.random.one(&images).map(str::to_owned)) {
+            (20, Some(image)) => {
+                self.try_to(&["tag", &image, &name]);
+                self.try_to(&["push", &name]);
+            }
+            (21, Some(image)) => {
+                self.try_to(&["tag", &image, &name]);
+                self.kill(&["push", &name]);
+            }
+            (22, _) => self.kill(&["pull", &name]),
+            _ => self.try_to(&["pull", &name]),
+        }
+        format!("{kind} {name}")
     }
 
     fn prune(&mut self) -> String {
@@ -207,7 +232,7 @@ fn seed() -> u64 {
 fn n035_n039_accounting_holds_whatever_happens_requires_root() {
     let project = Project::new();
     fs::write(project.sandbox.path().join("busybox.tar"), testkit::busybox_root_tar()).unwrap();
-    World { project, random: Random(seed()), is_small: false }.go_on();
+    World { project, random: Random(seed()), is_small: false, registry: Registry::start() }.go_on();
 }
 
 const INNER: &str = "ONGGI_RANDOM_INNER";
@@ -236,7 +261,7 @@ fn n035_n039_accounting_holds_on_a_full_disk_requires_root() {
         std::process::Command::new("mount").args(["-t", "tmpfs", "-o", "size=12m", "none"]).arg(&root).status();
     assert!(mounted.unwrap().success());
     fs::write(project.sandbox.path().join("busybox.tar"), testkit::busybox_root_tar()).unwrap();
-    let world = World { project, random: Random(seed()), is_small: true };
+    let world = World { project, random: Random(seed()), is_small: true, registry: Registry::start() };
     world.bring_base_back();
     world.go_on();
     drop(std::process::Command::new("umount").arg("-l").arg(&root).status());

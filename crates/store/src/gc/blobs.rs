@@ -59,10 +59,11 @@ impl Store {
 
     /// Removes blobs that belong to nothing, and lists of blobs of layers that are not here. Those younger than
     /// `busy_since` stay: a process may be about to refer to them.
-    pub(super) fn remove_lost_blobs(&self, busy_since: Option<i64>) -> Result<(), StoreError> {
+    pub(super) fn remove_lost_blobs(&self, busy_since: Option<i64>) -> Result<Vec<(&'static str, Digest)>, StoreError> {
         if file::list_if_there(self, "blobs")?.is_empty() && file::list_if_there(self, "transports")?.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
+        let mut removed = Vec::new();
         let mut owners = self.blob_owners()?;
         let layers: HashSet<DiffId> = file::list(self, "layers")?
             .iter()
@@ -75,6 +76,7 @@ impl Store {
         for layer in lost {
             if is_old(&format!("transports/{}", layer.0.hex())) {
                 self.remove_record(RecordKind::Transport, layer.0)?;
+                removed.push((RecordKind::Transport.folder(), layer.0));
                 owners.of_layers.remove(&layer);
             }
         }
@@ -86,9 +88,10 @@ impl Store {
             let is_lost = !needed.contains(&digest) && !leased.contains(&digest.to_string());
             if is_lost && is_old(&format!("blobs/{name}")) {
                 self.remove_blob(digest)?;
+                removed.push(("blobs", digest));
             }
         }
-        Ok(())
+        Ok(removed)
     }
 }
 
