@@ -16,7 +16,7 @@ pub(crate) struct ImagesArgs {
     /// Show digests
     #[arg(long)]
     pub(crate) digests: bool,
-    /// Show only what fits: dangling, pinned, label, before, since, until, reference
+    /// Show what fits: dangling, pinned, label, before, since, until, reference
     #[arg(short, long = "filter", value_name = "KEY=VALUE")]
     pub(crate) filters: Vec<String>,
     /// Choose the output: `table`, `json`, or a Go template
