@@ -86,6 +86,14 @@ impl Store {
     /// # Errors
     /// When a file cannot be opened or made.
     pub fn want_blob(&self, digest: Digest) -> Result<WantedBlob<'_>, StoreError> {
+        if !file::exists(self, &blob_path(digest))? {
+            self.admit(0)?;
+        }
+        self.take_blob(digest)
+    }
+
+    /// The same without asking for room, for who makes some.
+    fn take_blob(&self, digest: Digest) -> Result<WantedBlob<'_>, StoreError> {
         let name = partial_path(digest);
         let failed = |errno| StoreError::io("lock", file::full(self, &name), errno);
         loop {
@@ -96,7 +104,6 @@ impl Store {
                     Err(errno) => Err(failed(errno)),
                 };
             }
-            self.admit(0)?;
             file::make_folder(self, PARTIAL)?;
             let flags = OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW;
             let opened = rustix::fs::openat(&self.root, &name, flags, Mode::RUSR | Mode::WUSR).map_err(failed)?;
@@ -211,7 +218,7 @@ impl Store {
         if !file::exists(self, &partial_path(digest))? {
             return Ok(false);
         }
-        match self.want_blob(digest)? {
+        match self.take_blob(digest)? {
             WantedBlob::Partial(partial) => partial.discard().map(|()| true),
             WantedBlob::Complete(_) | WantedBlob::Busy => Ok(false),
         }

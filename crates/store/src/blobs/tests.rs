@@ -100,3 +100,16 @@ fn a_store_of_an_older_version_gets_its_folders_when_they_are_needed() {
     store.put_record(crate::RecordKind::Transport, digest, b"[]").unwrap();
     assert_eq!(store.records(crate::RecordKind::Transport).unwrap().len(), 1);
 }
+
+#[test]
+fn n039_who_makes_room_is_not_asked_for_room() {
+    let (_home, store) = store();
+    let digest = Digest::of(b"a blob on its way");
+    drop(store.want_blob(digest).unwrap());
+    store.put_settings(b"{}").unwrap();
+    // What makes room removes parts of blobs; asked for room then, it would begin again.
+    let store = store.with_admission(|_, _| Err(StoreError::NoRoom { reason: "for a test".to_owned() }));
+    assert!(matches!(store.want_blob(digest), Err(StoreError::NoRoom { .. })));
+    assert!(store.remove_partial_blob(digest).unwrap());
+    assert!(store.partial_blobs().unwrap().is_empty());
+}
