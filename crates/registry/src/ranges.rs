@@ -88,6 +88,8 @@ impl Ranges {
 impl Drop for Ranges {
     fn drop(&mut self) {
         self.work.halt.set();
+        // Whoever looked before that and is about to wait has the lock until it waits; then it is told.
+        drop(self.work.lock());
         self.work.changed.notify_all();
     }
 }
