@@ -1,6 +1,6 @@
 //! `--platform` of images that are here: each is for one platform, which must be one of those that were asked for.
 
-use oci::{ImageConfig, ImageId, Platform};
+use oci::{ImageId, Platform};
 
 use crate::{Engine, Error, ErrorKind};
 
@@ -12,8 +12,7 @@ pub(crate) fn require(engine: &Engine, id: ImageId, name: &str, wanted: &[Platfo
     if wanted.is_empty() {
         return Ok(());
     }
-    let ImageConfig { architecture, os, variant, .. } = engine.store().image(id)?;
-    let is = Platform { architecture, os, variant };
+    let is = engine.store().image(id)?.platform();
     if wanted.iter().any(|wanted| is.is_like(wanted)) {
         return Ok(());
     }

@@ -119,7 +119,7 @@ pub fn log_out(settings: &Settings, text: Option<&str>) -> Result<(String, Erase
 }
 
 /// Credential helpers are children whose end is waited for, whatever our parent has us ignore.
-fn heed_children() -> Result<(), Error> {
+pub(crate) fn heed_children() -> Result<(), Error> {
     runtime::heed_children()
         .map_err(|error| Error::new(ErrorKind::Internal, "cannot wait for programs").because(&error))
 }

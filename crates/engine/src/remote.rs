@@ -8,10 +8,9 @@ use oci::{Descriptor, Digest, Reference, TagOrDigest};
 use registry::config::{Purpose, Settings, route};
 use registry::{Access, Client, Kind, ReadAt, RegistryError, Repository};
 
+use crate::fetcher::USER_AGENT;
+use crate::registries::heed_children;
 use crate::{Error, ErrorKind, Surroundings};
-
-/// As registries see us.
-const USER_AGENT: &str = concat!("onggi/", env!("CARGO_PKG_VERSION"));
 
 /// What says where registries are, who we are there, and how to get there.
 #[derive(Debug, Clone)]
@@ -53,9 +52,7 @@ impl RegistryAccess {
             Access::Pull => Purpose::Pull,
             Access::Push => Purpose::Push,
         };
-        // Credential helpers are children whose end is waited for, whatever our parent has us ignore.
-        runtime::heed_children()
-            .map_err(|error| Error::new(ErrorKind::Internal, "cannot wait for programs").because(&error))?;
+        heed_children()?;
         let explained = route(&self.settings, reference, purpose)?;
         Ok(Remote(client.repository(explained.route, access, cancelled)))
     }

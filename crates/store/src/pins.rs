@@ -20,11 +20,7 @@ impl Store {
             return Err(StoreError::ImageMissing(id));
         }
         let failed = |errno| StoreError::io("pin", file::full(self, &path(id)), errno);
-        match rustix::fs::mkdirat(&self.root, FOLDER, Mode::RWXU) {
-            // A store of an older version has no folder for them.
-            Ok(()) | Err(Errno::EXIST) => {}
-            Err(errno) => return Err(failed(errno)),
-        }
+        file::make_folder(self, FOLDER)?;
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
         match rustix::fs::openat(&self.root, path(id), flags, Mode::RUSR | Mode::WUSR) {
             Ok(_) => file::sync_folder_of(self, &path(id)).map(|()| true),

@@ -1,13 +1,12 @@
 //! What is known by a digest and is large: layers with their indexes, and blobs. Each is read once, on all processors.
 
 use std::fs::File;
-use std::io::Read;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use image::Stack;
 use layer::{IngestError, Tree};
-use oci::{ChainId, DiffId, Digest, Hasher};
+use oci::{ChainId, DiffId, Digest};
 use store::RawKind;
 
 use super::{Checker, Remedy, StoreCheck, StoreProblem, problem};
@@ -164,17 +163,8 @@ fn tar(layer: DiffId) -> String {
     format!("layers/{}.tar", layer.0.hex())
 }
 
-fn hash(mut file: File) -> std::io::Result<Digest> {
-    let mut hasher = Hasher::new();
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        match file.read(&mut buffer) {
-            Ok(0) => return Ok(hasher.finish()),
-            Ok(count) => hasher.update(&buffer[..count]),
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
+fn hash(file: File) -> std::io::Result<Digest> {
+    layer::digest_of(file).map(|blob| blob.digest)
 }
 
 /// Takes the copy of a tar that is only read.

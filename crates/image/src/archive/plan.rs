@@ -157,7 +157,7 @@ impl<'a> Planner<'a> {
             return Err(LoadError::TooMany { what: "images", limit: limits::IMAGES as u64 });
         }
         let config = image_config(member, config_bytes, layers.len())?;
-        if self.platform.is_some_and(|wanted| !platform_of(&config).is_like(wanted)) {
+        if self.platform.is_some_and(|wanted| !config.platform().is_like(wanted)) {
             return Ok(());
         }
         let diff_ids = &config.rootfs.diff_ids;
@@ -234,9 +234,4 @@ pub(crate) fn only(index: &ImageIndex) -> Option<&Descriptor> {
 
 fn images(index: &ImageIndex) -> impl Iterator<Item = &Descriptor> {
     index.manifests.iter().filter(|descriptor| !is_attestation(descriptor))
-}
-
-fn platform_of(config: &ImageConfig) -> Platform {
-    let ImageConfig { architecture, os, variant, .. } = config;
-    Platform { architecture: architecture.clone(), os: os.clone(), variant: variant.clone() }
 }
