@@ -174,8 +174,8 @@ impl<'a> BindTree<'a> {
         let (upper, work) = self.changes()?;
         let below = self.written("upper")?;
         match &below {
-            None => drop(image::prepare_upper(stack, upper.as_fd())?),
-            Some(below) => image::continue_upper(below.as_fd(), upper.as_fd())?,
+            None => drop(image::prepare_upper(self.store, stack, upper.as_fd())?),
+            Some(below) => image::continue_upper(self.store, below.as_fd(), upper.as_fd())?,
         }
         let below = below.as_ref().map(AsFd::as_fd);
         let writable = Some(Writable { upper: upper.as_fd(), work: work.as_fd(), below, volatile: true });

@@ -209,7 +209,7 @@ impl Wanted<'_> {
             let finished = writer.finish().map_err(|error| internal(doing, &error))?;
             let index = layer::Index::from_bytes(finished.index).map_err(|error| internal(doing, &error))?;
             let layer = layer::Layer { index: Arc::new(index), tar: Arc::new(tar) };
-            layer::extract(&layer, folder.as_fd(), &layer::ExtractOptions::default())
+            layer::extract(&layer, folder.as_fd(), &layer::ExtractOptions { user_xattrs: store.user_xattrs() })
                 .map_err(|error| internal(doing, &error))?;
         }
         let Some((mode, uid, gid)) = self.root() else { return Ok(()) };

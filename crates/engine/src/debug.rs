@@ -58,7 +58,7 @@ pub const COMMAND_VARIABLE: &str = "ONGGI_COMMAND";
 /// # Errors
 /// When nothing is kept under that name, what it stands on is gone, or the shell cannot be started.
 pub fn debug(engine: &Engine, options: &DebugOptions, tell: &dyn Fn(DebugEvent<'_>)) -> Result<u8, Error> {
-    Runtime::check_rights()?;
+    engine.check_rights()?;
     let failure = find(engine, options)?;
     let step = FailedStep::parse(&failure.record).map_err(|error| {
         Error::new(ErrorKind::Corrupt, format!("what is kept of the failed step {} cannot be read", failure.id))

@@ -153,9 +153,12 @@ impl From<StoreError> for Error {
             StoreError::ImageMissing(_) => ErrorKind::NotFound,
             StoreError::NameTooLong(_) => ErrorKind::InvalidInput,
             StoreError::NameTaken { .. } => ErrorKind::Conflict,
+            StoreError::NoIdentities { .. } => ErrorKind::Forbidden,
         };
         let is_limited = matches!(error, StoreError::NoRoom { .. });
+        let lacks_rights = matches!(error, StoreError::NoIdentities { .. });
         let hint = match kind {
+            _ if lacks_rights => Some(crate::standing::DOCTOR),
             _ if is_limited => Some(
                 "`onggi system df -v` shows what takes the room, `onggi system prune` frees some, and `onggi system limits` shows and sets the limits",
             ),

@@ -66,11 +66,10 @@ impl<'a> BuildExecutor<'a> {
 
     /// The container that a request asks for, not started yet, and the ends of sockets that it needs until it ends.
     pub(crate) fn spec(&self, request: &RunRequest<'_>) -> Result<(ContainerSpec, Vec<AgentProxy>), ExecutorError> {
-        crate::Runtime::check_rights()?;
         request.platform.map_or(Ok(()), crate::emulation::check)?;
         match request.written {
-            None => drop(image::prepare_upper(request.stack, request.upper)?),
-            Some(written) => image::continue_upper(written, request.upper)?,
+            None => drop(image::prepare_upper(self.store, request.stack, request.upper)?),
+            Some(written) => image::continue_upper(self.store, written, request.upper)?,
         }
         let writable = Writable { upper: request.upper, work: request.work, below: request.written, volatile: true };
         let points = mounts::points(request)?;

@@ -37,6 +37,7 @@ mod remove;
 mod runtimes;
 mod save;
 mod signals;
+mod standing;
 mod streams;
 mod tag;
 mod terminal;
@@ -107,8 +108,7 @@ impl Engine {
     /// # Errors
     /// When the store cannot be opened.
     pub fn open(root: &Path, clock: fn() -> Timestamp) -> Result<Self, Error> {
-        let store = Store::open(root)?.with_admission(move |store, bytes| disk::admit(store, clock(), bytes));
-        Ok(Self { store, clock, config: host_config::DEFAULT_PATH.into() })
+        Ok(Self { store: open_store(root, clock)?, clock, config: host_config::DEFAULT_PATH.into() })
     }
 
     /// The store.
@@ -119,4 +119,8 @@ impl Engine {
     pub(crate) fn now(&self) -> Timestamp {
         (self.clock)()
     }
+}
+
+fn open_store(root: &Path, clock: fn() -> Timestamp) -> Result<Store, Error> {
+    Ok(Store::open(root)?.with_admission(move |store, bytes| disk::admit(store, clock(), bytes)))
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use runtime::{BuiltIn, Executor};
 
-use crate::{Error, ErrorKind};
+use crate::Error;
 
 /// Folder of external runtimes for what they keep of running containers.
 const STATE: &str = "/run/onggi/runtime";
@@ -26,15 +26,6 @@ impl Runtime {
             None | Some("" | "onggi") => Self::BuiltIn,
             Some(program) => Self::External(PathBuf::from(program)),
         }
-    }
-
-    /// Containers of ordinary users come with user namespaces; until then it is better to say so than to fail half-way.
-    pub(crate) fn check_rights() -> Result<(), Error> {
-        if rustix::process::geteuid().is_root() {
-            return Ok(());
-        }
-        let message = "running commands in containers needs root on this version of onggi";
-        Err(Error::new(ErrorKind::Forbidden, message).with_hint("run the same command with `sudo`"))
     }
 
     pub(crate) fn executor(&self) -> Result<Box<dyn Executor>, Error> {

@@ -57,7 +57,7 @@ pub fn capture(
     let root = root_metadata(stack)?;
     let sink = store.layer_sink()?;
     let mut writer = LayerWriter::new(sink.file().map_err(CaptureError::Open)?).with_ceiling(ceiling);
-    let options = DiffOptions { base: Some(&tree), root: Some(&root), ..DiffOptions::default() };
+    let options = DiffOptions { base: Some(&tree), root: Some(&root), skip: None, user_xattrs: store.user_xattrs() };
     layer::diff(upper, &options, &mut writer)?;
     Ok(Captured { sink, finished: writer.finish()? })
 }

@@ -77,7 +77,8 @@ pub enum RootfsError {
 ///
 /// # Errors
 /// When the layers cannot be read, or something cannot be set.
-pub fn prepare_upper(stack: &Stack, upper: BorrowedFd<'_>) -> Result<Metadata, RootfsError> {
+pub fn prepare_upper(store: &Store, stack: &Stack, upper: BorrowedFd<'_>) -> Result<Metadata, RootfsError> {
+    store.want_identities()?;
     let tree = stack.tree();
     let root = match tree.root().map_err(RootfsError::Tree)? {
         Some(root) => tree.entry(&root, b"").map_err(RootfsError::Tree)?.metadata,
@@ -91,7 +92,8 @@ pub fn prepare_upper(stack: &Stack, upper: BorrowedFd<'_>) -> Result<Metadata, R
 ///
 /// # Errors
 /// When the older one cannot be read, or something cannot be set.
-pub fn continue_upper(older: BorrowedFd<'_>, upper: BorrowedFd<'_>) -> Result<(), RootfsError> {
+pub fn continue_upper(store: &Store, older: BorrowedFd<'_>, upper: BorrowedFd<'_>) -> Result<(), RootfsError> {
+    store.want_identities()?;
     let root = layer::folder_metadata(older).map_err(RootfsError::Changes)?;
     layer::prepare_upper(upper, &root).map_err(|source| RootfsError::Upper { source })
 }
@@ -122,9 +124,9 @@ pub fn mount_rootfs(store: &Store, stack: &Stack, writable: Writable<'_>) -> Res
 /// # Errors
 /// When the kernel refuses a layer or the stack.
 pub fn mount_stack(store: &Store, stack: &Stack, options: RootfsOptions<'_>) -> Result<OwnedFd, RootfsError> {
-    let mounts: Result<Vec<BorrowedFd<'_>>, RootfsError> = mount_layers(stack);
+    store.want_identities()?;
     let folders;
-    let layers = match mounts {
+    let layers = match mount_layers(stack) {
         Err(RootfsError::Layer { source, .. }) if needs_extraction(&source) => {
             folders = extract_layers(store, stack)?;
             folders.iter().map(AsFd::as_fd).collect()
@@ -136,7 +138,7 @@ pub fn mount_stack(store: &Store, stack: &Stack, options: RootfsOptions<'_>) -> 
     let layers = options.points.into_iter().chain(layers.into_iter().rev());
     let lower: Vec<BorrowedFd<'_>> = below.into_iter().chain(layers).chain(stubs.as_ref().map(AsFd::as_fd)).collect();
     let upper = options.writable.map(|Writable { upper, work, volatile, .. }| Upper { folder: upper, work, volatile });
-    let options = OverlayOptions { upper, ..OverlayOptions::new(&lower) };
+    let options = OverlayOptions { upper, user_xattrs: store.user_xattrs(), ..OverlayOptions::new(&lower) };
     layer::mount_overlay(&options).map_err(|source| RootfsError::Overlay { count: lower.len(), source })
 }
 
@@ -174,7 +176,7 @@ fn extract_layer(
 ) -> Result<OwnedFd, RootfsError> {
     let work = store.work_folder()?;
     let folder = work.subfolder("layer", 0o755)?;
-    layer::extract(layer, folder.as_fd(), &layer::ExtractOptions::default())
+    layer::extract(layer, folder.as_fd(), &layer::ExtractOptions { user_xattrs: store.user_xattrs() })
         .map_err(|source| RootfsError::Extract { layer: id, source })?;
     store.add_extracted(id, below, &work, "layer")?;
     let missing = || RootfsError::Store(StoreError::LayerMissing(id));

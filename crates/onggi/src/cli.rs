@@ -166,6 +166,33 @@ pub(crate) enum Command {
     Volume(volume::VolumeCommand),
 }
 
+impl Command {
+    /// Whether it makes containers, or touches what belongs to their users; all others only read, or write what is ours.
+    pub(crate) fn needs_standing(&self) -> bool {
+        use Command as C;
+        let is_plain = matches!(
+            self,
+            C::Images(_)
+                | C::History(_)
+                | C::Inspect(_)
+                | C::Tag(_)
+                | C::Save(_)
+                | C::Ps(_)
+                | C::Logs(_)
+                | C::Port(_)
+                | C::Events(_)
+                | C::Info(_)
+                | C::Version(_)
+                | C::Login(_)
+                | C::Logout(_)
+                | C::Config(_)
+                | C::Completion(_)
+                | C::Complete(_)
+        );
+        !is_plain
+    }
+}
+
 /// `onggi image …`.
 #[derive(Debug, Subcommand)]
 #[command(defer = true)]

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 use std::time::Instant;
 
 use engine::{Engine, Surroundings};
@@ -26,12 +27,15 @@ pub(crate) struct Session {
     pub(crate) typed_root: Option<PathBuf>,
     /// `--debug`.
     debug: bool,
+    /// The command may make containers, or remove what belongs to their users.
+    needs_standing: bool,
     began: Instant,
 }
 
 impl Session {
     /// Reads what every command needs.
     pub(crate) fn new(global: &GlobalArgs) -> Self {
+        caller();
         let root =
             global.root.clone().or_else(|| variable("ONGGI_ROOT").filter(|root| !root.is_empty()).map(PathBuf::from));
         Self {
@@ -40,21 +44,28 @@ impl Session {
             root: root.unwrap_or_else(|| default_root(rustix::process::geteuid().is_root(), &variable)),
             typed_root: global.root.clone(),
             debug: global.debug,
+            needs_standing: false,
             began: Instant::now(),
         }
+    }
+
+    /// The same for a command that may make containers, or remove what belongs to their users.
+    pub(crate) fn with_standing(self, needs_standing: bool) -> Self {
+        Self { needs_standing, ..self }
     }
 
     /// Opens the store.
     pub(crate) fn engine(&self) -> Result<Engine, Failure> {
         self.trace(&format!("store {}", self.root.display()));
         let config = variable("ONGGI_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from);
-        Ok(Engine::open(&self.root, Timestamp::now)?.with_config(config))
+        let engine = Engine::open(&self.root, Timestamp::now)?.with_config(config);
+        Ok(if self.needs_standing { engine.take_standing()? } else { engine })
     }
 
     /// The same for another store.
     pub(crate) fn at(&self, root: PathBuf) -> Self {
         let (terminal, typed_root) = (self.terminal, self.typed_root.clone());
-        Self { root, terminal, typed_root, now: self.now, debug: self.debug, began: self.began }
+        Self { root, terminal, typed_root, ..*self }
     }
 
     /// Whether there is a store, which opening it would make.
@@ -124,9 +135,15 @@ pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
+/// The user who called, asked before any user namespace is entered: within one, we are root.
+fn caller() -> u32 {
+    static CALLER: OnceLock<u32> = OnceLock::new();
+    *CALLER.get_or_init(|| rustix::process::getuid().as_raw())
+}
+
 /// What says where registries are, and who we are there.
 pub(crate) fn registry_settings(lookup: &dyn Fn(&str) -> Option<String>) -> engine::registries::Settings {
-    engine::registries::Settings::from_variables(lookup, rustix::process::getuid().as_raw())
+    engine::registries::Settings::from_variables(lookup, caller())
 }
 
 /// What fetching depends on, as programs written in Go read it: upper case before lower.

@@ -48,7 +48,7 @@ use crate::process::{Process, Stdio};
 use crate::seccomp::docker_filter;
 use crate::spec::{Capabilities, ContainerSpec, Namespace, NetworkNamespace};
 use crate::sys::{self, CloneFlags, FilterInstruction, Forked};
-use crate::{Executor, StartError};
+use crate::{Executor, StartError, user_namespace};
 
 /// What Onggi runs containers with unless told otherwise.
 #[derive(Debug)]
@@ -95,7 +95,7 @@ impl Executor for BuiltIn {
             cgroup_folders: std::mem::take(&mut prepared.shown),
             has_cgroup_v2: self.cgroups == Layout::V2,
             devices_are_guarded: prepared.devices_are_guarded,
-            in_user_namespace: !is_initial_user_namespace(),
+            in_user_namespace: !user_namespace::is_initial(),
             available: available_capabilities()?,
         };
         let mut plan = Plan::new(spec, stdio, surroundings, |capabilities| self.filter(capabilities))?;
@@ -115,11 +115,6 @@ pub(crate) fn available_capabilities() -> Result<Capabilities, StartError> {
     let sets = rustix::thread::capabilities(None);
     let sets = sets.map_err(|errno| setup("read the capabilities of this process".to_owned(), errno))?;
     Ok(Capabilities::from_bits(sets.permitted.bits()))
-}
-
-/// The initial user namespace has a fixed inode number (`PROC_USER_INIT_INO`).
-pub(crate) fn is_initial_user_namespace() -> bool {
-    rustix::fs::stat("/proc/self/ns/user").is_ok_and(|stat| stat.st_ino == 0xefff_fffd)
 }
 
 /// Starts the child and waits until it executes its program.

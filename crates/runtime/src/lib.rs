@@ -7,6 +7,7 @@
 //! in `sys`. The built-in executor needs Linux 5.12 (`mount_setattr`), as root or in a user namespace.
 
 pub mod network;
+pub mod user_namespace;
 
 mod builtin;
 mod cgroup;

@@ -240,9 +240,9 @@ fn trace(request: libc::c_long, pid: i32, signal: i32) -> Result<(), Errno> {
 }
 
 /// Puts the calling thread into new namespaces, or gives it a root and working folder of its own (`CLONE_FS`), as
-/// entering another mount namespace needs.
+/// entering another mount namespace needs. A user namespace takes the whole process, which must have one thread.
 pub(crate) fn unshare(flags: libc::c_int) -> Result<(), Errno> {
-    const ALLOWED: libc::c_int = libc::CLONE_NEWNS | libc::CLONE_NEWCGROUP | libc::CLONE_FS;
+    const ALLOWED: libc::c_int = libc::CLONE_NEWNS | libc::CLONE_NEWCGROUP | libc::CLONE_NEWUSER | libc::CLONE_FS;
     // SAFETY: no flag is passed that touches memory or descriptors (CLONE_VM, CLONE_FILES).
     let result = unsafe { libc::unshare(flags & ALLOWED) };
     check(result.into()).map(drop)

@@ -46,6 +46,12 @@ pub enum StoreError {
         /// Which limit, and by how much.
         reason: String,
     },
+    /// IDs other than the user's own are needed, and are not to be had.
+    #[error("files of other users are needed, and this process cannot act for them: {reason}")]
+    NoIdentities {
+        /// Why not.
+        reason: String,
+    },
     /// The container name is taken.
     #[error("the container name `{name}` is already in use by container {id}")]
     NameTaken {

@@ -169,11 +169,22 @@ pub(crate) fn remove_hidden(store: &Store, name: &str) -> Result<bool, StoreErro
 
 /// Removes a folder and all that is in it, by descriptors; whether it was there.
 pub(crate) fn remove_tree(store: &Store, name: &str) -> Result<bool, StoreError> {
-    let failed = |errno| StoreError::io("remove", full(store, name), errno);
+    match remove_tree_as_we_are(store, name) {
+        // It holds what belongs to others.
+        Err(Errno::ACCESS | Errno::PERM) => {
+            store.want_identities()?;
+            remove_tree_as_we_are(store, name)
+        }
+        removed => removed,
+    }
+    .map_err(|errno| StoreError::io("remove", full(store, name), errno))
+}
+
+fn remove_tree_as_we_are(store: &Store, name: &str) -> rustix::io::Result<bool> {
     let mut deep = Vec::new();
-    let found = remove_tree_at(store, &store.root, name.as_ref(), 0, &mut deep).map_err(failed)?;
+    let found = remove_tree_at(store, &store.root, name.as_ref(), 0, &mut deep)?;
     while let Some(name) = deep.pop() {
-        remove_tree_at(store, &store.root, name.as_ref(), 0, &mut deep).map_err(failed)?;
+        remove_tree_at(store, &store.root, name.as_ref(), 0, &mut deep)?;
     }
     Ok(found)
 }

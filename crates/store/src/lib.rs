@@ -53,6 +53,7 @@ mod events;
 mod failures;
 mod file;
 mod gc;
+mod identities;
 mod images;
 mod inventory;
 mod layers;
@@ -79,6 +80,7 @@ pub use containers::{ContainerFolder, ContainerLookup};
 pub use error::StoreError;
 pub use failures::{Failure, KEPT_FAILURES, NewFailure, Written};
 pub use gc::{BlobOwners, Doomed, Removed, layer_of_record};
+pub use identities::Identities;
 pub use images::ImageLookup;
 pub use inventory::{Inventory, Use};
 pub use layers::{LayerFiles, LayerSink};
@@ -95,6 +97,8 @@ pub struct Store {
     root: OwnedFd,
     path: PathBuf,
     admission: Option<Admission>,
+    identities: Option<Identities>,
+    user_xattrs: bool,
 }
 
 const VERSION: &[u8] = b"onggi store 1\n";
@@ -145,7 +149,7 @@ impl Store {
             Err(rustix::io::Errno::NOENT) => return Ok(None),
             Err(errno) => return Err(StoreError::io("open store", path, errno)),
         };
-        let store = Self { root, path: path.to_owned(), admission: None };
+        let store = Self::at(root, path);
         match file::read(&store, "version")? {
             Some(version) if version == VERSION => Ok(Some(store)),
             Some(_) => Err(StoreError::Version { path: path.to_owned() }),
@@ -153,12 +157,16 @@ impl Store {
         }
     }
 
+    fn at(root: OwnedFd, path: &Path) -> Self {
+        Self { root, path: path.to_owned(), admission: None, identities: None, user_xattrs: false }
+    }
+
     fn create(path: &Path) -> Result<Self, StoreError> {
         let private = Mode::RWXU;
         make_folders(path, private)?;
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let root = rustix::fs::open(path, flags, Mode::empty()).map_err(|e| StoreError::io("open store", path, e))?;
-        let store = Self { root, path: path.to_owned(), admission: None };
+        let store = Self::at(root, path);
         for folder in FOLDERS {
             match rustix::fs::mkdirat(&store.root, folder, private) {
                 Ok(()) | Err(rustix::io::Errno::EXIST) => {}

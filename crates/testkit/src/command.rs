@@ -2,12 +2,14 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io::{Read, Write};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus, Stdio};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::normalise::Normaliser;
+use crate::test_user::TestUser;
 
 /// A program with its arguments, environment, working folder and input. Built up, then [`Command::run`].
 #[derive(Debug, Clone)]
@@ -19,6 +21,7 @@ pub struct Command {
     input: Vec<u8>,
     limit: Duration,
     hidden: Vec<(PathBuf, String)>,
+    user: Option<(&'static TestUser, PathBuf)>,
 }
 
 impl Command {
@@ -33,6 +36,7 @@ impl Command {
             input: Vec::new(),
             limit: Duration::from_secs(300),
             hidden: Vec::new(),
+            user: None,
         }
     }
 
@@ -82,6 +86,13 @@ impl Command {
         self
     }
 
+    /// Runs it as another user, to whom the folder `sandbox` is given before, but for the store in it.
+    #[must_use]
+    pub fn user(mut self, user: Option<&'static TestUser>, sandbox: &Path) -> Self {
+        self.user = user.map(|user| (user, sandbox.to_owned()));
+        self
+    }
+
     /// Runs the same thing under another program, for instance `strace -f --`.
     #[must_use]
     pub fn wrapped<I>(mut self, program: impl Into<OsString>, arguments: I) -> Self
@@ -103,6 +114,10 @@ impl Command {
         crate::signals::have_defaults_in_children();
         let mut command = std::process::Command::new(&self.program);
         command.args(&self.arguments).env_clear().envs(self.environment.iter().cloned()).current_dir(&self.folder);
+        if let Some((user, sandbox)) = &self.user {
+            user.own(sandbox, &sandbox.join("root"));
+            command.uid(user.uid).gid(user.gid);
+        }
         command
     }
 

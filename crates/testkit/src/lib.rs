@@ -22,6 +22,7 @@ mod sandbox;
 mod signals;
 mod tar_writer;
 mod terminal;
+mod test_user;
 mod trace;
 
 pub use base_image::{Debian, busybox_binary, busybox_root_tar, debian_root_tar, debian_root_tar_in, is_static};
@@ -37,4 +38,5 @@ pub use registry::{Registry, RegistryOptions};
 pub use sandbox::{Sandbox, binary};
 pub use tar_writer::TarWriter;
 pub use terminal::Terminal;
+pub use test_user::TestUser;
 pub use trace::{SystemCall, written_paths};

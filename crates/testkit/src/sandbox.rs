@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use crate::checker;
 use crate::command::Command;
+use crate::test_user::TestUser;
 
 /// One test's own world: `home/`, `root/` (the store), `run/` and `work/` in a temporary folder.
 #[derive(Debug)]
@@ -30,6 +31,9 @@ impl Sandbox {
             tempfile::Builder::new().prefix("onggi-test-").tempdir().expect("the temporary folder is writable");
         for name in ["home", "run", "work"] {
             std::fs::create_dir(folder.path().join(name)).expect("the sandbox is new and writable");
+        }
+        if let Some(user) = TestUser::current() {
+            user.own(folder.path(), &folder.path().join("root"));
         }
         Self { folder, checked: true }
     }
@@ -80,7 +84,7 @@ impl Sandbox {
         I: IntoIterator,
         I::Item: AsRef<OsStr>,
     {
-        self.command(binary()).arguments(arguments)
+        self.command(binary()).user(TestUser::current(), self.path()).arguments(arguments)
     }
 
     /// Any program in the same surroundings: `docker`, `skopeo`, `tar`.

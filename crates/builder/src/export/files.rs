@@ -15,12 +15,16 @@ use crate::output::{FolderOutput, TarOutput};
 use crate::report::Step;
 
 impl Export<'_> {
+    /// Root's files have the owners that they have in the image, everybody else's are their own.
+    fn keeps_owners(&self) -> Result<bool, BuildError> {
+        // Before that, not even our own ID has a name here.
+        self.tools.store.want_identities()?;
+        Ok(rustix::process::geteuid().is_root() && !self.tools.store.is_of_ordinary_user())
+    }
+
     pub(super) fn folder(&self, output: &FolderOutput, step: Step<'_, '_>) -> Result<Exported, BuildError> {
         let _held = self.hold_layers()?;
-        let options = PopulateOptions {
-            keeps_owners: rustix::process::geteuid().is_root(),
-            removes_others: output.removes_others,
-        };
+        let options = PopulateOptions { keeps_owners: self.keeps_owners()?, removes_others: output.removes_others };
         let (mut written, mut left_out) = (0, 0);
         let trees = self.trees(output.splits_platforms)?;
         let folder = open_folder(&output.path)?;

@@ -122,7 +122,7 @@ pub(crate) fn create(engine: &Engine, options: &CreateOptions) -> Result<Contain
     let image = find_image(engine, options)?;
     let document = engine.store().image(image)?;
     let config = &document.config;
-    crate::Runtime::check_rights()?;
+    engine.check_rights()?;
     let id = random_id()?;
     let (entrypoint, cmd) = command_line(config, options)?;
     let network = options.network.clone().or_image(config).resolved(engine)?;

@@ -27,7 +27,7 @@ fn mounted_root(engine: &Engine, container: &Container) -> Result<OwnedFd, Error
         }
     }
     let stack = stack(engine, container)?;
-    let upper = upper(container, &stack)?;
+    let upper = upper(engine, container, &stack)?;
     let options = RootfsOptions { writable: None, points: Some(upper.as_fd()), with_stubs: true };
     image::mount_stack(engine.store(), &stack, options).map_err(|error| failed(container, &error))
 }
@@ -102,10 +102,10 @@ fn readable<'e>(engine: &'e Engine, container: &Container) -> Result<SeenRoot<'e
         return Ok(SeenRoot { root, _scratch: None, _ownership: None });
     }
     let stack = stack(engine, container)?;
-    let below = upper(container, &stack)?;
+    let below = upper(engine, container, &stack)?;
     let scratch = engine.store().work_folder()?;
     let (upper, work) = (scratch.subfolder("upper", 0o700)?, scratch.subfolder("work", 0o700)?);
-    image::continue_upper(below.as_fd(), upper.as_fd()).map_err(|error| failed(container, &error))?;
+    image::continue_upper(engine.store(), below.as_fd(), upper.as_fd()).map_err(|error| failed(container, &error))?;
     let changes = Writable { upper: upper.as_fd(), work: work.as_fd(), below: Some(below.as_fd()), volatile: true };
     let rootfs = image::mount_rootfs(engine.store(), &stack, changes).map_err(|error| failed(container, &error))?;
     let view = RootView::assemble(rootfs, binds, false).map_err(|error| failed(container, &error))?;
@@ -114,7 +114,7 @@ fn readable<'e>(engine: &'e Engine, container: &Container) -> Result<SeenRoot<'e
 
 fn writable<'e>(engine: &'e Engine, container: &Container, ownership: Ownership) -> Result<SeenRoot<'e>, Error> {
     let stack = stack(engine, container)?;
-    let (upper, work) = (upper(container, &stack)?, container.folder.subfolder("work")?);
+    let (upper, work) = (upper(engine, container, &stack)?, container.folder.subfolder("work")?);
     let changes = Writable { upper: upper.as_fd(), work: work.as_fd(), below: None, volatile: false };
     let rootfs = image::mount_rootfs(engine.store(), &stack, changes).map_err(|error| failed(container, &error))?;
     let binds = mounts::bind_mounts(engine, &container.record.mounts)?;
@@ -124,10 +124,10 @@ fn writable<'e>(engine: &'e Engine, container: &Container, ownership: Ownership)
 }
 
 /// The folder that the container's changes are in, made like the image's root before the first start.
-fn upper(container: &Container, stack: &Stack) -> Result<OwnedFd, Error> {
+fn upper(engine: &Engine, container: &Container, stack: &Stack) -> Result<OwnedFd, Error> {
     let upper = container.folder.subfolder("upper")?;
     if container.state()?.started.is_empty() {
-        image::prepare_upper(stack, upper.as_fd()).map_err(|error| failed(container, &error))?;
+        image::prepare_upper(engine.store(), stack, upper.as_fd()).map_err(|error| failed(container, &error))?;
     }
     Ok(upper)
 }

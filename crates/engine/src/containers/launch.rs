@@ -95,7 +95,7 @@ fn spec(engine: &Engine, container: &Container, stack: &Stack) -> Result<Contain
     let (upper, work) = (container.folder.subfolder("upper")?, container.folder.subfolder("work")?);
     // Later on, what the container made of its root stays.
     if container.written_state()?.started.is_empty() {
-        image::prepare_upper(stack, upper.as_fd())
+        image::prepare_upper(engine.store(), stack, upper.as_fd())
             .map_err(|error| failed(record, "cannot prepare the container's folder", &error))?;
     }
     let writable =

@@ -98,7 +98,7 @@ impl NetworkRecord {
 /// When its name is taken, or what is asked for cannot be.
 pub fn create_network(engine: &Engine, options: &NetworkOptions) -> Result<String, Error> {
     check(options)?;
-    crate::Runtime::check_rights()?;
+    engine.check_rights()?;
     let id = random_id()?;
     let failed = |error: NetworkError| cannot("create", &options.name, &error);
     // One at a time on this host, so that no two get the same subnet.

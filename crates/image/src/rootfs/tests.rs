@@ -56,7 +56,7 @@ fn a_stack_becomes_one_writable_root_requires_root() {
     let work = store.work_folder().unwrap();
     let (upper, inner) = (work.subfolder("upper", 0o755).unwrap(), work.subfolder("work", 0o700).unwrap());
     let writable = Writable { upper: upper.as_fd(), work: inner.as_fd(), below: None, volatile: true };
-    prepare_upper(&stack, upper.as_fd()).unwrap();
+    prepare_upper(&store, &stack, upper.as_fd()).unwrap();
     let root = mount_rootfs(&store, &stack, writable).unwrap();
     let open = |name: &str| rustix::fs::openat(&root, name, rustix::fs::OFlags::RDONLY, rustix::fs::Mode::empty());
     for name in ["etc/one", "etc/two", "etc/hosts", "proc"] {

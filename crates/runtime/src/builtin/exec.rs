@@ -27,13 +27,13 @@ use super::plan::{Words, c_string, invalid, root_path};
 use super::process_plan::{ProcessPlan, Program, c_strings};
 use super::root_path::{RootPath, Symlinks, open_in_root};
 use super::terminal::Terminal;
-use super::{Ended, available_capabilities, child, is_initial_user_namespace, kill, read_failure, wait};
+use super::{Ended, available_capabilities, child, kill, read_failure, wait};
 use crate::cgroup::{self, Layout};
 use crate::process::Process;
 use crate::seccomp::docker_filter;
 use crate::spec::ProcessSpec;
 use crate::sys::{self, CStringArray, CloneFlags, Forked};
-use crate::{RootView, RunningContainer, StartError, Stdio, WindowSize};
+use crate::{RootView, RunningContainer, StartError, Stdio, WindowSize, user_namespace};
 
 /// Where the socket to the parent and the last program are at the end.
 const REPORT: i32 = 3;
@@ -81,7 +81,7 @@ pub fn exec(
     };
     let groups = cgroup::groups_to_join(&Layout::of_this_machine(), container.id, container.pid)
         .map_err(io("find the container's control group"))?;
-    let rights = (!is_initial_user_namespace(), available_capabilities()?);
+    let rights = (!user_namespace::is_initial(), available_capabilities()?);
     let keyring = c_string("id", container.id.as_ref())?;
     let cwd = root_path("cwd", &spec.cwd)?;
     let filter = |capabilities| docker_filter(capabilities).into();

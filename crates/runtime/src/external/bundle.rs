@@ -11,13 +11,12 @@ use serde_json::{Map, Value, json};
 use super::memory_files::MemoryFiles;
 use super::{Attachment, External, c_path};
 use crate::builtin::{
-    HostDevice, add_init, available_capabilities, bind_tree, is_initial_user_namespace, lowered_limit, path_within,
-    type_of_tree,
+    HostDevice, add_init, available_capabilities, bind_tree, lowered_limit, path_within, type_of_tree,
 };
 use crate::cgroup::device_rules;
 use crate::seccomp::{OCI_ARCHITECTURES, OciRule, oci_rules};
 use crate::spec::{BindMount, BindSource, Cgroup, ContainerSpec, Mount, Namespace, NetworkNamespace, PING_GROUPS};
-use crate::{Seccomp, StartError};
+use crate::{Seccomp, StartError, user_namespace};
 
 /// A bundle that is written and not yet in use. Its folder is removed with it unless it is to be kept.
 #[derive(Debug)]
@@ -33,7 +32,7 @@ pub(super) struct Bundle {
 impl Bundle {
     pub(super) fn write(state: &Path, mut spec: ContainerSpec, runtime: &str) -> Result<Self, StartError> {
         add_init(&mut spec);
-        if !is_initial_user_namespace() {
+        if !user_namespace::is_initial() {
             spec.sysctls.retain(|(name, value)| (name.as_str(), value.as_str()) != PING_GROUPS);
         }
         spec.capabilities = spec.capabilities.intersection(available_capabilities()?);
@@ -231,7 +230,7 @@ fn mounts(mounts: Vec<Mount>, bundle: &mut Bundle) -> Result<Vec<Value>, StartEr
 /// Group `tty` of every distribution; a user namespace may not have it.
 fn strict_devpts() -> Vec<&'static str> {
     let mut options = vec!["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"];
-    options.extend(is_initial_user_namespace().then_some("gid=5"));
+    options.extend(user_namespace::is_initial().then_some("gid=5"));
     options
 }
 

@@ -1,0 +1,66 @@
+//! Somebody without root: with `ONGGI_TEST_USER=NAME` every command of a sandbox is run as that user, who owns the sandbox.
+//!
+//! So the tests of root are those of everybody else as well.
+
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::sync::OnceLock;
+
+use rustix::fs::{AtFlags, CWD, Gid, Uid};
+
+/// An ordinary user of this machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TestUser {
+    /// As in `/etc/passwd`.
+    pub name: String,
+    /// User ID.
+    pub uid: u32,
+    /// ID of the user's first group.
+    pub gid: u32,
+}
+
+impl TestUser {
+    /// The user that this run of the tests is for; `None` when commands are run as whoever runs the tests.
+    ///
+    /// # Panics
+    /// If there is no such user.
+    #[must_use]
+    pub fn current() -> Option<&'static Self> {
+        static CURRENT: OnceLock<Option<TestUser>> = OnceLock::new();
+        let find = || {
+            #[expect(clippy::disallowed_methods, reason = "the test harness is told by the environment what to test")]
+            let name = std::env::var("ONGGI_TEST_USER").ok().filter(|name| !name.is_empty())?;
+            Some(Self::named(&name).unwrap_or_else(|| panic!("ONGGI_TEST_USER: there is no user `{name}`")))
+        };
+        CURRENT.get_or_init(find).as_ref()
+    }
+
+    /// A user by name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        let users = std::fs::read_to_string("/etc/passwd").ok()?;
+        let fields = users.lines().map(|line| line.split(':').collect::<Vec<_>>()).find(|fields| fields[0] == name)?;
+        Some(Self { name: name.to_owned(), uid: fields.get(2)?.parse().ok()?, gid: fields.get(3)?.parse().ok()? })
+    }
+
+    /// Gives the user all below a folder that root owns, but for what is below `except`.
+    ///
+    /// # Panics
+    /// If the folder cannot be read.
+    pub fn own(&self, folder: &Path, except: &Path) {
+        let Ok(metadata) = folder.symlink_metadata() else { return };
+        if metadata.uid() == 0 {
+            let (uid, gid) = (Uid::from_raw(self.uid), Gid::from_raw(self.gid));
+            // It may go at any moment: a command that was started before still runs.
+            rustix::fs::chownat(CWD, folder, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW).ok();
+        }
+        if metadata.is_dir() {
+            for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+                let path = entry.path();
+                if path != except {
+                    self.own(&path, except);
+                }
+            }
+        }
+    }
+}
