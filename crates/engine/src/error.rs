@@ -151,14 +151,18 @@ impl From<StoreError> for Error {
             StoreError::Version { .. } | StoreError::Corrupt { .. } | StoreError::LayerMissing(_) => ErrorKind::Corrupt,
             StoreError::NoRoom { .. } => ErrorKind::Unavailable,
             StoreError::ImageMissing(_) => ErrorKind::NotFound,
-            StoreError::NameTooLong(_) => ErrorKind::InvalidInput,
+            StoreError::NameTooLong(_) | StoreError::Settings { .. } => ErrorKind::InvalidInput,
             StoreError::NameTaken { .. } => ErrorKind::Conflict,
             StoreError::NoIdentities { .. } => ErrorKind::Forbidden,
         };
+        let has_settings = !matches!(error, StoreError::Settings { .. });
         let is_limited = matches!(error, StoreError::NoRoom { .. });
         let lacks_rights = matches!(error, StoreError::NoIdentities { .. });
         let hint = match kind {
             _ if lacks_rights => Some(crate::standing::DOCTOR),
+            _ if !has_settings => Some(
+                "`onggi system limits --max-size none --min-free none` writes it anew; give sizes instead of `none` to set limits",
+            ),
             _ if is_limited => Some(
                 "`onggi system df -v` shows what takes the room, `onggi system prune` frees some, and `onggi system limits` shows and sets the limits",
             ),

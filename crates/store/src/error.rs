@@ -46,6 +46,14 @@ pub enum StoreError {
         /// Which limit, and by how much.
         reason: String,
     },
+    /// The settings of the store say nothing that can be understood, so nobody knows how much may be written.
+    #[error("{path} cannot be read: {reason}")]
+    Settings {
+        /// The file of the settings.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// IDs other than the user's own are needed, and are not to be had.
     #[error("files of other users are needed, and this process cannot act for them: {reason}")]
     NoIdentities {

@@ -14,7 +14,7 @@ use store::{Store, StoreError};
 
 use super::cache::{self, CachePruneOptions, Plan};
 use super::census::Census;
-use crate::{Engine, Error, ErrorKind};
+use crate::{Engine, Error};
 
 /// What the store keeps to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,35 +47,37 @@ pub struct ChangeLimits {
     pub min_free: Option<Option<MinFree>>,
 }
 
-/// The limits of the store, after a change if there is one.
+/// The limits of the store, after a change if there is one. A change of both does not look at what was set before, so
+/// that it mends settings that cannot be read.
 ///
 /// # Errors
 /// When the settings cannot be read or written.
 pub fn limits(engine: &Engine, change: ChangeLimits) -> Result<Limits, Error> {
-    let mut limits = read(engine.store())?;
+    let store = engine.store();
+    let limits = match change {
+        ChangeLimits { max_size: Some(max_size), min_free: Some(min_free) } => Limits { max_size, min_free },
+        ChangeLimits { max_size, min_free } => {
+            let known = read(store)?;
+            Limits { max_size: max_size.unwrap_or(known.max_size), min_free: min_free.unwrap_or(known.min_free) }
+        }
+    };
     if change.max_size.is_some() || change.min_free.is_some() {
-        limits.max_size = change.max_size.unwrap_or(limits.max_size);
-        limits.min_free = change.min_free.unwrap_or(limits.min_free);
         let text = serde_json::to_vec(&limits).expect("limits have text keys only, so they are always JSON");
-        engine.store().put_settings(&text)?;
+        store.put_settings(&text)?;
     }
     Ok(limits)
 }
 
-fn read(store: &Store) -> Result<Limits, Error> {
+fn read(store: &Store) -> Result<Limits, StoreError> {
     let Some(bytes) = store.settings()? else { return Ok(Limits::default()) };
-    serde_json::from_slice(&bytes).map_err(|error| {
-        let message = format!("{} cannot be read", store.path().join("settings.json").display());
-        Error::new(ErrorKind::InvalidInput, message)
-            .because(&error)
-            .with_hint("remove the file, and set the limits again with `onggi system limits`")
-    })
+    serde_json::from_slice(&bytes)
+        .map_err(|error| StoreError::Settings { path: store.path().join("settings.json"), reason: error.to_string() })
 }
 
-/// Makes room for `new` bytes that are about to get a name in the store, as the limits ask for.
+/// Makes room for `new` bytes that are about to get a name in the store, as the limits ask for. Settings that cannot be
+/// read are an error: they may have held a limit, and nothing is written that it would have refused.
 pub(crate) fn admit(store: &Store, now: Timestamp, new: u64) -> Result<(), StoreError> {
-    // Settings that cannot be read are told by `system limits`; nobody can keep to them.
-    let Ok(limits) = read(store) else { return Ok(()) };
+    let limits = read(store)?;
     if limits == Limits::default() {
         return Ok(());
     }

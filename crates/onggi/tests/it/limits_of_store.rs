@@ -22,13 +22,44 @@ fn n039_limits_are_shown_and_set() {
     for words in [&["--max-size", "much"][..], &["--max-size", "5%"], &["--min-free", "101%"], &["--min-free", "x%"]] {
         project.onggi([&["system", "limits"], words].concat()).run().exits(125);
     }
-    fs::write(project.sandbox.root().join("settings.json"), "{\"maxsize\":1}").unwrap();
-    let wrong = project.fails(&["system", "limits"], 1);
-    assert!(
-        wrong.stderr.contains("settings.json cannot be read") && wrong.stderr.contains("hint: "),
-        "{}",
-        wrong.stderr
-    );
+}
+
+/// Settings that cannot be read may have held a limit: what would write a layer or a blob fails before it has written, and
+/// the hint, typed as it stands, mends them.
+#[test]
+fn n039_unreadable_limits_stop_every_write() {
+    let project = Project::with("FROM scratch\nCOPY own /own\n");
+    project.file("own", vec![1; 100_000]);
+    let settings = project.sandbox.root().join("settings.json");
+    let layers = || fs::read_dir(project.sandbox.root().join("layers")).unwrap().count();
+    let archive = project.sandbox.work().join("saved.tar");
+    project.ask(&["save", "-o", "saved.tar", "busybox"]);
+    for (number, text) in
+        ["{\"maxsize\":1}", "", "{\"maxSize\":10", "{\"maxSize\":\"10GB\"}", "[]\0"].into_iter().enumerate()
+    {
+        project.file("own", vec![u8::try_from(number).unwrap(); 100_000]);
+        fs::write(&settings, text).unwrap();
+        let before = layers();
+        let attempts: [&[&str]; 4] = [
+            &["system", "limits"],
+            &["system", "limits", "--max-size", "1GB"],
+            &["build", "-q", "."],
+            &["import", archive.to_str().unwrap(), "imported"],
+        ];
+        for words in attempts {
+            let refused = project.onggi(words).run().exits(1);
+            let told = format!("{} cannot be read: ", settings.display());
+            assert!(refused.stderr.contains(&told), "{text:?} {words:?}: {}", refused.stderr);
+            assert!(refused.stderr.contains("hint: `onggi system limits"), "{text:?} {words:?}: {}", refused.stderr);
+        }
+        assert_eq!(layers(), before, "{text:?}");
+        assert_eq!(fs::read_to_string(&settings).unwrap(), text, "who could not read them leaves them as they are");
+        // What writes neither layers nor blobs goes on.
+        project.ask(&["tag", "busybox", "other"]);
+        let mended = project.ask(&["system", "limits", "--max-size", "none", "--min-free", "none"]);
+        assert_eq!(mended, "Max Size: none\nMin Free: none\n");
+        project.build(&[]).run().success();
+    }
 }
 
 /// Builds that together write far more than the store may take: none fails, and it is never larger by more than the layer
