@@ -7,6 +7,7 @@ mod cache;
 pub(crate) mod census;
 mod images;
 mod limits;
+mod parts;
 mod pin;
 mod system;
 mod usage;

@@ -182,11 +182,16 @@ impl Census {
         self.layers.get(&layer).copied().unwrap_or(0)
     }
 
-    /// What the blobs take that are kept for these layers and images, each counted once, and the lists of them.
-    pub(crate) fn blob_bytes(&self, layers: &HashSet<DiffId>, images: &HashSet<ImageId>) -> u64 {
+    /// Blobs that are kept for these layers and images.
+    pub(crate) fn blobs_of(&self, layers: &HashSet<DiffId>, images: &HashSet<ImageId>) -> HashSet<Digest> {
         let of_layers = layers.iter().filter_map(|layer| self.blobs.of_layers.get(layer));
         let of_images = images.iter().filter_map(|image| self.blobs.of_images.get(image));
-        let blobs: HashSet<Digest> = of_layers.chain(of_images).flatten().copied().collect();
+        of_layers.chain(of_images).flatten().copied().collect()
+    }
+
+    /// What the blobs take that are kept for these layers and images, each counted once, and the lists of them.
+    pub(crate) fn blob_bytes(&self, layers: &HashSet<DiffId>, images: &HashSet<ImageId>) -> u64 {
+        let blobs = self.blobs_of(layers, images);
         let blobs = blobs.iter().filter_map(|blob| self.inventory.entry("blobs", &blob.hex()));
         let lists = layers.iter().filter_map(|layer| self.inventory.entry("transports", &layer.0.hex()));
         blobs.chain(lists).map(|found| found.bytes).sum()

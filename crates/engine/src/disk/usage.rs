@@ -3,12 +3,13 @@
 //! Sizes are blocks on the disk, so that the parts add up to what `du` says of the store. What images share is counted
 //! once, and what they share with the build cache is theirs.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use jiff::Timestamp;
-use oci::{DiffId, ImageId};
+use oci::ImageId;
 
 use super::census::{CacheEntry, CacheKind, CacheState, Census};
+use super::parts::{self, Needs, Part};
 use crate::{ContainerSize, ContainerSummary, ContainersOptions, Engine, Error, VolumeFilter, containers, volumes};
 
 /// What takes how much.
@@ -58,11 +59,12 @@ pub struct ImageUsage {
     pub names: Vec<(String, Option<String>)>,
     /// When it was made.
     pub created: Option<Timestamp>,
-    /// All that it needs.
+    /// All that is there for it: its files, its layers, and the blobs and documents of registries that are kept with them.
     pub bytes: u64,
     /// Of that, what other images need too.
     pub shared: u64,
-    /// What removing it would free: what neither another image nor the build cache needs.
+    /// What removing it would free: what neither another image nor the build cache needs, and parents without a name
+    /// that only it needs.
     pub freed: u64,
     /// How many containers are of it.
     pub containers: usize,
@@ -145,29 +147,19 @@ pub fn disk_usage(engine: &Engine) -> Result<DiskUsage, Error> {
 }
 
 fn images_usage(census: &Census) -> (Vec<ImageUsage>, Share) {
-    let mut owners: HashMap<DiffId, usize> = HashMap::new();
-    for image in &census.images {
-        let layers: HashSet<DiffId> = image.config.rootfs.diff_ids.iter().copied().collect();
-        layers.into_iter().for_each(|layer| *owners.entry(layer).or_default() += 1);
-    }
-    let kept_elsewhere = census.needed(&census.images.iter().map(|image| image.id).collect(), &HashSet::new());
+    let needs = Needs::of(census);
     let mut rows = Vec::new();
-    let mut used: HashSet<DiffId> = HashSet::new();
+    let mut used: HashSet<Part> = HashSet::new();
     let mut share = Share { bytes: census.bytes_of(&census.layers_of_images()), ..Share::default() };
     share.bytes += census.images_overhead();
     let mut used_bytes = 0;
     for image in &census.images {
-        let layers: HashSet<DiffId> = image.config.rootfs.diff_ids.iter().copied().collect();
+        let parts = parts::parts_of(census, image);
         let own = census.image_bytes(image);
-        let sum = |takes: &dyn Fn(&DiffId) -> bool| -> u64 {
-            layers.iter().filter(|layer| takes(layer)).map(|layer| census.layer_bytes(*layer)).sum()
-        };
-        let shared = sum(&|layer| owners[layer] > 1);
-        let freed = own + sum(&|layer| owners[layer] == 1 && !kept_elsewhere.contains(layer));
         let containers = census.users.get(&image.id).map_or(0, Vec::len);
         if containers > 0 || census.pins.contains(&image.id) {
             used_bytes += own;
-            used.extend(&layers);
+            used.extend(&parts);
         }
         if image.names.is_empty() && image.has_children {
             continue;
@@ -178,14 +170,14 @@ fn images_usage(census: &Census) -> (Vec<ImageUsage>, Share) {
             id: image.id,
             names: image.names.iter().map(|name| (name.familiar_name(), name.tag().map(str::to_owned))).collect(),
             created: image.created,
-            bytes: own + sum(&|_| true),
-            shared,
-            freed,
+            bytes: own + parts::bytes(census, &parts),
+            shared: needs.shared(&parts),
+            freed: needs.freed(image),
             containers,
             is_pinned: census.pins.contains(&image.id),
         });
     }
-    share.reclaimable = share.bytes.saturating_sub(used_bytes + census.bytes_of(&used));
+    share.reclaimable = share.bytes.saturating_sub(used_bytes + parts::bytes(census, &used));
     rows.sort_by(|one, other| other.created.cmp(&one.created).then_with(|| one.names.cmp(&other.names)));
     (rows, share)
 }

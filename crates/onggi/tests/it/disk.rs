@@ -8,7 +8,7 @@ use serde_json::Value;
 use testkit::RegistryOptions;
 
 use crate::build_project::Project;
-use crate::pull::{digest, published, registry};
+use crate::pull::{digest, noise, published, registry};
 
 /// What `du` says: the blocks of everything, links counted once.
 pub(crate) fn du(folder: &Path) -> u64 {
@@ -122,6 +122,59 @@ fn n038_the_true_cost_of_an_image_is_what_rmi_frees() {
     let freed = (before - du(&project.sandbox.root())) as f64;
     assert!((freed - said).abs() <= said / 100.0, "{said} was said, {freed} was freed");
     assert!(said > 400_000.0, "{said}");
+}
+
+/// N038 for images that came from a registry: their compressed layers and manifests are kept, and go with them.
+#[test]
+fn n038_the_true_cost_of_pulled_images_has_their_blobs() {
+    let test = "n038_the_true_cost_of_pulled_images_has_their_blobs";
+    let Some(registry) = registry(test, &RegistryOptions::default()) else { return };
+    let base = format!("{}/team/app", registry.host());
+    let publisher = published(&registry, &[900_000, 300_000]);
+    let name = |which: &str| format!("{}/team/{which}", registry.host());
+    for (number, which) in ["one", "two"].iter().enumerate() {
+        publisher.file("own", noise(70 + number as u64, 400_000));
+        publisher.dockerfile(&format!("FROM {base}\nCOPY own /own\n"));
+        publisher.build(&["-q", "-t", &name(which)]).run().success();
+        publisher.ask(&["push", "-q", &name(which)]);
+    }
+    let project = Project::without_base();
+    let of = |name: &str, field: &str| {
+        let images = project.df_in_full()["Images"].clone();
+        let row = images.as_array().unwrap().iter().find(|image| image["Repository"] == name).unwrap().clone();
+        parse_size(row[field].as_str().unwrap())
+    };
+    let near = |one: f64, other: f64| (one - other).abs() <= one.max(other) / 100.0;
+    let reclaimable = || {
+        let text = project.df("Images")["Reclaimable"].as_str().unwrap().to_owned();
+        parse_size(text.split_once(' ').unwrap().0)
+    };
+    project.ask(&["pull", "-q", &base]);
+    // Alone, all of it is its own: each layer twice, as it is and as it came.
+    assert!(of(&base, "Freed") > 2_400_000.0, "{}", of(&base, "Freed"));
+    for field in ["UniqueSize", "Size"] {
+        assert!(near(of(&base, field), of(&base, "Freed")), "{field} {}", of(&base, field));
+    }
+    assert!(near(reclaimable(), of(&base, "Freed")));
+    project.ask(&["image", "pin", &base]);
+    assert!(reclaimable() < 10_000.0, "blobs of what is in use cannot go: {}", reclaimable());
+    for which in ["one", "two"] {
+        project.ask(&["pull", "-q", &name(which)]);
+    }
+    assert!(of(&base, "UniqueSize") < 100_000.0 && of(&base, "SharedSize") > 2_400_000.0);
+    assert!(near(of(&name("one"), "UniqueSize") + of(&name("one"), "SharedSize"), of(&name("one"), "Size")));
+    assert!(near(reclaimable(), of(&name("one"), "Freed") + of(&name("two"), "Freed")), "{}", reclaimable());
+    project.df_adds_up();
+    project.ask(&["image", "unpin", &base]);
+    // Each as it is when its turn comes: the last takes along what all had.
+    for (name, least) in [(name("one"), 800_000.0), (base, 0.0), (name("two"), 3_200_000.0)] {
+        let said = of(&name, "Freed");
+        let before = du(&project.sandbox.root());
+        project.ask(&["rmi", &name]);
+        let freed = (before - du(&project.sandbox.root())) as f64;
+        assert!(near(said, freed), "{name}: {said} was said, {freed} was freed");
+        assert!(said > least, "{name}: {said}");
+    }
 }
 
 #[test]
