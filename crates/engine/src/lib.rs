@@ -13,6 +13,7 @@ mod context_list;
 mod debug;
 mod detach_keys;
 pub(crate) mod disk;
+mod doctor;
 mod emulation;
 mod error;
 mod executor;
@@ -68,6 +69,7 @@ pub use context_list::{
 pub use debug::{COMMAND_VARIABLE, DebugEvent, DebugOptions, FailedStep, debug};
 pub use detach_keys::DetachKeys;
 pub use disk::*;
+pub use doctor::{DoctorOptions, Point as DoctorPoint, PointState, Remedy, Report as DoctorReport, doctor};
 pub use error::{Error, ErrorKind, Problem, SourceText};
 pub use history::{HistoryEntry, history};
 pub use images::{ImageFilter, ImageKey, ImageOrder, ImageSummary, ImagesOptions, images};

@@ -129,6 +129,7 @@ pub(crate) enum Command {
     Diff(written::DiffArgs),
     Events(events::EventsArgs),
     Export(written::ExportArgs),
+    Doctor(system::DoctorArgs),
     Info(system::InfoArgs),
     Login(login::LoginArgs),
     Logout(login::LogoutArgs),
@@ -181,6 +182,7 @@ impl Command {
                 | C::Logs(_)
                 | C::Port(_)
                 | C::Events(_)
+                | C::Doctor(_)
                 | C::Info(_)
                 | C::Version(_)
                 | C::Login(_)

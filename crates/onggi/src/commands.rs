@@ -13,6 +13,7 @@ mod containers;
 mod copy;
 mod create;
 mod disk;
+mod doctor;
 mod events;
 mod exec;
 mod history;
@@ -77,6 +78,7 @@ pub(crate) fn run(command: Command, session: &Session) -> Result<u8, Failure> {
         Command::Diff(args) => written::diff(&args, session),
         Command::Events(args) => events::run(&args, session),
         Command::Export(args) => archives::export(&args, session),
+        Command::Doctor(args) => doctor::run(&args, session),
         Command::Info(args) => info::run(&args, session),
         Command::Login(args) => login::run(&args, session),
         Command::Logout(args) => login::logout(&args, session),

@@ -1,7 +1,7 @@
 //! What surrounds one run of the program: environment, clock, streams, and where the store is.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Instant;
 
@@ -66,6 +66,11 @@ impl Session {
     pub(crate) fn at(&self, root: PathBuf) -> Self {
         let (terminal, typed_root) = (self.terminal, self.typed_root.clone());
         Self { root, terminal, typed_root, ..*self }
+    }
+
+    /// Where the store is, or would be.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
     }
 
     /// Whether there is a store, which opening it would make.

@@ -5,6 +5,7 @@
 //! through `cgroup.procs` waits milliseconds for RCU. Devices are guarded by a program on any v2 tree, else by v1's
 //! `devices`. What the machine does not allow becomes a warning, never a failed start.
 
+mod delegation;
 mod device_program;
 mod running;
 mod usage;
@@ -21,6 +22,7 @@ use std::time::Duration;
 use crate::process::Cleanup;
 use crate::spec::Cgroup;
 
+pub use delegation::ControlGroups;
 pub(crate) use device_program::{DeviceRule, device_rules};
 pub(crate) use running::groups_to_join;
 pub use running::{CgroupError, RunningContainer, remove_control_group};

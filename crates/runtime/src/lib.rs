@@ -22,7 +22,7 @@ pub use builtin::{
     BindOptions, BuiltIn, Propagation, RootView, TmpfsOptions, exec, make_mount_point, mount_of_process, prepare_bind,
     prepare_tmpfs, root_of_process, tmpfs_of_process,
 };
-pub use cgroup::{CgroupError, RunningContainer, Usage, remove_control_group};
+pub use cgroup::{CgroupError, ControlGroups, RunningContainer, Usage, remove_control_group};
 pub use error::StartError;
 pub use external::External;
 pub use process::{ExitStatus, Process, Stdio, StdioStream, WindowSize};

@@ -37,6 +37,7 @@ mod subnet;
 pub use addresses::{Owner, StateLock, release_dead_address, set_names};
 pub use attachment::{AttachOptions, Attachment, BuildNetwork, attach, detach, prepare_build_network};
 pub use bridge::{Bridge, BridgeConfig, DEFAULT_BRIDGE, free_subnet};
+pub use firewall::try_nftables;
 pub use hosts::hosts_file;
 pub use iptables::IptablesError;
 pub use name_server::{NameServer, Neighbourhood, RunningNameServer};

@@ -16,6 +16,7 @@
 
 mod ids;
 mod mapper;
+mod trial;
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, Write as _};
@@ -28,6 +29,7 @@ use rustix::thread::{CapabilitySet, LinkNameSpaceType};
 
 pub use self::ids::{IdKind, IdMap, IdRange, subordinate_ids};
 use self::mapper::Mapper;
+pub use self::trial::{Trial, try_out};
 use crate::sys;
 
 /// Name of the file, in the folder that is given.

@@ -10,6 +10,14 @@ pub(crate) struct InfoArgs {
     pub(crate) format: Option<String>,
 }
 
+/// Show what this machine allows, and how to mend what it does not
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// Write it as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// Show the version
 #[derive(Debug, Args)]
 pub(crate) struct VersionArgs {

@@ -33,6 +33,7 @@ mod copy_flags;
 mod crash;
 mod crowd;
 mod disk;
+mod doctor;
 mod events;
 mod exec;
 mod forge;

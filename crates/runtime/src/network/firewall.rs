@@ -165,6 +165,14 @@ pub(super) fn open() -> Result<FilterSocket, NetworkError> {
     FilterSocket::open().map_err(|source| NetworkError::Socket { protocol: "netfilter", source })
 }
 
+/// Asks the kernel for the rules of a table that is not there: whether nf_tables can be used, without a trace.
+///
+/// # Errors
+/// When the kernel has no nf_tables, or this process may not ask.
+pub fn try_nftables() -> Result<(), NetworkError> {
+    Ok(open()?.rules("onggi-doctor", None).map(drop)?)
+}
+
 /// Whether the kernel was built without nf_tables, or its modules are not installed.
 fn kernel_lacks_nftables(error: &NetworkError) -> bool {
     let errno = match error {
