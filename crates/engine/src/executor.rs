@@ -21,12 +21,12 @@ use runtime::{
     BindMount, BindSource, ContainerSpec, Executor, Mount, NetworkNamespace, Process, StartError, Stdio, StdioStream,
 };
 use rustix::event::{PollFd, PollFlags, Timespec};
-use store::Store;
 
 pub(crate) use self::agent::AgentProxy;
 pub(crate) use self::limits::{PARENT, PERIOD};
 use self::mounts::StepMounts;
 use crate::network::{HostFiles, NetworkMode};
+use crate::{Engine, Error};
 
 /// What RUN's commands see as their host's name, as in BuildKit: the same each time, so that it does not leak into
 /// layers as a difference.
@@ -35,7 +35,7 @@ const HOSTNAME: &str = "buildkitsandbox";
 /// Runs steps for one build. All steps share one network namespace, made when the first of them needs it.
 #[derive(Debug)]
 pub(crate) struct BuildExecutor<'a> {
-    store: &'a Store,
+    engine: &'a Engine,
     runtime: Box<dyn Executor>,
     host: OnceLock<HostFiles>,
     network: OnceLock<Result<BuildNetwork, String>>,
@@ -43,8 +43,8 @@ pub(crate) struct BuildExecutor<'a> {
 }
 
 impl<'a> BuildExecutor<'a> {
-    pub(crate) fn new(store: &'a Store, runtime: Box<dyn Executor>) -> Self {
-        Self { store, runtime, host: OnceLock::new(), network: OnceLock::new(), next: AtomicU32::new(0) }
+    pub(crate) fn new(engine: &'a Engine, runtime: Box<dyn Executor>) -> Self {
+        Self { engine, runtime, host: OnceLock::new(), network: OnceLock::new(), next: AtomicU32::new(0) }
     }
 
     pub(crate) fn start(&self, spec: ContainerSpec, stdio: Stdio) -> Result<Process, StartError> {
@@ -56,11 +56,17 @@ impl<'a> BuildExecutor<'a> {
     }
 
     fn network(&self) -> Result<&BuildNetwork, ExecutorError> {
-        let prepare = || -> Result<BuildNetwork, NetworkError> {
-            let owner = Owner::this_process(&format!("build-{}", std::process::id()))?;
-            prepare_build_network(&self.host().bridge_config(), &owner)
+        let prepare = || -> Result<BuildNetwork, String> {
+            let failed = |error: NetworkError| chain(&error);
+            let whole = |error: Error| [&[error.message], &error.causes[..]].concat().join(": ");
+            let ground = self.engine.ground().map_err(whole)?;
+            let config = self.engine.default_bridge(self.host()).map_err(whole)?;
+            let owner = Owner::this_process(&format!("build-{}", std::process::id())).map_err(failed)?;
+            let network = ground.run(|| prepare_build_network(&config, &owner)).map_err(failed)?;
+            ground.wait().map_err(failed)?;
+            Ok(network)
         };
-        let network = self.network.get_or_init(|| prepare().map_err(|error| chain(&error)));
+        let network = self.network.get_or_init(prepare);
         network.as_ref().map_err(|error| format!("no network for RUN: {error}").into())
     }
 
@@ -68,14 +74,14 @@ impl<'a> BuildExecutor<'a> {
     pub(crate) fn spec(&self, request: &RunRequest<'_>) -> Result<(ContainerSpec, Vec<AgentProxy>), ExecutorError> {
         request.platform.map_or(Ok(()), crate::emulation::check)?;
         match request.written {
-            None => drop(image::prepare_upper(self.store, request.stack, request.upper)?),
-            Some(written) => image::continue_upper(self.store, written, request.upper)?,
+            None => drop(image::prepare_upper(self.engine.store(), request.stack, request.upper)?),
+            Some(written) => image::continue_upper(self.engine.store(), written, request.upper)?,
         }
         let writable = Writable { upper: request.upper, work: request.work, below: request.written, volatile: true };
         let points = mounts::points(request)?;
         let points = points.as_ref().map(AsFd::as_fd);
         let options = RootfsOptions { writable: Some(writable), points, with_stubs: true };
-        let rootfs = image::mount_stack(self.store, request.stack, options)?;
+        let rootfs = image::mount_stack(self.engine.store(), request.stack, options)?;
         let args = request.command.iter().map(OsString::from).collect();
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let id = format!("build-{}-{number}", std::process::id());
@@ -123,12 +129,12 @@ impl<'a> BuildExecutor<'a> {
         // Without a network there is no way to the host, and no name for it.
         let host = |(name, address): &(String, HostAddress)| match address {
             HostAddress::Address(address) => Some((name.clone(), *address)),
-            HostAddress::Gateway => Some((name.clone(), IpAddr::V4(gateway?))),
+            HostAddress::Gateway => Some((name.clone(), self.engine.host_address(gateway?))),
         };
         let added: Vec<(String, IpAddr)> = request.hosts.iter().filter_map(host).collect();
         let files = [
             ("hosts", self.host().hosts(&mode, request.hostname.unwrap_or(HOSTNAME), address, &added)),
-            ("resolv.conf", self.host().resolv_conf(&mode)),
+            ("resolv.conf", self.host().resolv_conf(self.engine, &mode)),
         ];
         for (name, text) in files {
             let path = request.scratch.join(name);

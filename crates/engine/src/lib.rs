@@ -79,10 +79,10 @@ pub use inspect::{Inspected, inspect_image, inspect_images};
 pub use load::{Loaded, load};
 pub use moment::parse_moment;
 pub use network::{
-    ContainerPort, EndpointSettings, EndpointState, ExposeSpec, NetworkFilters, NetworkMode, NetworkOptions,
-    NetworkRecord, NetworkSettings, NetworkState, NetworkSummary, PortBinding, PortSpec, PublishedPort,
-    connect_network, create_network, disconnect_network, inspect_network, networks, ports_column, prune_networks,
-    published_ports, remove_network,
+    ContainerPort, EndpointSettings, EndpointState, ExposeSpec, HOLD_NETWORK, NetworkFilters, NetworkMode,
+    NetworkOptions, NetworkRecord, NetworkSettings, NetworkState, NetworkSummary, PortBinding, PortSpec, PublishedPort,
+    connect_network, create_network, disconnect_network, hold_network, inspect_network, networks, ports_column,
+    prune_networks, published_ports, remove_network,
 };
 pub use pull::{LayerState, PullOptions, PullProgress, PulledImages, pull};
 pub use push::{PushOptions, PushProgress, SentState, push};
@@ -102,6 +102,7 @@ pub struct Engine {
     store: Store,
     clock: fn() -> Timestamp,
     config: std::path::PathBuf,
+    grounds: network::Grounds,
 }
 
 impl Engine {
@@ -110,7 +111,8 @@ impl Engine {
     /// # Errors
     /// When the store cannot be opened.
     pub fn open(root: &Path, clock: fn() -> Timestamp) -> Result<Self, Error> {
-        Ok(Self { store: open_store(root, clock)?, clock, config: host_config::DEFAULT_PATH.into() })
+        let (store, config) = (open_store(root, clock)?, host_config::DEFAULT_PATH.into());
+        Ok(Self { store, clock, config, grounds: network::Grounds::default() })
     }
 
     /// The store.

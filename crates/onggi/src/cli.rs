@@ -144,6 +144,10 @@ pub(crate) enum Command {
     Hold,
     #[command(name = engine::monitor::COMMAND, hide = true)]
     Monitor(container::MonitorArgs),
+    /// Keep a network without root as long as it is used
+    // Started by whoever needs it first, never by people.
+    #[command(name = engine::HOLD_NETWORK, hide = true)]
+    HoldNetwork(network::HoldNetworkArgs),
     /// Manage images
     #[command(subcommand, arg_required_else_help = true)]
     Image(ImageCommand),

@@ -74,6 +74,7 @@ pub(crate) fn run(command: Command, session: &Session) -> Result<u8, Failure> {
         Command::Rm(args) => containers::remove(&args, session),
         Command::Hold => exec::hold(),
         Command::Monitor(args) => containers::monitor(&args, session),
+        Command::HoldNetwork(args) => networks::hold(&args),
         Command::Commit(args) => written::commit(&args, session),
         Command::Diff(args) => written::diff(&args, session),
         Command::Events(args) => events::run(&args, session),

@@ -28,6 +28,7 @@ mod name_server;
 mod namespace;
 mod netlink;
 mod nftables;
+mod outer;
 mod ports;
 mod reservation;
 mod resolver;
@@ -36,13 +37,14 @@ mod subnet;
 
 pub use addresses::{Owner, StateLock, release_dead_address, set_names};
 pub use attachment::{AttachOptions, Attachment, BuildNetwork, attach, detach, prepare_build_network};
-pub use bridge::{Bridge, BridgeConfig, DEFAULT_BRIDGE, free_subnet};
+pub use bridge::{Bridge, BridgeConfig, DEFAULT_BRIDGE, free_subnet, uplink_address, used_subnets};
 pub use firewall::try_nftables;
 pub use hosts::hosts_file;
 pub use iptables::IptablesError;
 pub use name_server::{NameServer, Neighbourhood, RunningNameServer};
 pub use namespace::NetworkNamespace;
 pub use netlink::NetlinkError;
+pub use outer::{OUTER_MTU, OUTER_NAME_SERVER, OuterNetwork, hold, is_administrator};
 pub use ports::{PortForward, PublishedPorts, publish, remove_dead_ports};
 pub use reservation::{Reservation, Transport};
 pub use resolver::{HostResolver, NameServerReach, ResolverOptions, resolv_conf};
@@ -67,11 +69,17 @@ pub enum NetworkError {
     /// A namespace could not be made or entered.
     #[error("cannot {action} a network namespace")]
     Namespace {
-        /// `create`, `open`, `enter`.
+        /// `create`, `open`, `enter`, `hold`, `join`.
         action: &'static str,
         /// The kernel's reason.
         #[source]
         source: io::Error,
+    },
+    /// Without root, and without a program that carries packets to the world.
+    #[error("the network has no way out: {reason}")]
+    NoWayOut {
+        /// What is missing, or what the program said.
+        reason: String,
     },
     /// A file of the network's state or below `/proc/sys` could not be read or written.
     #[error("cannot {action} `{}`", path.display())]

@@ -291,7 +291,7 @@ fn the_subnet_avoids_the_hosts_networks_and_name_servers_requires_root() {
     let docker0 = routes.lookup_link("docker0").unwrap().unwrap();
     let docker: Subnet = "172.17.0.0/16".parse().unwrap();
     routes.add_address("docker0", docker0.index, docker.gateway(), docker).unwrap();
-    let config = BridgeConfig { avoid: vec![Ipv4Addr::new(172, 18, 9, 9)], ..world.config() };
+    let config = BridgeConfig { avoid: vec!["172.18.9.9/32".parse().unwrap()], ..world.config() };
     assert_eq!(world.try_ensure(&config).unwrap().subnet.to_string(), "172.19.0.0/16");
 }
 

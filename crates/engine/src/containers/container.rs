@@ -79,7 +79,7 @@ impl Container {
         let Some(container) = Self::open(engine, id)? else { return Ok(true) };
         let is_lost = container.record.lifetime.auto_remove && container.state()?.is_lost();
         if is_lost {
-            NetworkState::forget(&container)?;
+            NetworkState::forget(engine, &container)?;
             container.remove(engine)?;
         }
         Ok(is_lost)

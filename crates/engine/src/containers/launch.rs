@@ -31,6 +31,10 @@ pub(crate) fn launch(
     stdio: Stdio,
 ) -> Result<Launched, Error> {
     let record = &container.record;
+    if record.network.mode.has_endpoints() {
+        // What it needs to reach the world comes up meanwhile.
+        engine.ground().map_err(|error| error.with_exit_code(125))?;
+    }
     let config = engine.store().image(record.image)?;
     let stack = Stack::open(engine.store(), &config.rootfs.diff_ids)?;
     let mut spec = spec(engine, container, &stack)?;
@@ -49,7 +53,7 @@ pub(crate) fn launch(
         Some(_) => Vec::new(),
         None => vec![
             ("hosts", host.hosts_of(engine, container, &network.state)?),
-            ("resolv.conf", host.resolv_conf_of(&record.network, network.state.has_name_server)),
+            ("resolv.conf", host.resolv_conf_of(engine, &record.network, network.state.has_name_server)),
             ("hostname", format!("{}\n", record.hostname)),
         ],
     };
@@ -70,6 +74,7 @@ pub(crate) fn launch(
         spec.sysctls.push(("kernel.domainname".to_owned(), domain.clone()));
     }
     record.mounts.add(engine, &stack, &mut spec)?;
+    network.wait(container)?;
     let runtime = Runtime::from_name(record.runtime.as_deref()).executor()?;
     let process = runtime.start(spec, stdio).map_err(|error| {
         let code = error.docker_code();

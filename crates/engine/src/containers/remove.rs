@@ -24,7 +24,7 @@ pub fn remove_container(engine: &Engine, name: &str, force: bool, volumes: bool)
         let state = ownership.as_ref().map_or_else(|| container.state(), |own| container.owned_state(own))?;
         let is_running = state.is_active();
         if ownership.is_some() && !is_running {
-            NetworkState::forget(&container)?;
+            NetworkState::forget(engine, &container)?;
             if volumes { container.remove_with_volumes(engine) } else { container.remove(engine) }?;
             events::note(engine, &container, "destroy", &[]);
             return Ok(());

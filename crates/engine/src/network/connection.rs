@@ -6,6 +6,7 @@
 
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use runtime::network::{
     AttachOptions, Attachment, Bridge, BridgeConfig, NameServer, Neighbourhood, NetworkError,
@@ -14,6 +15,7 @@ use runtime::network::{
 
 use super::definition::find_network;
 use super::forwards::reserve;
+use super::ground::Ground;
 use super::settings::{EndpointSettings, parse_mac};
 use super::state::{FILE, wanted_endpoints};
 use super::{EndpointState, HostFiles, NetworkMode, NetworkState};
@@ -23,12 +25,13 @@ use crate::{Engine, Error, ErrorKind};
 /// A running container's place in its networks.
 #[derive(Debug, Default)]
 pub(crate) struct Connection {
-    // Dropped in this order: nothing leads to an address that another may get.
     names: Option<RunningNameServer>,
     ports: Option<PublishedPorts>,
     attachments: Vec<Attachment>,
     /// Until the container's process is there: a thread would be in the way of making it.
     silent: Option<NameServer>,
+    /// Where all that is.
+    ground: Option<Arc<Ground>>,
     pub(crate) state: NetworkState,
 }
 
@@ -42,7 +45,32 @@ pub(crate) struct Prepared {
     pub(crate) shared_with: Option<Container>,
 }
 
+impl Drop for Connection {
+    fn drop(&mut self) {
+        // In this order: nothing leads to an address that another may get.
+        drop(self.names.take());
+        if let (Some(ground), Some(ports)) = (&self.ground, self.ports.take()) {
+            let withdraw = || {
+                drop(ports);
+                Ok(())
+            };
+            // What stays is found to be a dead process's once this one has ended.
+            ground.run(withdraw).unwrap_or_default();
+        }
+        self.attachments.clear();
+    }
+}
+
 impl Connection {
+    /// Waits until the container will reach the world, if it may.
+    pub(crate) fn wait(&self, container: &Container) -> Result<(), Error> {
+        let Some(ground) = &self.ground else { return Ok(()) };
+        if self.state.endpoints.iter().all(|endpoint| endpoint.internal) {
+            return Ok(());
+        }
+        ground.wait().map_err(|error| failed(container, &error))
+    }
+
     /// Begins to answer questions about names; called once the process runs.
     pub(crate) fn started(&mut self, container: &Container) -> Result<(), Error> {
         let Some(server) = self.silent.take() else { return Ok(()) };
@@ -85,7 +113,9 @@ pub(crate) fn connect(engine: &Engine, container: &Container, host: &HostFiles) 
     let (forwards, published) = reserve(engine, container, &record.network.bindings())?;
     let mut namespace = Namespace::create().map_err(|error| failed(container, &error))?;
     let owner = Owner::this_process(&record.id).map_err(|error| failed(container, &error))?;
+    let ground = engine.ground().map_err(|error| error.with_exit_code(125))?;
     let mut connection = Connection::default();
+    connection.ground = Some(Arc::clone(&ground));
     let mut bridges = Vec::new();
     for (number, settings) in endpoints.iter().enumerate() {
         let has_default = connection.state.endpoints.iter().any(|endpoint| endpoint.is_default);
@@ -99,7 +129,7 @@ pub(crate) fn connect(engine: &Engine, container: &Container, host: &HostFiles) 
         && !forwards.is_empty()
     {
         let attachment = &connection.attachments[*number];
-        let ports = publish(bridge, attachment, forwards, &owner).map_err(|error| {
+        let ports = ground.run(|| publish(bridge, attachment, forwards, &owner)).map_err(|error| {
             Error::new(ErrorKind::Internal, format!("cannot publish the ports of {}", record.name))
                 .because(&error)
                 .with_exit_code(125)
@@ -134,11 +164,12 @@ pub(super) fn join(
 ) -> Result<(Bridge, Attachment, EndpointState), Error> {
     let settings = place.settings;
     let is_named = settings.network != NetworkMode::Bridge.name();
+    let ground = engine.ground().map_err(|error| error.with_exit_code(125))?;
     let (config, network_id): (BridgeConfig, String) = if is_named {
         let network = find_network(engine, &settings.network).map_err(|error| error.with_exit_code(125))?;
-        (network.bridge_config(), network.id)
+        (engine.bridge_of(&network), network.id)
     } else {
-        (host.bridge_config(), String::new())
+        (engine.default_bridge(host)?, String::new())
     };
     let names = if is_named { names(container, settings) } else { Vec::new() };
     let options = AttachOptions {
@@ -148,8 +179,12 @@ pub(super) fn join(
         default_route: place.may_be_default,
         names: names.clone(),
     };
-    let bridge = Bridge::ensure(&config).map_err(|error| failed(container, &error))?;
-    let attachment = attach(&bridge, namespace, owner, &options).map_err(|error| failed(container, &error))?;
+    let joined = ground.run(|| {
+        let bridge = Bridge::ensure(&config)?;
+        let attachment = attach(&bridge, namespace, owner, &options)?;
+        Ok((bridge, attachment))
+    });
+    let (bridge, attachment) = joined.map_err(|error| failed(container, &error))?;
     let endpoint = EndpointState {
         network: settings.network.clone(),
         network_id,
@@ -204,6 +239,7 @@ pub(super) fn failed(container: &Container, error: &NetworkError) -> Error {
     let made = Error::new(ErrorKind::Internal, message).because(error).with_exit_code(125);
     match error {
         NetworkError::UnusableAddress { .. } | NetworkError::NoFreeAddress(_) => made,
+        NetworkError::NoWayOut { .. } => made.with_hint(crate::standing::DOCTOR),
         _ => made.with_hint("`--network none` or `--network host` needs no bridge"),
     }
 }

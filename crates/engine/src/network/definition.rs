@@ -15,8 +15,6 @@ use crate::containers::container::Container;
 use crate::containers::random_id;
 use crate::{Engine, Error, ErrorKind};
 
-/// State of all networks of this host; its lock is held while a subnet is chosen.
-const STATE: &str = "/run/onggi/network";
 /// Names that are always there.
 pub(crate) const BUILT_IN: [&str; 3] = ["bridge", "host", "none"];
 
@@ -73,8 +71,8 @@ pub struct NetworkRecord {
 }
 
 impl NetworkRecord {
-    /// What its bridge is to be.
-    pub(crate) fn bridge_config(&self) -> BridgeConfig {
+    /// What its bridge is to be, with its addresses in the folder `state`.
+    pub(super) fn bridge_config(&self, state: PathBuf) -> BridgeConfig {
         BridgeConfig {
             name: self.bridge.clone(),
             subnet: self.subnet.parse().ok(),
@@ -82,13 +80,8 @@ impl NetworkRecord {
             internal: self.internal,
             mtu: self.options.get("com.docker.network.driver.mtu").and_then(|mtu| mtu.parse().ok()),
             range: self.ip_range.as_deref().and_then(|range| range.parse().ok()),
-            ..BridgeConfig::new(self.state())
+            ..BridgeConfig::new(state)
         }
-    }
-
-    /// Folder of its addresses.
-    pub(crate) fn state(&self) -> PathBuf {
-        PathBuf::from(STATE).join(&self.bridge)
     }
 }
 
@@ -102,12 +95,20 @@ pub fn create_network(engine: &Engine, options: &NetworkOptions) -> Result<Strin
     let id = random_id()?;
     let failed = |error: NetworkError| cannot("create", &options.name, &error);
     // One at a time on this host, so that no two get the same subnet.
-    let _lock = StateLock::acquire(STATE.as_ref()).map_err(failed)?;
+    let ground = engine.ground_if_any().map_err(failed)?;
+    let _lock = StateLock::acquire(&engine.network_state()).map_err(failed)?;
     let others = all_networks(engine)?;
     let taken: Vec<Subnet> = others.iter().filter_map(|other| other.subnet.parse().ok()).collect();
     let subnet = match &options.subnet {
         Some(text) => chosen_subnet(text, &taken)?,
-        None => free_subnet(&taken, &HostFiles::read().bridge_config().avoid).map_err(failed)?,
+        None => {
+            let avoid = [HostFiles::read().name_servers_as_subnets(), engine.unseen_subnets()?, taken].concat();
+            match &ground {
+                Some(ground) => ground.run(|| free_subnet(&avoid)),
+                None => free_subnet(&avoid),
+            }
+            .map_err(failed)?
+        }
     };
     let (gateway, range) = parts(options, subnet)?;
     let bridge = options.options.get("com.docker.network.bridge.name").cloned();
@@ -133,7 +134,9 @@ pub fn create_network(engine: &Engine, options: &NetworkOptions) -> Result<Strin
     if !engine.store().create_network(&record.name, &bytes)? {
         return Err(exists(&options.name));
     }
-    if let Err(error) = Bridge::ensure(&record.bridge_config()) {
+    let config = engine.bridge_of(&record);
+    // Without an outer namespace the first container makes both.
+    if let Some(Err(error)) = ground.map(|ground| ground.run(|| Bridge::ensure(&config))) {
         // Why it could not be made matters more.
         engine.store().remove_network(&record.name).ok();
         return Err(failed(error));
@@ -276,7 +279,7 @@ pub fn remove_network(engine: &Engine, name: &str) -> Result<(), Error> {
 
 fn remove(engine: &Engine, network: &NetworkRecord) -> Result<(), Error> {
     let failed = |error: NetworkError| cannot("remove", &network.name, &error);
-    let _lock = StateLock::acquire(STATE.as_ref()).map_err(failed)?;
+    let _lock = StateLock::acquire(&engine.network_state()).map_err(failed)?;
     let members = members(engine, &network.name)?;
     if !members.is_empty() {
         let shown: Vec<String> = members
@@ -292,7 +295,12 @@ fn remove(engine: &Engine, network: &NetworkRecord) -> Result<(), Error> {
         return Err(Error::new(ErrorKind::Conflict, message)
             .with_hint(format!("take it off first: `onggi network disconnect {} {first}`", network.name)));
     }
-    Bridge::remove(&network.bridge_config()).map_err(failed)?;
+    let config = engine.bridge_of(network);
+    match engine.ground_if_any().map_err(failed)? {
+        Some(ground) => ground.run(|| Bridge::remove(&config)).map_err(failed)?,
+        // The bridge went with the outer namespace; what is left is a folder.
+        None => std::fs::remove_dir_all(&config.state).unwrap_or_default(),
+    }
     engine.store().remove_network(&network.name)?;
     Ok(())
 }

@@ -2,15 +2,15 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use runtime::network::{BridgeConfig, HostResolver, NameServerReach, ResolverOptions, hosts_file, resolv_conf};
+use runtime::network::{
+    HostResolver, NameServerReach, OUTER_NAME_SERVER, ResolverOptions, Subnet, hosts_file, resolv_conf,
+};
 
 use super::settings::HOST_GATEWAY;
 use super::{NetworkMode, NetworkSettings, NetworkState};
 use crate::containers::container::Container;
 use crate::{Engine, Error, ErrorKind};
 
-/// One for each host and not one for each store: the bridge is the host's.
-const STATE: &str = "/run/onggi/network/onggi0";
 /// Where a container's owner answers questions about names.
 const NAME_SERVER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 11);
 
@@ -39,26 +39,34 @@ impl HostFiles {
         servers.filter_map(|server| server.trim().parse().ok()).collect()
     }
 
-    /// The bridge network; its subnet must not hide the host's name servers.
-    pub(crate) fn bridge_config(&self) -> BridgeConfig {
-        let ipv4 = |server| if let IpAddr::V4(address) = server { Some(address) } else { None };
-        let avoid: Vec<Ipv4Addr> = self.name_servers().into_iter().filter_map(ipv4).collect();
-        BridgeConfig { avoid, ..BridgeConfig::new(STATE) }
+    /// The first name server is one that only this host can reach.
+    pub(super) fn names_are_ours_alone(&self) -> bool {
+        self.name_servers().iter().find(|server| server.is_ipv4()).is_some_and(IpAddr::is_loopback)
+    }
+
+    /// The name servers, for who chooses a subnet that must not hide them.
+    pub(crate) fn name_servers_as_subnets(&self) -> Vec<Subnet> {
+        let subnet = |server| if let IpAddr::V4(address) = server { Subnet::containing(address, 32) } else { None };
+        self.name_servers().into_iter().filter_map(subnet).collect()
     }
 
     /// The `/etc/resolv.conf` of a build's step.
-    pub(crate) fn resolv_conf(&self, mode: &NetworkMode) -> String {
-        self.resolv_conf_with(mode, &ResolverOptions::default())
+    pub(crate) fn resolv_conf(&self, engine: &Engine, mode: &NetworkMode) -> String {
+        self.resolv_conf_with(engine, mode, &ResolverOptions::default())
     }
 
-    fn resolv_conf_with(&self, mode: &NetworkMode, options: &ResolverOptions) -> String {
+    fn resolv_conf_with(&self, engine: &Engine, mode: &NetworkMode, options: &ResolverOptions) -> String {
         let host = HostResolver { resolv_conf: &self.resolv_conf, systemd_resolved: self.systemd_resolved.as_deref() };
-        let reach = if *mode == NetworkMode::Host { NameServerReach::Host } else { NameServerReach::Bridge };
+        let reach = match mode {
+            NetworkMode::Host => NameServerReach::Host,
+            _ if engine.is_outer() => NameServerReach::By(OUTER_NAME_SERVER),
+            _ => NameServerReach::Bridge,
+        };
         resolv_conf(&host, reach, options)
     }
 
     /// A container's `/etc/resolv.conf`.
-    pub(crate) fn resolv_conf_of(&self, settings: &NetworkSettings, has_name_server: bool) -> String {
+    pub(crate) fn resolv_conf_of(&self, engine: &Engine, settings: &NetworkSettings, has_name_server: bool) -> String {
         let mut options = ResolverOptions {
             name_servers: settings.name_servers.clone(),
             search: settings.search.clone(),
@@ -71,7 +79,7 @@ impl HostFiles {
                 options.options.push("ndots:0".to_owned());
             }
         }
-        self.resolv_conf_with(&settings.mode, &options)
+        self.resolv_conf_with(engine, &settings.mode, &options)
     }
 
     /// An `/etc/hosts` with added names.
@@ -107,7 +115,7 @@ impl HostFiles {
         for (name, address) in &settings.extra_hosts {
             let address = match address.parse() {
                 Ok(address) => address,
-                Err(_) if address == HOST_GATEWAY => this_host(state),
+                Err(_) if address == HOST_GATEWAY => this_host(engine, state),
                 Err(_) => {
                     let message = format!("invalid IP address in add-host: \"{address}\"");
                     return Err(Error::new(ErrorKind::InvalidInput, message).with_exit_code(125));
@@ -137,9 +145,9 @@ impl HostFiles {
 }
 
 /// Where the container reaches this host.
-fn this_host(state: &NetworkState) -> IpAddr {
+fn this_host(engine: &Engine, state: &NetworkState) -> IpAddr {
     let endpoint = state.endpoints.iter().find(|endpoint| endpoint.is_default).or(state.endpoints.first());
-    endpoint.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |endpoint| endpoint.gateway.into())
+    endpoint.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |endpoint| engine.host_address(endpoint.gateway))
 }
 
 /// The names and the address of a container in a network of this one.

@@ -1,9 +1,9 @@
 //! `network ls` and `network inspect`: which networks there are, in Docker's shape.
 
 use jiff::Timestamp;
+use runtime::network::DEFAULT_BRIDGE;
 use serde_json::{Map, Value, json};
 
-use super::HostFiles;
 use super::definition::{BUILT_IN, NetworkRecord, all_networks, find_network, members};
 use crate::{Engine, Error, ErrorKind};
 
@@ -193,10 +193,13 @@ fn inspect_built_in(engine: &Engine, network: &NetworkSummary) -> Result<Value, 
     let mut config = Vec::new();
     let mut options = json!({});
     if network.name == "bridge" {
-        let bridge = HostFiles::read().bridge_config();
-        options = json!({"com.docker.network.bridge.name": bridge.name});
+        options = json!({"com.docker.network.bridge.name": DEFAULT_BRIDGE});
         // Before the first container there is no bridge, and no subnet chosen for it.
-        if let Ok(Some((gateway, subnet))) = runtime::network::Bridge::find(&bridge.name) {
+        let found = engine.ground_if_any().and_then(|ground| match ground {
+            Some(ground) => ground.find_bridge(DEFAULT_BRIDGE),
+            None => Ok(None),
+        });
+        if let Ok(Some((gateway, subnet))) = found {
             config.push(json!({"Subnet": subnet.to_string(), "Gateway": gateway.to_string()}));
         }
     }

@@ -133,7 +133,9 @@ fn leave_running(engine: &Engine, container: &Container, network: &str) -> Resul
     let mut state = NetworkState::read(container)?;
     let Some(at) = state.endpoints.iter().position(|known| known.network == network) else { return Ok(()) };
     let left = state.endpoints.remove(at);
-    detach(&left.state, left.address).map_err(wrong)?;
+    if let Some(ground) = engine.ground_if_any().map_err(wrong)? {
+        ground.run(|| detach(&left.state, left.address)).map_err(wrong)?;
+    }
     if left.is_default
         && let Some(next) = state.endpoints.iter_mut().find(|known| !known.internal)
     {

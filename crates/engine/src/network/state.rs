@@ -6,15 +6,14 @@
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
-use runtime::network::{BridgeConfig, release_dead_address, remove_dead_ports, set_names};
+use runtime::network::{DEFAULT_BRIDGE, release_dead_address, remove_dead_ports, set_names};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::HostFiles;
 use super::published::{self, PublishedPort};
 use super::settings::EndpointSettings;
 use crate::containers::container::Container;
-use crate::{Error, ErrorKind};
+use crate::{Engine, Error, ErrorKind};
 
 pub(super) const FILE: &str = "network.json";
 const ENDPOINTS: &str = "endpoints.json";
@@ -103,7 +102,7 @@ impl NetworkState {
     }
 
     /// What a killed owner has left behind on the host goes.
-    pub(crate) fn forget(container: &Container) -> Result<(), Error> {
+    pub(crate) fn forget(engine: &Engine, container: &Container) -> Result<(), Error> {
         let state = Self::read(container)?;
         for endpoint in &state.endpoints {
             release_dead_address(&endpoint.state, endpoint.address).map_err(|error| {
@@ -114,16 +113,16 @@ impl NetworkState {
         if state.ports.is_empty() {
             return Ok(());
         }
-        let default = HostFiles::default().bridge_config();
-        let bridges = state
-            .endpoints
-            .iter()
-            .map(|endpoint| BridgeConfig { name: endpoint.bridge.clone(), ..BridgeConfig::new(&endpoint.state) });
-        for bridge in bridges.chain([default]) {
-            remove_dead_ports(&bridge.name, &bridge.state).map_err(|error| {
-                let message = format!("cannot take back the published ports of {}", container.record.name);
-                Error::new(ErrorKind::Internal, message).because(&error)
-            })?;
+        let wrong = |error| {
+            let message = format!("cannot take back the published ports of {}", container.record.name);
+            Error::new(ErrorKind::Internal, message).because(&error)
+        };
+        // An outer namespace takes its rules with it.
+        let Some(ground) = engine.ground_if_any().map_err(wrong)? else { return Ok(()) };
+        let default = (DEFAULT_BRIDGE.to_owned(), engine.network_state().join(DEFAULT_BRIDGE));
+        let bridges = state.endpoints.iter().map(|endpoint| (endpoint.bridge.clone(), endpoint.state.clone()));
+        for (bridge, state) in bridges.chain([default]) {
+            ground.run(|| remove_dead_ports(&bridge, &state)).map_err(wrong)?;
         }
         Ok(())
     }

@@ -140,3 +140,12 @@ pub(crate) struct RemoveNetworkArgs {
     #[arg(short, long)]
     pub(crate) force: bool,
 }
+
+/// Keep a network without root as long as it is used
+// Started by whoever needs it first, never by people.
+#[derive(Debug, Args)]
+pub(crate) struct HoldNetworkArgs {
+    /// Its socket
+    #[arg(value_name = "PATH")]
+    pub(crate) socket: std::path::PathBuf,
+}

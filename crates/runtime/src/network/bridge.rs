@@ -28,8 +28,8 @@ pub struct BridgeConfig {
     pub name: String,
     /// The subnet, or `None` for the first one that the host does not use.
     pub subnet: Option<Subnet>,
-    /// Addresses that the chosen subnet must not hide from containers: the host's name servers.
-    pub avoid: Vec<Ipv4Addr>,
+    /// What the chosen subnet must not hide from containers: the host's name servers, and its networks where those are not seen.
+    pub avoid: Vec<Subnet>,
     /// Folder of the network's addresses and lock. It should be the same for all who use this bridge
     /// and vanish with a reboot, as the bridge does: a folder below `/run`.
     pub state: PathBuf,
@@ -220,7 +220,7 @@ fn choose_subnet(
     let mut used: Vec<Subnet> =
         host.routes()?.into_iter().filter(|(index, _)| Some(*index) != own).map(|(_, subnet)| subnet).collect();
     used.extend(addresses.iter().filter_map(|(_, address, prefix)| Subnet::containing(*address, *prefix)));
-    used.extend(config.avoid.iter().filter_map(|address| Subnet::containing(*address, 32)));
+    used.extend(&config.avoid);
     Subnet::first_free(&used).ok_or(NetworkError::NoFreeSubnet)
 }
 
@@ -228,13 +228,32 @@ fn choose_subnet(
 ///
 /// # Errors
 /// When none is free, or the kernel refuses to list what is used.
-pub fn free_subnet(taken: &[Subnet], avoid: &[Ipv4Addr]) -> Result<Subnet, NetworkError> {
+pub fn free_subnet(taken: &[Subnet]) -> Result<Subnet, NetworkError> {
+    let mut used = used_subnets()?;
+    used.extend(taken);
+    Subnet::first_free(&used).ok_or(NetworkError::NoFreeSubnet)
+}
+
+/// The subnets that have a route or an address here.
+///
+/// # Errors
+/// When the kernel refuses to list them.
+pub fn used_subnets() -> Result<Vec<Subnet>, NetworkError> {
     let mut host = open_routes()?;
     let mut used: Vec<Subnet> = host.routes()?.into_iter().map(|(_, subnet)| subnet).collect();
     used.extend(host.addresses()?.iter().filter_map(|(_, address, prefix)| Subnet::containing(*address, *prefix)));
-    used.extend(avoid.iter().filter_map(|address| Subnet::containing(*address, 32)));
-    used.extend(taken);
-    Subnet::first_free(&used).ok_or(NetworkError::NoFreeSubnet)
+    Ok(used)
+}
+
+/// The address by which this host reaches others, if it has one.
+///
+/// # Errors
+/// When the kernel refuses to say.
+pub fn uplink_address() -> Result<Option<Ipv4Addr>, NetworkError> {
+    let mut host = open_routes()?;
+    let Some(uplink) = host.uplink()? else { return Ok(None) };
+    let addresses = host.addresses()?;
+    Ok(addresses.into_iter().find(|(index, ..)| *index == uplink.index).map(|(_, address, _)| address))
 }
 
 /// Forwarding makes the host a router between all its interfaces, so it is only switched on here, when a

@@ -1,6 +1,6 @@
 //! The container's `/etc/resolv.conf`, from the host's, by Docker's rules. Pure text.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// Docker's choice where the host has no name server that a container can reach.
 const PUBLIC_NAME_SERVERS: [&str; 2] = ["8.8.8.8", "8.8.4.4"];
@@ -21,6 +21,8 @@ pub enum NameServerReach {
     Host,
     /// An own namespace with IPv4: no loopback, no IPv6.
     Bridge,
+    /// The same, where somebody asks the host's servers for those who ask at this address.
+    By(Ipv4Addr),
 }
 
 /// What the user asked for instead.
@@ -41,7 +43,7 @@ pub fn resolv_conf(host: &HostResolver<'_>, reach: NameServerReach, options: &Re
         return host.resolv_conf.to_owned();
     }
     let mut file = Parsed::read(host.resolv_conf);
-    if reach == NameServerReach::Bridge {
+    if reach != NameServerReach::Host {
         if file.points_at_systemd_resolved()
             && let Some(real) = host.systemd_resolved
         {
@@ -51,8 +53,12 @@ pub fn resolv_conf(host: &HostResolver<'_>, reach: NameServerReach, options: &Re
     }
     if !options.name_servers.is_empty() {
         file.name_servers = options.name_servers.iter().map(IpAddr::to_string).collect();
-    } else if file.name_servers.is_empty() && reach == NameServerReach::Bridge {
-        file.name_servers = PUBLIC_NAME_SERVERS.map(str::to_owned).to_vec();
+    } else if file.name_servers.is_empty() {
+        match reach {
+            NameServerReach::Host => {}
+            NameServerReach::Bridge => file.name_servers = PUBLIC_NAME_SERVERS.map(str::to_owned).to_vec(),
+            NameServerReach::By(address) => file.name_servers = vec![address.to_string()],
+        }
     }
     if !options.search.is_empty() {
         file.search = options.search.iter().filter(|domain| *domain != ".").cloned().collect();
