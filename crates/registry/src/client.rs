@@ -1,6 +1,6 @@
 //! A client: what its repositories share, and the requests that are about a registry as a whole.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use fetch::Surroundings;
@@ -85,7 +85,7 @@ impl Client {
             scopes: Vec::new(),
             halt: Halt::default(),
             has_others: false,
-            piece: Arc::new(AtomicU64::new(u64::MAX)),
+            scouting: Arc::default(),
         }
     }
 }

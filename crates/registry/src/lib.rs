@@ -20,6 +20,7 @@ mod ranges;
 mod repository;
 mod retry;
 mod route;
+mod scout;
 mod stretch;
 mod token;
 mod upload;

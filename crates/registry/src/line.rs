@@ -4,7 +4,6 @@
 //! (CVE-2020-15157). Redirects are followed here and not by the library beneath, so that this holds for each of them.
 
 use std::io::{self, Read};
-use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -17,6 +16,7 @@ use crate::error::{Failure, Kind, Said, inert};
 use crate::limits::Limits;
 use crate::place::{Origin, Place};
 use crate::retry::{Retry, retry_after};
+use crate::scout::Scouting;
 use crate::token::Tokens;
 use crate::wire::{Halt, Patience, patiently, unwrapped};
 use crate::{Credential, Endpoint};
@@ -89,8 +89,8 @@ pub(crate) struct Line {
     pub(crate) halt: Halt,
     /// Whether somebody else can be asked in its place.
     pub(crate) has_others: bool,
-    /// Most bytes of one request of an upload: fewer once the registry has lost an upload that was cut.
-    pub(crate) piece: Arc<AtomicU64>,
+    /// What uploads know of the way together.
+    pub(crate) scouting: Arc<Scouting>,
 }
 
 impl Line {

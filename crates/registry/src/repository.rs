@@ -3,7 +3,7 @@
 //! A mirror that has not got something, or does not answer, is no failure as long as the next one does. What is written,
 //! and the list of tags, is the registry's own business.
 
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
 use oci::{Descriptor, Digest, TagOrDigest, media_type};
@@ -78,7 +78,7 @@ impl<'c> Repository<'c> {
                 endpoint: Arc::new(endpoint),
                 halt: halt.clone(),
                 has_others: rank < last,
-                piece: Arc::new(AtomicU64::new(u64::MAX)),
+                scouting: Arc::default(),
             },
         };
         let ways = route.endpoints.into_iter().enumerate().map(way).collect();

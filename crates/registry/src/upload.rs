@@ -5,7 +5,6 @@ use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
-use std::sync::atomic::Ordering;
 
 use oci::Descriptor;
 use ureq::http::Method;
@@ -15,15 +14,15 @@ use crate::line::{Ask, Content, Line, Reply};
 use crate::place::Place;
 use crate::repository::{Repository, has_blob};
 use crate::retry::Retry;
+use crate::scout::{PIECE, Scout};
 
 /// Blobs up to this size are sent with the request that ends the upload, which saves one.
 const AT_ONCE: u64 = 256 << 10;
 /// More than that is sent when the registry has agreed to it.
 const ASKED_FROM: u64 = 1 << 20;
-/// After an upload was lost as a whole, as distribution 2.8 loses one that is cut, pieces of this size are sent, and
-/// smaller ones after each further loss; each has a connection of its own, so that what lets a connection live for some
-/// bytes only lets a piece through. What the registry has confirmed stays.
-const PIECE: u64 = 1 << 20;
+/// After an upload was lost, [`PIECE`]s are sent, and smaller ones after each further loss, to no less than this; each has a
+/// connection of its own, so that what lets a connection live for some bytes only lets a piece through. Distribution 2.8
+/// loses what it has confirmed too when a later piece is cut.
 const LEAST_PIECE: u64 = 64 << 10;
 
 /// Content that can be read from any position, more than once.
@@ -86,13 +85,14 @@ impl Repository<'_> {
                 return Ok(Upload::Existed);
             }
             // What was learned from another blob's end holds for this one too.
-            let piece = blob.size.min(line.piece.load(Ordering::Relaxed));
+            let piece = blob.size.min(line.scouting.most());
             Sending {
                 line,
                 blob,
                 content,
                 sent,
                 piece,
+                scout: None,
                 confirmed: 0,
                 expects: true,
                 asked_from: ASKED_FROM,
@@ -110,6 +110,8 @@ struct Sending<'a> {
     sent: &'a dyn Fn(u64),
     /// Most bytes of one request.
     piece: u64,
+    /// That this upload goes first, and others wait for what it learns.
+    scout: Option<Scout<'a>>,
     /// The furthest that the registry has confirmed.
     confirmed: u64,
     /// Whether the registry is asked before much is sent: one that refuses blobs of that size says so then, and not by
@@ -165,7 +167,7 @@ impl Sending<'_> {
             }
             self.shrink();
             if is_lost {
-                self.line.piece.fetch_min(self.piece, Ordering::Relaxed);
+                self.line.scouting.lost(self.piece);
             }
         }
     }
@@ -173,6 +175,14 @@ impl Sending<'_> {
     /// Sends less at once from now on, since the registry kept nothing of what was cut.
     fn shrink(&mut self) {
         self.piece = (self.piece / 2).clamp(LEAST_PIECE, PIECE);
+    }
+
+    /// Sends much at once only when that is known to go well, or as the one that goes first.
+    fn go_first_or_wait(&mut self) {
+        if self.scout.is_none() {
+            self.scout = self.line.scouting.wait(self.blob.size.min(self.piece), &self.line.halt);
+            self.piece = self.piece.min(self.line.scouting.most());
+        }
     }
 
     fn lost(&self) -> Failure {
@@ -209,6 +219,7 @@ impl Sending<'_> {
             (self.sent)(self.blob.size);
             return self.end(&session, &bytes);
         }
+        self.go_first_or_wait();
         let mut failed = 0;
         while session.offset < self.blob.size {
             let before = session.offset;
@@ -231,12 +242,18 @@ impl Sending<'_> {
                     let next = self.line.persist(|| self.status(&session))?;
                     if next.offset <= before {
                         self.shrink();
+                    } else if let Some(scout) = &self.scout {
+                        // A registry that keeps what was cut costs nobody anything.
+                        scout.learned();
                     }
                     next
                 }
                 Err(failure) => return Err(failure),
             };
             session = next;
+            if let Some(scout) = self.scout.as_ref().filter(|_| session.offset >= self.blob.size) {
+                scout.carried(session.offset - before);
+            }
             if session.offset > self.confirmed {
                 self.confirmed = session.offset;
                 failed = 0;
@@ -262,7 +279,8 @@ impl Sending<'_> {
     /// Sends the next bytes.
     fn patch(&self, session: &Session) -> Result<Session, Failure> {
         let end = self.blob.size.min(session.offset.saturating_add(self.piece));
-        let mut piece = Piece { sending: self, position: session.offset, end, failed: RefCell::new(None) };
+        let mut piece =
+            Piece { sending: self, start: session.offset, position: session.offset, end, failed: RefCell::new(None) };
         let length = end - session.offset;
         let mut ask =
             Ask { answer: self.line.shared.limits.commit, ..self.line.ask(Method::PATCH, session.place.clone()) };
@@ -339,7 +357,7 @@ impl Sending<'_> {
 
     fn bytes(&self) -> Result<Vec<u8>, Failure> {
         let mut bytes = Vec::new();
-        let mut piece = Piece { sending: self, position: 0, end: self.blob.size, failed: RefCell::new(None) };
+        let mut piece = Piece { sending: self, start: 0, position: 0, end: self.blob.size, failed: RefCell::new(None) };
         piece.read_to_end(&mut bytes).map_err(|error| self.line.fails(Kind::Source(error)))?;
         Ok(bytes)
     }
@@ -376,6 +394,7 @@ fn received(reply: &Reply) -> Option<u64> {
 /// The bytes of one request.
 struct Piece<'s> {
     sending: &'s Sending<'s>,
+    start: u64,
     position: u64,
     end: u64,
     failed: RefCell<Option<io::Error>>,
@@ -398,6 +417,9 @@ impl Read for Piece<'_> {
             Ok(count) => {
                 self.position += count as u64;
                 (self.sending.sent)(self.position);
+                if let Some(scout) = &self.sending.scout {
+                    scout.sent(self.position - self.start);
+                }
                 Ok(count)
             }
             Err(error) => {

@@ -122,6 +122,36 @@ fn n041_c020_a_large_push_is_cut_every_few_megabytes() {
     assert_eq!(digest(&other, &name), digest(&project, &near(&proxy)));
 }
 
+/// Layers that are sent side by side: one of them learns what the network does to all.
+#[test]
+fn n041_c020_many_layers_are_pushed_through_cuts() {
+    let test = "n041_c020_many_layers_are_pushed_through_cuts";
+    let Some(registry) = registry(test, &RegistryOptions::default()) else { return };
+    let project = Project::without_base();
+    let mut text = "FROM scratch\n".to_owned();
+    for (number, megabytes) in [14, 9, 20, 8, 17, 16].into_iter().enumerate() {
+        project.file(&format!("file{number}"), noise(200 + number as u64, megabytes * MEGA));
+        text.push_str(&format!("COPY file{number} /\n"));
+    }
+    project.dockerfile(&text).build(&["-t", "many"]).run().success();
+    for every in [2 << 20, 3 << 20] {
+        let proxy = FaultProxy::before(registry.port(), move |request| match request.method.as_str() {
+            "PATCH" => Fault::CutRequest(every),
+            _ => Fault::None,
+        });
+        // Another repository each time, so that all layers are sent; none can be mounted by a proxy's name.
+        let name = format!("127.0.0.1:{}/team/cut-{every}", proxy.port());
+        project.ask(&["tag", "many", &name]);
+        project.ask(&["push", "-q", &name]);
+        let (sent, total) = (proxy.received(), total(&project, &name));
+        assert!(sent <= total + total / 20, "cut every {every}: {sent} bytes for {total}");
+        let other = Project::without_base();
+        let direct = format!("{}/team/cut-{every}", registry.host());
+        other.ask(&["pull", "-q", &direct]);
+        assert_eq!(digest(&other, &direct), digest(&project, &name));
+    }
+}
+
 /// Faults that pass, for documents and for a layer. They wait side by side.
 #[test]
 fn n041_c011_a_pull_gets_over_what_passes() {
