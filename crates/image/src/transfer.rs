@@ -7,6 +7,7 @@
 //! no HTTP, and prints nothing: what happens is an event.
 
 mod arrival;
+mod destination;
 mod documents;
 mod error;
 mod known;
@@ -18,9 +19,10 @@ use std::io::Read;
 
 use oci::{Descriptor, Digest, TagOrDigest};
 
+pub use destination::{Content, Destination, Upload};
 pub use error::{RemoteError, TransferError};
 pub use pull::{LayerState, PullEvent, PullRequest, Pulled, pull};
-pub use push::{Content, Destination, PushEvent, Pushed, SentState, Upload, push};
+pub use push::{PushEvent, Pushed, SentState, push};
 
 /// A manifest, or an index of several, as it came.
 #[derive(Debug, Clone, PartialEq, Eq)]

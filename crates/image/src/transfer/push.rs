@@ -4,92 +4,23 @@
 //! One that was made here gets a manifest of Docker's types, which every registry takes, or of OCI's when a layer is
 //! compressed with zstd. A layer is compressed once; its blob is kept, and what it is known as.
 
-use std::fs::File;
-use std::io;
-use std::os::unix::fs::FileExt;
+mod manifest;
+
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use layer::Encoding;
-use oci::{Descriptor, DiffId, Digest, ImageConfig, ImageId, ImageManifest, Reference, TagOrDigest, media_type};
+use oci::{Descriptor, DiffId, Digest, ImageConfig, ImageId, Reference, TagOrDigest};
 use store::Store;
 
-use super::documents::{self, remote, shown};
+use self::manifest::Written;
+use super::documents::{remote, shown};
 use super::known::{self, KnownBlob};
-use super::{Document, RemoteError, TransferError};
+use super::{Content, Destination, TransferError, Upload};
 use crate::archive::{LayerBlob, MediaTypes, SaveError};
 
 /// How many layers are sent at a time, as Docker does.
 const AT_A_TIME: usize = 5;
-
-/// Content of a blob that is to be sent.
-#[derive(Debug, Clone, Copy)]
-pub enum Content<'a> {
-    /// A file from its beginning.
-    File(&'a File),
-    /// Bytes in memory.
-    Bytes(&'a [u8]),
-    /// Nothing that could be sent: the blob can only be mounted.
-    Absent,
-}
-
-impl Content<'_> {
-    /// Reads some bytes at an offset; 0 at the end.
-    ///
-    /// # Errors
-    /// When the file cannot be read.
-    pub fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        match self {
-            Self::File(file) => file.read_at(buffer, offset),
-            Self::Bytes(bytes) => {
-                let rest = usize::try_from(offset).ok().and_then(|offset| bytes.get(offset..)).unwrap_or_default();
-                let count = rest.len().min(buffer.len());
-                buffer[..count].copy_from_slice(&rest[..count]);
-                Ok(count)
-            }
-            Self::Absent => Err(io::ErrorKind::NotFound.into()),
-        }
-    }
-}
-
-/// How a blob came to be where it was to go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Upload {
-    /// It was there.
-    Existed,
-    /// The registry took it from another repository of its own.
-    Mounted,
-    /// It was sent.
-    Sent,
-}
-
-/// One repository that images are written to. Used by several threads at once.
-pub trait Destination: Sync {
-    /// What a tag stands for; `None` where there is no such thing.
-    ///
-    /// # Errors
-    /// When it cannot be asked.
-    fn resolve(&self, name: &TagOrDigest) -> Result<Option<Digest>, RemoteError>;
-
-    /// Puts a blob there, unless it is; `mount_from` is another repository of the same registry that should have it. `sent`
-    /// is told how many of its bytes have been sent.
-    ///
-    /// # Errors
-    /// When it is not taken.
-    fn upload(
-        &self,
-        blob: &Descriptor,
-        content: Content<'_>,
-        mount_from: Option<&str>,
-        sent: &dyn Fn(u64),
-    ) -> Result<Upload, RemoteError>;
-
-    /// Publishes a manifest whose blobs are there.
-    ///
-    /// # Errors
-    /// When it is not taken, as when a blob is missing.
-    fn put_manifest(&self, name: &TagOrDigest, document: &Document) -> Result<(), RemoteError>;
-}
 
 /// What was pushed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -171,13 +102,6 @@ struct Pushing<'a> {
     failed: AtomicBool,
 }
 
-/// A manifest with its bytes.
-#[derive(Clone)]
-struct Written {
-    manifest: ImageManifest,
-    document: Document,
-}
-
 impl Pushing<'_> {
     fn push(&self) -> Result<Pushed, TransferError> {
         let tag = self.reference.tag_or_digest();
@@ -238,71 +162,6 @@ impl Pushing<'_> {
         let put = self.destination.put_manifest(tag, &written.document);
         put.map_err(|source| (remote(format!("write the manifest {}", shown(tag)), source), has_trusted))?;
         self.remember(&written).map_err(sure)
-    }
-
-    /// The manifest that the image came with or was pushed with, if all its layers can be had: from a repository of this
-    /// name first.
-    fn kept(&self) -> Result<Option<Written>, TransferError> {
-        let names = self.store.references()?;
-        let mut names: Vec<&Reference> = names.iter().filter(|(_, id)| *id == self.id).map(|(name, _)| name).collect();
-        names.sort_by_key(|name| known::repository(name) != self.repository);
-        for digest in names.iter().filter_map(|name| name.digest()) {
-            if let Some(written) = self.manifest_below(digest)?
-                && self.can_be_had(&written.manifest)?
-            {
-                return Ok(Some(written));
-            }
-        }
-        Ok(None)
-    }
-
-    /// The manifest of this image that a document is or leads to, among those that are kept.
-    fn manifest_below(&self, digest: Digest) -> Result<Option<Written>, TransferError> {
-        let mut waiting = vec![(digest, String::new())];
-        let mut left = crate::archive::limits::IMAGES;
-        while let Some((digest, media_type)) = waiting.pop().filter(|_| left > 0) {
-            left -= 1;
-            let Some(bytes) = self.store.document(digest)? else { continue };
-            let document = Document { media_type, bytes };
-            // What cannot be read was read by another version; it is made anew.
-            match documents::read(&document) {
-                Ok(documents::Read::Index(index)) => {
-                    waiting.extend(index.manifests.into_iter().map(|below| (below.digest, below.media_type)));
-                }
-                Ok(documents::Read::Manifest(manifest)) if manifest.config.digest == self.id.0 => {
-                    let own = manifest.media_type.clone();
-                    let is_named = |name: &String| !name.is_empty();
-                    let sent_as = own.or(Some(document.media_type.clone()).filter(is_named));
-                    let media_type = sent_as.unwrap_or_else(|| media_type::OCI_MANIFEST.to_owned());
-                    let document = Document { media_type, ..document };
-                    return Ok(Some(Written { manifest: *manifest, document }));
-                }
-                _ => {}
-            }
-        }
-        Ok(None)
-    }
-
-    fn can_be_had(&self, manifest: &ImageManifest) -> Result<bool, TransferError> {
-        if manifest.layers.len() != self.config.rootfs.diff_ids.len() {
-            return Ok(false);
-        }
-        for (blob, layer) in manifest.layers.iter().zip(&self.config.rootfs.diff_ids) {
-            let known = known::blobs(self.store, *layer)?;
-            let is_there = known.iter().any(|one| one.digest == blob.digest && one.is_in(&self.repository));
-            let is_near = known.iter().any(|one| one.digest == blob.digest && self.neighbour(one).is_some());
-            let is_here = blob.digest == layer.0 || self.store.has_blob(blob.digest, blob.size)?;
-            if !is_there && !is_here && !is_near {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
-    /// Whether the repository has had just this manifest.
-    fn is_published(&self, written: &Written) -> Result<bool, TransferError> {
-        let name = self.reference.clone().with_only_digest(Digest::of(&written.document.bytes));
-        Ok(self.store.reference(&name)? == Some(self.id))
     }
 
     /// Sees to it that all layers are there, several at a time. Gives them as they are there, and whether one of them was
@@ -464,27 +323,6 @@ impl Pushing<'_> {
         uploaded.map(drop).map_err(|source| remote(format!("send the config {}", descriptor.digest), source))
     }
 
-    /// Writes a manifest for layers as they are there.
-    fn write(&self, mut layers: Vec<Descriptor>) -> Written {
-        let is_oci = layers.iter().any(|layer| layer.media_type.ends_with("zstd"));
-        for layer in &mut layers {
-            layer.media_type = translated(&layer.media_type, is_oci).to_owned();
-        }
-        let (own, config) = match is_oci {
-            true => (media_type::OCI_MANIFEST, media_type::OCI_CONFIG),
-            false => (media_type::DOCKER_MANIFEST, media_type::DOCKER_CONFIG),
-        };
-        let manifest = ImageManifest {
-            schema_version: 2,
-            media_type: Some(own.to_owned()),
-            config: Descriptor::of(config, &self.config_bytes),
-            layers,
-            extra: serde_json::Map::new(),
-        };
-        let bytes = serde_json::to_vec(&manifest).expect("a manifest has text keys only, so it is always JSON");
-        Written { manifest, document: Document { media_type: own.to_owned(), bytes } }
-    }
-
     /// Keeps the manifest, and what the repository knows the image by.
     fn remember(&self, written: &Written) -> Result<Pushed, TransferError> {
         let digest = self.store.put_document(&written.document.bytes)?;
@@ -514,18 +352,6 @@ impl Pushing<'_> {
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The same kind of layer in the words of OCI, or of Docker.
-fn translated(media_type: &str, to_oci: bool) -> &str {
-    match (media_type, to_oci) {
-        (media_type::DOCKER_LAYER, true) => media_type::OCI_LAYER,
-        (media_type::DOCKER_LAYER_GZIP, true) => media_type::OCI_LAYER_GZIP,
-        (media_type::DOCKER_LAYER_ZSTD, true) => media_type::OCI_LAYER_ZSTD,
-        (media_type::OCI_LAYER, false) => media_type::DOCKER_LAYER,
-        (media_type::OCI_LAYER_GZIP, false) => media_type::DOCKER_LAYER_GZIP,
-        (other, _) => other,
-    }
 }
 
 fn unsaved(error: SaveError) -> TransferError {
