@@ -23,6 +23,7 @@ mod missing;
 pub(crate) mod network;
 pub(crate) mod options;
 pub(crate) mod pause;
+pub(crate) mod prune_flags;
 pub(crate) mod run;
 pub(crate) mod start;
 pub(crate) mod step_flags;

@@ -2,6 +2,8 @@
 
 use clap::Args;
 
+use super::prune_flags::PruneFlags;
+
 /// Show how much of the disk is used
 #[derive(Debug, Args)]
 pub(crate) struct DfArgs {
@@ -22,12 +24,8 @@ pub(crate) struct ImagePruneArgs {
     /// Remove only what fits, such as `until=24h`, `label=NAME` or `label!=NAME`
     #[arg(long = "filter", value_name = "FILTER")]
     pub(crate) filters: Vec<String>,
-    /// Do not ask
-    #[arg(short, long)]
-    pub(crate) force: bool,
-    /// Show what would go and what would stay, and remove nothing
-    #[arg(long)]
-    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) flags: PruneFlags,
 }
 
 /// Remove build cache
@@ -39,9 +37,6 @@ pub(crate) struct BuilderPruneArgs {
     /// Remove only what fits, such as `until=24h`, `type=TYPE` or `id=ID`
     #[arg(long = "filter", value_name = "FILTER")]
     pub(crate) filters: Vec<String>,
-    /// Do not ask
-    #[arg(short, long)]
-    pub(crate) force: bool,
     /// Keep so many bytes of it
     #[arg(long, value_name = "BYTES", alias = "reserved-space", value_parser = bytes)]
     pub(crate) keep_storage: Option<u64>,
@@ -54,9 +49,8 @@ pub(crate) struct BuilderPruneArgs {
     /// Say more of each
     #[arg(long)]
     pub(crate) verbose: bool,
-    /// Show what would go and what would stay, and remove nothing
-    #[arg(long)]
-    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) flags: PruneFlags,
 }
 
 /// Show build cache
@@ -79,15 +73,11 @@ pub(crate) struct SystemPruneArgs {
     /// Remove only what fits, such as `until=24h`, `label=NAME` or `label!=NAME`
     #[arg(long = "filter", value_name = "FILTER")]
     pub(crate) filters: Vec<String>,
-    /// Do not ask
-    #[arg(short, long)]
-    pub(crate) force: bool,
     /// Remove anonymous volumes that no container uses, too
     #[arg(long)]
     pub(crate) volumes: bool,
-    /// Show what would go and what would stay, and remove nothing
-    #[arg(long)]
-    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) flags: PruneFlags,
 }
 
 /// Keep images from being removed by prune

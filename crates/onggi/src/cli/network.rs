@@ -4,6 +4,8 @@ use std::net::Ipv4Addr;
 
 use clap::{Args, Subcommand};
 
+use super::prune_flags::PruneFlags;
+
 /// `onggi network …`.
 #[derive(Debug, Subcommand)]
 #[command(defer = true)]
@@ -122,12 +124,8 @@ pub(crate) struct PruneArgs {
     /// Only those that fit: `label=…`, `until=24h`
     #[arg(long = "filter", value_name = "KEY=VALUE")]
     pub(crate) filters: Vec<String>,
-    /// Do not ask
-    #[arg(short, long)]
-    pub(crate) force: bool,
-    /// Show what would go, and remove nothing
-    #[arg(long)]
-    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) flags: PruneFlags,
 }
 
 /// Remove networks

@@ -3,6 +3,7 @@
 use clap::Args;
 
 use super::create::CreateFlags;
+use super::prune_flags::PruneFlags;
 use super::switches::GoBool;
 
 /// Create a container from an image, without starting it
@@ -79,10 +80,6 @@ pub(crate) struct ContainerPruneArgs {
     /// Remove only what fits: `until=24h`, `label=NAME[=VALUE]`
     #[arg(long = "filter", value_name = "FILTER")]
     pub(crate) filters: Vec<String>,
-    /// Do not ask
-    #[arg(short, long)]
-    pub(crate) force: bool,
-    /// Show what would go, and remove nothing
-    #[arg(long)]
-    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) flags: PruneFlags,
 }

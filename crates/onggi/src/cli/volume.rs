@@ -2,6 +2,8 @@
 
 use clap::{Args, Subcommand};
 
+use super::prune_flags::PruneFlags;
+
 /// `onggi volume …`.
 #[derive(Debug, Subcommand)]
 #[command(defer = true)]
@@ -66,12 +68,8 @@ pub(crate) struct VolumePruneArgs {
     /// Remove only what fits: label
     #[arg(long = "filter", value_name = "KEY=VALUE")]
     pub(crate) filters: Vec<String>,
-    /// Do not ask
-    #[arg(short, long)]
-    pub(crate) force: bool,
-    /// Show what would go, and remove nothing
-    #[arg(long)]
-    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) flags: PruneFlags,
 }
 
 /// Remove volumes

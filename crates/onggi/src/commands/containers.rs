@@ -95,11 +95,11 @@ pub(super) fn port(args: &PortArgs, session: &Session) -> Result<u8, Failure> {
 /// `container prune`: asks, and tells how much room there is now.
 pub(super) fn prune(args: &ContainerPruneArgs, session: &Session) -> Result<u8, Failure> {
     let filter = prune_filter(&args.filters, session)?;
-    if !args.force && !args.dry_run && !confirm(session, "WARNING! This will remove all stopped containers.")? {
+    if args.flags.asks() && !confirm(session, "WARNING! This will remove all stopped containers.")? {
         return Ok(0);
     }
-    let pruned = engine::prune_containers(&session.engine()?, &filter, args.dry_run)?;
-    let telling = Telling::of(args.dry_run);
+    let pruned = engine::prune_containers(&session.engine()?, &filter, args.flags.dry_run)?;
+    let telling = Telling::of(args.flags.dry_run);
     session.print(&(telling.section("Containers", &sized(&pruned.items)) + &telling.total(pruned.bytes)))?;
     Ok(0)
 }

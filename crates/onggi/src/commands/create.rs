@@ -7,9 +7,7 @@ mod security;
 
 use std::path::Path;
 
-use engine::{
-    CreateOptions, Engine, Lifetime, LogSettings, MountSettings, Platform, Pull, PullOptions, StreamSettings,
-};
+use engine::{CreateOptions, Engine, Lifetime, LogSettings, MountSettings, Pull, PullOptions, StreamSettings};
 
 use super::transfers;
 
@@ -45,7 +43,7 @@ pub(super) fn options(flags: &CreateFlags, lookup: &dyn Fn(&str) -> Option<Strin
         log: log(&flags.streams),
         labels: labels(&flags.labels)?,
         id_file: flags.labels.cidfile.clone(),
-        platform: flags.platform.as_deref().map(platform).transpose()?,
+        platform: super::platforms::optional(flags.platform.as_deref())?,
         pull: pull(flags.pull.as_deref())?,
     })
 }
@@ -135,13 +133,6 @@ fn labels(flags: &LabelFlags) -> Result<Vec<(String, String)>, Failure> {
         );
     }
     Ok(labels)
-}
-
-pub(super) fn platform(text: &str) -> Result<Platform, Failure> {
-    text.parse().map_err(|_| {
-        let problem = Problem::error(format!("`{text}` is not a platform"));
-        Failure::new(problem.with_hint("write it as in `--platform linux/amd64`"))
-    })
 }
 
 fn pull(when: Option<&str>) -> Result<Pull, Failure> {

@@ -90,12 +90,12 @@ fn list(args: &NetworksArgs, session: &Session) -> Result<u8, Failure> {
 fn prune(args: &PruneArgs, session: &Session) -> Result<u8, Failure> {
     let filters = NetworkFilters::parse(&args.filters)?;
     let warning = "WARNING! This will remove all custom networks not used by at least one container.";
-    if !args.force && !args.dry_run && !super::confirm::confirm(session, warning)? {
+    if args.flags.asks() && !super::confirm::confirm(session, warning)? {
         return Ok(0);
     }
-    let removed = engine::prune_networks(&session.engine()?, &filters, args.dry_run)?;
+    let removed = engine::prune_networks(&session.engine()?, &filters, args.flags.dry_run)?;
     let lines: Vec<_> = removed.into_iter().map(|name| (name, None)).collect();
-    session.print(&super::prune::Telling::of(args.dry_run).section("Networks", &lines))?;
+    session.print(&super::prune::Telling::of(args.flags.dry_run).section("Networks", &lines))?;
     Ok(0)
 }
 

@@ -89,12 +89,12 @@ pub(super) fn images(args: &ImagePruneArgs, session: &Session) -> Result<u8, Fai
         true => "WARNING! This will remove all images without at least one container associated to them.",
         false => "WARNING! This will remove all dangling images.",
     };
-    if !args.force && !args.dry_run && !confirm(session, warning)? {
+    if args.flags.asks() && !confirm(session, warning)? {
         return Ok(0);
     }
-    let options = ImagePruneOptions { all, filter, dry_run: args.dry_run };
+    let options = ImagePruneOptions { all, filter, dry_run: args.flags.dry_run };
     let pruned = engine::prune_images(&session.engine()?, &options)?;
-    let telling = Telling::of(args.dry_run);
+    let telling = Telling::of(args.flags.dry_run);
     session.print(&telling.section("Images", &removals(&pruned.removals)))?;
     session.print(&telling.kept(pruned.kept.iter(), session))?;
     session.print(&telling.total(pruned.bytes))?;
@@ -126,7 +126,7 @@ pub(super) fn cache(args: &BuilderPruneArgs, session: &Session) -> Result<u8, Fa
         true => "WARNING! This will remove all build cache. Are you sure you want to continue?",
         false => "WARNING! This will remove all dangling build cache. Are you sure you want to continue?",
     };
-    if !args.force && !args.dry_run && !confirm_in_line(session, question)? {
+    if args.flags.asks() && !confirm_in_line(session, question)? {
         return Ok(0);
     }
     let options = CachePruneOptions {
@@ -135,7 +135,7 @@ pub(super) fn cache(args: &BuilderPruneArgs, session: &Session) -> Result<u8, Fa
         keep_storage: args.keep_storage,
         max_used_space: args.max_used_space,
         min_free_space: args.min_free_space,
-        dry_run: args.dry_run,
+        dry_run: args.flags.dry_run,
     };
     let pruned = engine::prune_cache(&session.engine()?, &options)?;
     let zone = session.zone();
@@ -147,7 +147,7 @@ pub(super) fn cache(args: &BuilderPruneArgs, session: &Session) -> Result<u8, Fa
         false => disk::cache_table(&pruned.entries, pruned.bytes, session.now)
             .map_err(|error| Failure::in_format(error, None))?,
     };
-    session.print(&Telling::of(args.dry_run).kept(pruned.kept.iter(), session))?;
+    session.print(&Telling::of(args.flags.dry_run).kept(pruned.kept.iter(), session))?;
     session.print(&text)?;
     Ok(0)
 }
@@ -168,7 +168,7 @@ pub(super) fn system(args: &SystemPruneArgs, session: &Session) -> Result<u8, Fa
             Some(vec![CacheFilter::UnusedFor(age)])
         }
     };
-    if !args.force && !args.dry_run && !confirm(session, &warning(args, cache.is_some()))? {
+    if args.flags.asks() && !confirm(session, &warning(args, cache.is_some()))? {
         return Ok(0);
     }
     let options = SystemPruneOptions {
@@ -177,10 +177,10 @@ pub(super) fn system(args: &SystemPruneArgs, session: &Session) -> Result<u8, Fa
         filter,
         networks: NetworkFilters::parse(&args.filters)?,
         cache,
-        dry_run: args.dry_run,
+        dry_run: args.flags.dry_run,
     };
     let pruned = engine::prune_system(&session.engine()?, &options)?;
-    let telling = Telling::of(args.dry_run);
+    let telling = Telling::of(args.flags.dry_run);
     let networks: Vec<_> = pruned.networks.iter().map(|name| (name.clone(), None)).collect();
     let cache: Vec<_> = pruned.cache.entries.iter().map(|entry| (entry.id.clone(), Some(entry.bytes))).collect();
     let mut text = telling.section("Containers", &sized(&pruned.containers.items));

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use engine::{PullOptions, PullProgress, PulledImages, PushOptions, RegistryAccess};
 
-use super::create::platform;
+use super::platforms;
 use crate::cli::image::{PullArgs, PushArgs};
 use crate::failure::Failure;
 use crate::render::transfers::{Shown, TransferView};
@@ -16,7 +16,7 @@ use crate::ui::terminal::Terminal;
 const FRAME: Duration = Duration::from_millis(100);
 
 pub(super) fn pull(args: &PullArgs, session: &Session) -> Result<u8, Failure> {
-    let platform = args.platform.as_deref().map(platform).transpose()?;
+    let platform = platforms::optional(args.platform.as_deref())?;
     let options = PullOptions { name: args.name.clone(), platform, all_tags: args.all_tags };
     let write = |text: &str| drop(session.print(text));
     let screen = (!args.quiet).then(|| Screen::new(stdout(), &write));
@@ -35,7 +35,7 @@ pub(super) fn pull(args: &PullArgs, session: &Session) -> Result<u8, Failure> {
 }
 
 pub(super) fn push(args: &PushArgs, session: &Session) -> Result<u8, Failure> {
-    let platform = args.platform.as_deref().map(platform).transpose()?;
+    let platform = platforms::optional(args.platform.as_deref())?;
     let options = PushOptions { name: args.name.clone(), platform, all_tags: args.all_tags };
     let write = |text: &str| drop(session.print(text));
     let screen = (!args.quiet).then(|| Screen::new(stdout(), &write));

@@ -78,12 +78,12 @@ fn prune(args: &VolumePruneArgs, session: &Session) -> Result<u8, Failure> {
     let all = args.all || filter.dangling.take() == Some(true);
     let kind = if all { "all local volumes" } else { "anonymous local volumes" };
     let warning = format!("WARNING! This will remove {kind} not used by at least one container.");
-    if !args.force && !args.dry_run && !confirm(session, &warning)? {
+    if args.flags.asks() && !confirm(session, &warning)? {
         return Ok(0);
     }
     let nothing = HashSet::new();
-    let pruned = engine::prune_volumes(&session.engine()?, all, &filter, args.dry_run.then_some(&nothing))?;
-    let telling = Telling::of(args.dry_run);
+    let pruned = engine::prune_volumes(&session.engine()?, all, &filter, args.flags.dry_run.then_some(&nothing))?;
+    let telling = Telling::of(args.flags.dry_run);
     session.print(&(telling.section("Volumes", &sized(&pruned.items)) + &telling.total(pruned.bytes)))?;
     Ok(0)
 }

@@ -229,7 +229,7 @@ fn c201_labels_id_file_platform_and_pull_requires_root() {
             &["--platform", "linux/arm64", "app"][..],
             "image with reference app was found but does not provide the specified platform (linux/arm64)",
         ),
-        (&["--platform", "mars", "app"], "`mars` is not a platform"),
+        (&["--platform", "mars", "app"], "platform `mars` is not of the form os/architecture"),
         (&["--pull", "never", "nope"], "no such image: nope:latest"),
         (
             &["--pull", "maybe", "app"],
