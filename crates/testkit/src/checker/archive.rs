@@ -1,6 +1,7 @@
 //! An image archive: Docker's (`manifest.json`), an OCI layout (`index.json`), or both at once as Docker 25 writes it.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
@@ -35,6 +36,9 @@ pub fn check_archive(path: &Path) -> Result<Vec<CheckedImage>, Problem> {
 struct Archive {
     file: File,
     members: BTreeMap<String, Member>,
+    /// Trees of stacks of layers that were recomputed, by the members and the DiffIDs that these had to have: images share
+    /// stacks, and both descriptions speak of the same ones.
+    stacks: RefCell<HashMap<Vec<(String, String)>, Tree>>,
 }
 
 enum Member {
@@ -61,7 +65,7 @@ impl Archive {
             }
             Ok(())
         })?;
-        Ok(Self { file, members })
+        Ok(Self { file, members, stacks: RefCell::default() })
     }
 
     fn member(&self, name: &str) -> Result<impl Read + '_, Problem> {
@@ -162,13 +166,38 @@ impl Archive {
             let (ids, count) = (diff_ids.len(), layers.len());
             return Err(Problem::new(format!("{id}: config has {ids} DiffIDs, the archive {count} layers")));
         }
-        let mut tree = Tree::new();
-        for (layer, diff_id) in layers.iter().zip(&diff_ids) {
+        let tree = self.tree(layers, &diff_ids)?;
+        Ok(CheckedImage { chain_ids: chain_ids(&diff_ids), id, names, diff_ids, config, tree })
+    }
+}
+
+impl Archive {
+    /// The tree of a stack of layers, each with the DiffID that it must have. What was recomputed of it goes for once.
+    fn tree(&self, layers: &[String], diff_ids: &[String]) -> Result<Tree, Problem> {
+        let names = layers.iter().map(|layer| self.target(layer).to_owned());
+        let stack: Vec<(String, String)> = names.zip(diff_ids.iter().cloned()).collect();
+        let mut stacks = self.stacks.borrow_mut();
+        let known = (0..=stack.len()).rev().find(|height| *height == 0 || stacks.contains_key(&stack[..*height]));
+        let height = known.unwrap_or(0);
+        let mut tree = stacks.get(&stack[..height]).cloned().unwrap_or_else(Tree::new);
+        for (number, (layer, diff_id)) in stack.iter().enumerate().skip(height) {
             let mut hashed = Hashed { inner: uncompressed(self.member(layer)?)?, hash: Sha256::new() };
             apply_layer(&mut tree, &mut hashed)?;
             expect_digest(layer, diff_id, &name_of(&hashed.hash.finalize()))?;
+            stacks.insert(stack[..=number].to_vec(), tree.clone());
         }
-        Ok(CheckedImage { chain_ids: chain_ids(&diff_ids), id, names, diff_ids, config, tree })
+        Ok(tree)
+    }
+
+    /// The member that a name leads to.
+    fn target<'a>(&'a self, name: &'a str) -> &'a str {
+        let mut name = name;
+        for _ in 0..3 {
+            if let Some(Member::Link(target)) = self.members.get(name) {
+                name = target;
+            }
+        }
+        name
     }
 }
 
