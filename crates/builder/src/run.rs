@@ -64,12 +64,11 @@ pub(crate) fn run(
     if code != 0 {
         return Err(failed(op, keeper.planned.span, code, keep));
     }
-    image::capture(tools.store, stack, upper.as_fd(), ceiling).and_then(|layer| layer.keep(tools.store)).map_err(
-        |error| match error {
-            CaptureError::Store(error) => error.into(),
-            error => internal("read what the command changed", &error),
-        },
-    )
+    let captured = image::capture(tools.store, stack, upper.as_fd(), &op.user, ceiling);
+    captured.and_then(|layer| layer.keep(tools.store)).map_err(|error| match error {
+        CaptureError::Store(error) => error.into(),
+        error => internal("read what the command changed", &error),
+    })
 }
 
 /// The command ran and ended with another code than 0.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use layer::LayerWriter;
 use oci::Digest;
-use rustix::fs::{Gid, Mode, Uid};
+use rustix::fs::Mode;
 use store::{CacheAttempt, CacheFolder, CacheUse, Store, WorkFolder};
 
 use crate::bind_tree::{BindTree, BoundFiles};
@@ -213,10 +213,12 @@ impl Wanted<'_> {
                 .map_err(|error| internal(doing, &error))?;
         }
         let Some((mode, uid, gid)) = self.root() else { return Ok(()) };
+        if (uid, gid) != (0, 0) {
+            store.want_identities()?;
+        }
         // Without root, as in tests of planning, the folder stays ours.
         if (uid, gid) != (0, 0) || rustix::process::geteuid().is_root() {
-            rustix::fs::fchown(&folder, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))
-                .map_err(|error| internal("give a new cache its owner", &error))?;
+            layer::give(folder.as_fd(), uid, gid).map_err(|error| internal("give a new cache its owner", &error))?;
         }
         rustix::fs::fchmod(&folder, Mode::from_raw_mode(mode))
             .map_err(|error| internal("give a new cache its mode", &error))

@@ -24,6 +24,9 @@ impl Engine {
     pub fn take_standing(mut self) -> Result<Self, Error> {
         if user_namespace::is_privileged() {
             self.store = self.store.with_user_xattrs(!user_namespace::is_initial());
+            if let Some(mapped) = user_namespace::mapped_ids() {
+                self.store = self.store.with_mapped_ids(move || mapped);
+            }
             return Ok(self);
         }
         let path = self.store.path().to_owned();
@@ -51,6 +54,8 @@ impl Engine {
 }
 
 fn with_namespace(store: Store, namespace: Arc<UserNamespace>) -> Store {
+    // Mapped when somebody wants them: not known before.
+    let store = store.with_mapped_ids(|| user_namespace::mapped_ids().unwrap_or(u32::MAX));
     store.with_identities(move || {
         let mapped = namespace.map();
         mapped.map_err(|error| StoreError::NoIdentities { reason: chain(&error) })

@@ -4,12 +4,13 @@ use std::io::{self, Seek, Write};
 use std::os::fd::BorrowedFd;
 
 use layer::{
-    DiffError, DiffOptions, EntryKind, FinishedLayer, LayerWriter, Metadata, Timestamp, TreeError, WriteError,
+    DiffError, DiffOptions, EntryKind, FinishedLayer, LayerWriter, Metadata, Owners, Timestamp, Tree, TreeError,
+    WriteError,
 };
 use oci::DiffId;
 use store::{LayerSink, Store, StoreError};
 
-use crate::{Stack, StackError};
+use crate::{Stack, StackError, users};
 
 /// A layer that is written, and not in the store yet; it vanishes when this is dropped.
 #[derive(Debug)]
@@ -41,7 +42,8 @@ pub enum CaptureError {
     Store(#[from] StoreError),
 }
 
-/// Reads the upper folder of a root on top of `stack`. No file will be later than `ceiling`.
+/// Reads the upper folder of a root on top of `stack`, in which processes ran as `user` (as USER says it). No file will be later
+/// than `ceiling`.
 ///
 /// The folder should be quiet: a file that vanishes under the reader's hands is an error.
 ///
@@ -51,15 +53,28 @@ pub fn capture(
     store: &Store,
     stack: &Stack,
     upper: BorrowedFd<'_>,
+    user: &str,
     ceiling: Option<Timestamp>,
 ) -> Result<Captured, CaptureError> {
     let tree = stack.tree();
+    let owners = owners(store, &tree, user)?;
     let root = root_metadata(stack)?;
     let sink = store.layer_sink()?;
     let mut writer = LayerWriter::new(sink.file().map_err(CaptureError::Open)?).with_ceiling(ceiling);
-    let options = DiffOptions { base: Some(&tree), root: Some(&root), skip: None, user_xattrs: store.user_xattrs() };
+    let user_xattrs = store.user_xattrs();
+    let options = DiffOptions { base: Some(&tree), root: Some(&root), skip: None, user_xattrs, owners };
     layer::diff(upper, &options, &mut writer)?;
     Ok(Captured { sink, finished: writer.finish()? })
+}
+
+/// Whom files may belong to that the kernel says are root's: nobody else where all IDs can be given to files.
+fn owners(store: &Store, tree: &Tree, user: &str) -> Result<Option<Owners>, CaptureError> {
+    store.want_identities()?;
+    let Some(mapped) = store.mapped_ids() else { return Ok(None) };
+    // A user who is not in the image has run nothing.
+    let author = users::resolve(tree, user).ok().map(|user| (user.uid, user.gid));
+    let author = author.filter(|(uid, gid)| *uid >= mapped || *gid >= mapped);
+    Ok(Some(Owners { mapped, author }))
 }
 
 /// Mode, owner and attributes of `/` as the layers have it; the usual ones where they do not say.

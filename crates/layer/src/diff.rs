@@ -20,6 +20,7 @@ use rustix::io::Errno;
 
 use crate::descent::FOLDER;
 use crate::entry::{Entry, EntryKind, LONGEST_PATH, Metadata, Shown, Timestamp};
+use crate::owner::{Owners, marked};
 use crate::tree::{Tree, TreeError};
 use crate::writer::{LayerWriter, WriteError};
 
@@ -40,6 +41,8 @@ pub struct DiffOptions<'a> {
     pub root: Option<&'a Metadata>,
     /// The overlay was mounted with [`crate::OverlayOptions::user_xattrs`].
     pub user_xattrs: bool,
+    /// The overlay was written to in a user namespace that has not all IDs.
+    pub owners: Option<Owners>,
 }
 
 /// What a diff found.
@@ -167,16 +170,22 @@ struct Diff<'a> {
     writer: &'a mut LayerWriter,
     xattrs: XattrReader,
     /// Files with more than one name, by device and inode: the first name in the layer's order.
-    first_names: HashMap<(u32, u32, u64), Vec<u8>>,
+    first_names: HashMap<(u32, u32, u64), FirstName>,
     statistics: DiffStatistics,
+}
+
+/// Of a file with more than one.
+struct FirstName {
+    path: Vec<u8>,
+    /// As it was written, or as the kernel knows it until then.
+    owner: (u32, u32),
 }
 
 impl Diff<'_> {
     fn root(&mut self, root: &OwnedFd) -> Result<(), DiffError> {
         let Some(before) = self.options.root else { return Ok(()) };
         let status = status_of(root, &[])?;
-        let Attributes { xattrs, .. } = self.attributes(Source::Open(root.as_fd()), &[])?;
-        let now = metadata_of(&status, xattrs);
+        let now = metadata_of(&status, self.attributes(Source::Open(root.as_fd()), &[])?);
         if is_same_but_for_time(&now, before) { Ok(()) } else { self.write(&[], EntryKind::Directory, now) }
     }
 
@@ -201,11 +210,12 @@ impl Diff<'_> {
         let folder = rustix::fs::openat(parent, &found.name, FOLDER, Mode::empty())
             .map_err(reading(path, "opening a folder"))?;
         let status = status_of(&folder, path)?;
-        let Attributes { marks, xattrs } = self.attributes(Source::Open(folder.as_fd()), path)?;
+        let attributes = self.attributes(Source::Open(folder.as_fd()), path)?;
+        let marks = attributes.marks;
         if marks.partial {
             return Err(DiffError::Partial { path: path.clone() });
         }
-        let metadata = metadata_of(&status, xattrs);
+        let metadata = self.metadata(&status, attributes, path, &EntryKind::Directory)?;
         if !marks.opaque && self.is_leftover(&folder, path, &metadata)? {
             return Ok(None);
         }
@@ -241,15 +251,18 @@ impl Diff<'_> {
         if self.write_link(&status, path)? {
             return Ok(());
         }
-        let Attributes { marks, xattrs } = self.attributes(Source::Open(file.as_fd()), path)?;
+        let attributes = self.attributes(Source::Open(file.as_fd()), path)?;
+        let marks = attributes.marks;
         if marks.whiteout && status.stx_size == 0 {
             return self.remove(path, EntryKind::Whiteout);
         }
         if marks.partial {
             return Err(DiffError::Partial { path: path.clone() });
         }
-        let (size, metadata) = (status.stx_size, metadata_of(&status, xattrs));
-        let entry = Entry { path: path.clone(), kind: EntryKind::File { size }, metadata };
+        let size = status.stx_size;
+        let kind = EntryKind::File { size };
+        let metadata = self.metadata(&status, attributes, path, &kind)?;
+        let entry = Entry { path: path.clone(), kind, metadata };
         self.writer
             .append_file(&entry, &File::from(file))
             .map_err(|source| DiffError::Write { path: path.clone(), source })?;
@@ -274,9 +287,47 @@ impl Diff<'_> {
         if self.write_link(&status, path)? {
             return Ok(());
         }
-        let Attributes { xattrs, .. } = self.attributes(Source::Name(parent, &found.name), path)?;
-        let metadata = metadata_of(&status, xattrs);
+        let attributes = self.attributes(Source::Name(parent, &found.name), path)?;
+        let metadata = self.metadata(&status, attributes, path, &kind)?;
         self.write(path, kind, metadata)
+    }
+
+    /// What belongs to root as far as the kernel knows, in a namespace that has not all IDs, may be somebody else's.
+    fn metadata(
+        &mut self,
+        status: &Statx,
+        attributes: Attributes,
+        path: &[u8],
+        kind: &EntryKind,
+    ) -> Result<Metadata, DiffError> {
+        let is_settled = attributes.marks.copied_up || attributes.owner.is_some();
+        let mut metadata = metadata_of(status, attributes);
+        if let Some(owners) = self.options.owners
+            && !is_settled
+            && (metadata.uid, metadata.gid) == (0, 0)
+        {
+            (metadata.uid, metadata.gid) = self.owner_of_unmarked(owners, path, kind)?;
+        }
+        if let Some(first) = self.first_names.get_mut(&identity(status)) {
+            first.owner = (metadata.uid, metadata.gid);
+        }
+        Ok(metadata)
+    }
+
+    /// Links, devices and pipes take no mark: where the layers below have the same one, it has the owner that it has there.
+    fn owner_of_unmarked(&self, owners: Owners, path: &[u8], kind: &EntryKind) -> Result<(u32, u32), DiffError> {
+        let author = owners.author.unwrap_or((0, 0));
+        let (Some(base), false) = (self.options.base, matches!(kind, EntryKind::Directory | EntryKind::File { .. }))
+        else {
+            return Ok(author);
+        };
+        let failed = |source| DiffError::Base { path: path.to_vec(), source };
+        let Some(node) = base.lookup(path).map_err(failed)? else { return Ok(author) };
+        let before = base.entry(&node, path).map_err(failed)?;
+        let owner = (before.metadata.uid, before.metadata.gid);
+        // With an owner that the kernel could have kept, it would still have that one, if it were the same.
+        let is_same = before.kind == *kind && (owner == (0, 0) || !owners.has(owner));
+        Ok(if is_same { owner } else { author })
     }
 
     /// Writes a further name of a file as a hard link to the first; remembers the first.
@@ -284,12 +335,14 @@ impl Diff<'_> {
         if status.stx_nlink < 2 {
             return Ok(false);
         }
-        let file = (status.stx_dev_major, status.stx_dev_minor, status.stx_ino);
-        let Some(first) = self.first_names.get(&file) else {
-            self.first_names.insert(file, path.to_vec());
+        let Some(first) = self.first_names.get(&identity(status)) else {
+            let first = FirstName { path: path.to_vec(), owner: (status.stx_uid, status.stx_gid) };
+            self.first_names.insert(identity(status), first);
             return Ok(false);
         };
-        let (target, metadata) = (first.clone(), metadata_of(status, Vec::new()));
+        let (uid, gid) = first.owner;
+        let metadata = Metadata { uid, gid, ..metadata_of(status, Attributes::default()) };
+        let target = first.path.clone();
         self.write(path, EntryKind::HardLink { target }, metadata)?;
         Ok(true)
     }
@@ -318,19 +371,24 @@ pub fn folder_metadata(folder: BorrowedFd<'_>) -> Result<Metadata, DiffError> {
     let failed = reading(&[], "opening the folder");
     let folder = rustix::fs::openat(folder, c".", FOLDER, Mode::empty()).map_err(failed)?;
     let status = status_of(&folder, &[])?;
-    let xattrs = XattrReader::new(false).read(Source::Open(folder.as_fd()));
-    let xattrs = xattrs.map_err(reading(&[], "reading extended attributes"))?.xattrs;
-    Ok(metadata_of(&status, xattrs))
+    let attributes = XattrReader::new(false).read(Source::Open(folder.as_fd()));
+    Ok(metadata_of(&status, attributes.map_err(reading(&[], "reading extended attributes"))?))
 }
 
-pub(crate) fn metadata_of(status: &Statx, xattrs: Vec<crate::entry::Xattr>) -> Metadata {
+/// With the owner that a mark names.
+pub(crate) fn metadata_of(status: &Statx, attributes: Attributes) -> Metadata {
+    let (uid, gid) = marked((status.stx_uid, status.stx_gid), attributes.owner);
     Metadata {
         mode: u32::from(status.stx_mode) & 0o7777,
-        uid: status.stx_uid,
-        gid: status.stx_gid,
+        uid,
+        gid,
         mtime: Timestamp { secs: status.stx_mtime.tv_sec, nanos: status.stx_mtime.tv_nsec },
-        xattrs,
+        xattrs: attributes.xattrs,
     }
+}
+
+fn identity(status: &Statx) -> (u32, u32, u64) {
+    (status.stx_dev_major, status.stx_dev_minor, status.stx_ino)
 }
 
 fn is_same_but_for_time(now: &Metadata, before: &Metadata) -> bool {

@@ -17,7 +17,7 @@ use crate::descent::FOLDER;
 use crate::diff::walk::{Found, Walk};
 use crate::diff::xattrs::{Source, XattrReader};
 use crate::diff::{DiffError, link_target, metadata_of, open_file, type_of};
-use crate::entry::{Entry, EntryKind, LONGEST_PATH, Shown};
+use crate::entry::{Entry, EntryKind, LONGEST_PATH, Metadata, Shown};
 use crate::tar::{BLOCK, encode, padding};
 
 /// Why files cannot be packed.
@@ -145,7 +145,7 @@ impl Packing<'_> {
     fn folder(&mut self, folder: &OwnedFd, path: &[u8]) -> Result<(), PackError> {
         let status = status_of(folder.as_fd(), path)?;
         let xattrs = self.xattrs.read(Source::Open(folder.as_fd())).map_err(reading(path, "reading its attributes"))?;
-        self.write(path, EntryKind::Directory, &status, xattrs.xattrs)
+        self.write(path, EntryKind::Directory, metadata_of(&status, xattrs))
     }
 
     fn file(&mut self, file: BorrowedFd<'_>, path: &[u8]) -> Result<(), PackError> {
@@ -153,12 +153,13 @@ impl Packing<'_> {
         if type_of(&status) != FileType::RegularFile {
             return Err(reading(path, "opening the file")(Errno::INVAL));
         }
-        if self.link(&status, path)? {
+        let xattrs = self.xattrs.read(Source::Open(file)).map_err(reading(path, "reading its attributes"))?;
+        let metadata = metadata_of(&status, xattrs);
+        if self.link(&status, &metadata, path)? {
             return Ok(());
         }
-        let xattrs = self.xattrs.read(Source::Open(file)).map_err(reading(path, "reading its attributes"))?;
         let size = status.stx_size;
-        self.write(path, EntryKind::File { size }, &status, xattrs.xattrs)?;
+        self.write(path, EntryKind::File { size }, metadata)?;
         let file = File::from(file.try_clone_to_owned().map_err(|source| PackError::Read {
             path: path.to_vec(),
             doing: "opening the file",
@@ -204,14 +205,15 @@ impl Packing<'_> {
             FileType::Socket => return Ok(()),
             _ => return Err(reading(path, "reading its status")(Errno::STALE)),
         };
-        if self.link(&status, path)? {
+        let xattrs = self.xattrs.read(Source::Name(parent, name)).map_err(reading(path, "reading its attributes"))?;
+        let metadata = metadata_of(&status, xattrs);
+        if self.link(&status, &metadata, path)? {
             return Ok(());
         }
-        let xattrs = self.xattrs.read(Source::Name(parent, name)).map_err(reading(path, "reading its attributes"))?;
-        self.write(path, kind, &status, xattrs.xattrs)
+        self.write(path, kind, metadata)
     }
 
-    fn link(&mut self, status: &Statx, path: &[u8]) -> Result<bool, PackError> {
+    fn link(&mut self, status: &Statx, metadata: &Metadata, path: &[u8]) -> Result<bool, PackError> {
         if status.stx_nlink < 2 {
             return Ok(false);
         }
@@ -221,18 +223,13 @@ impl Packing<'_> {
             return Ok(false);
         };
         let target = place(self.prefix, first);
-        self.write(path, EntryKind::HardLink { target }, status, Vec::new())?;
+        let metadata = Metadata { xattrs: Vec::new(), ..metadata.clone() };
+        self.write(path, EntryKind::HardLink { target }, metadata)?;
         Ok(true)
     }
 
-    fn write(
-        &mut self,
-        path: &[u8],
-        kind: EntryKind,
-        status: &Statx,
-        xattrs: Vec<crate::Xattr>,
-    ) -> Result<(), PackError> {
-        let entry = Entry { path: place(self.prefix, path), kind, metadata: metadata_of(status, xattrs) };
+    fn write(&mut self, path: &[u8], kind: EntryKind, metadata: Metadata) -> Result<(), PackError> {
+        let entry = Entry { path: place(self.prefix, path), kind, metadata };
         self.header.clear();
         encode::header(&entry, &mut self.header);
         self.out.write_all(&self.header).map_err(PackError::Write)

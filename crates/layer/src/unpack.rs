@@ -15,8 +15,10 @@ use std::os::unix::fs::FileExt;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, makedev};
 use rustix::io::Errno;
 
+use crate::descent::FOLDER;
 use crate::entry::{EntryKind, Metadata, Shown, split};
 use crate::extract::{metadata, single_component};
+use crate::owner;
 use crate::tar::{Event, Member, OPAQUE, Reader, TarError, WHITEOUT};
 
 /// How to unpack.
@@ -288,8 +290,8 @@ impl Unpacking<'_> {
                     match rustix::fs::mkdirat(&parent, name, Mode::from_raw_mode(0o755)) {
                         Ok(()) => {
                             if let Some((uid, gid)) = self.options.owner {
-                                let (uid, gid) = (rustix::fs::Uid::from_raw(uid), rustix::fs::Gid::from_raw(gid));
-                                rustix::fs::chownat(&parent, name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)
+                                let made = rustix::fs::openat(&parent, name, FOLDER, Mode::empty());
+                                made.and_then(|made| owner::give(made.as_fd(), uid, gid))
                                     .map_err(writing(folder, "setting the owner"))?;
                             }
                         }
@@ -335,6 +337,7 @@ impl Unpacking<'_> {
     fn finish(self) -> Result<(), UnpackError> {
         for (path, metadata) in self.folders.iter().rev() {
             let folder = self.open(path).map_err(writing(path, "opening the folder"))?;
+            owner::unmark(folder.as_fd()).map_err(writing(path, "setting the owner"))?;
             metadata::set_on(folder.as_fd(), &owned(metadata.clone(), &self.options), true)
                 .map_err(|(doing, errno)| writing(path, doing)(errno))?;
         }

@@ -8,6 +8,7 @@ mod descriptor;
 mod digest;
 mod image_config;
 mod manifest;
+mod owner_mark;
 mod platform;
 mod reference;
 
@@ -15,5 +16,6 @@ pub use descriptor::{Descriptor, media_type};
 pub use digest::{ChainId, DiffId, Digest, DigestError, Hasher, ImageId};
 pub use image_config::{ContainerConfig, Healthcheck, History, ImageConfig, RootFs, StringOrList};
 pub use manifest::{ImageIndex, ImageManifest};
+pub use owner_mark::OwnerMark;
 pub use platform::{Platform, PlatformError};
 pub use reference::{Reference, ReferenceError, TagOrDigest};

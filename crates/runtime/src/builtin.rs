@@ -43,6 +43,7 @@ use rustix::thread::LinkNameSpaceType;
 use self::failure::{Failure, Step};
 use self::mount_plan::setup;
 use self::plan::{Plan, Surroundings, Words};
+use self::process_plan::{ProcessPlan, Rights};
 use crate::cgroup::{self, CgroupCleanup, Layout, Prepared};
 use crate::process::{Process, Stdio};
 use crate::seccomp::docker_filter;
@@ -95,14 +96,14 @@ impl Executor for BuiltIn {
             cgroup_folders: std::mem::take(&mut prepared.shown),
             has_cgroup_v2: self.cgroups == Layout::V2,
             devices_are_guarded: prepared.devices_are_guarded,
-            in_user_namespace: !user_namespace::is_initial(),
-            available: available_capabilities()?,
+            rights: rights()?,
         };
         let mut plan = Plan::new(spec, stdio, surroundings, |capabilities| self.filter(capabilities))?;
         let (pid, pidfd) = launch(&mut plan, prepared.into.as_ref())?;
         let terminal = plan.process.terminal.as_mut().and_then(|terminal| terminal.master.take());
         let process = Process::new(pid, pidfd, terminal).with_warnings(prepared.warnings);
-        Ok(process.with_cleanup(CgroupCleanup::new(prepared.folders)))
+        let process = process.with_cleanup(CgroupCleanup::new(prepared.folders));
+        keep_owners(process, &mut plan.process, pid.as_raw_nonzero().get())
     }
 
     fn name(&self) -> &str {
@@ -115,6 +116,26 @@ pub(crate) fn available_capabilities() -> Result<Capabilities, StartError> {
     let sets = rustix::thread::capabilities(None);
     let sets = sets.map_err(|errno| setup("read the capabilities of this process".to_owned(), errno))?;
     Ok(Capabilities::from_bits(sets.permitted.bits()))
+}
+
+fn rights() -> Result<Rights, StartError> {
+    let (in_user_namespace, mapped) = (!user_namespace::is_initial(), user_namespace::mapped_ids());
+    Ok(Rights { in_user_namespace, available: available_capabilities()?, mapped })
+}
+
+/// What goes on for as long as the process lives, where its user namespace has few IDs. `container` is the first process of its
+/// container.
+fn keep_owners(process: Process, plan: &mut ProcessPlan, container: i32) -> Result<Process, StartError> {
+    let process = process.with_warnings(plan.warning.take().into_iter().collect());
+    let Some(owners) = plan.owners.take() else { return Ok(process) };
+    let keeper = owners.keep(container).map_err(|source| StartError::Setup {
+        action: "keep the owners of the container's files".to_owned(),
+        source,
+    })?;
+    Ok(match keeper {
+        Some(keeper) => process.with_cleanup(keeper),
+        None => process,
+    })
 }
 
 /// Starts the child and waits until it executes its program.

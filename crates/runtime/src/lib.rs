@@ -13,6 +13,7 @@ mod builtin;
 mod cgroup;
 mod error;
 mod external;
+mod owners;
 mod process;
 mod seccomp;
 mod spec;

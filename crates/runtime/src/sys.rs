@@ -8,12 +8,16 @@
 mod bpf;
 mod clone;
 mod exec;
+mod notification;
 mod signals;
 mod stage;
 
 pub(crate) use bpf::{BpfInstruction, attach_device_program, load_device_program};
 pub(crate) use clone::{CloneFlags, Forked, clone_process};
 pub(crate) use exec::{CStringArray, exec, exec_descriptor, spawn_prepared};
+pub(crate) use notification::{
+    Answer, Notification, answer, has_notifications, is_waiting, load_notifying_filter, receive,
+};
 pub use signals::{SignalQueue, is_ignored};
 pub(crate) use stage::{STAGE, stage_in_memory};
 
@@ -132,6 +136,11 @@ pub(crate) fn borrow_number(number: i32) -> BorrowedFd<'static> {
 
 /// Installs a seccomp filter for the calling thread.
 pub(crate) fn load_seccomp(filter: &[FilterInstruction]) -> Result<(), Errno> {
+    load_filter(filter, 0).map(drop)
+}
+
+/// The same with flags; gives what the call returns.
+fn load_filter(filter: &[FilterInstruction], flags: libc::c_ulong) -> Result<libc::c_long, Errno> {
     #[repr(C)]
     struct Program {
         length: libc::c_ushort,
@@ -141,8 +150,8 @@ pub(crate) fn load_seccomp(filter: &[FilterInstruction]) -> Result<(), Errno> {
     let program = Program { length, filter: filter.as_ptr() };
     // SAFETY: `program` has the layout of `struct sock_fprog` and points at `length` instructions; the kernel copies.
     let result =
-        unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, 0, std::ptr::from_ref(&program)) };
-    check(result).map(drop)
+        unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, flags, std::ptr::from_ref(&program)) };
+    check(result)
 }
 
 /// Gives every signal its default disposition and unblocks all of them.

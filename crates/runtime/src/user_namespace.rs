@@ -194,6 +194,18 @@ pub fn identities() -> Identities {
     }
 }
 
+/// IDs below this number exist in this process's namespace, of users and of groups; `None` where all do.
+#[must_use]
+pub fn mapped_ids() -> Option<u32> {
+    if is_initial() {
+        return None;
+    }
+    let users = IdMap::read().map_or(0, |map| map.count());
+    let groups = IdMap::read_groups().map_or(0, |map| map.count());
+    // 4294967295 is no ID.
+    Some(users.min(groups)).filter(|count| *count < u32::MAX)
+}
+
 fn refused(errno: Errno) -> UserNamespaceError {
     let source = io::Error::from(errno);
     match errno {

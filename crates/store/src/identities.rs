@@ -18,6 +18,15 @@ impl fmt::Debug for Identities {
     }
 }
 
+/// Counts the IDs of this process' user namespace.
+pub struct MappedIds(Box<dyn Fn() -> u32 + Send + Sync>);
+
+impl fmt::Debug for MappedIds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MappedIds")
+    }
+}
+
 impl Store {
     /// The store with somebody to ask before other IDs are needed.
     #[must_use]
@@ -31,6 +40,18 @@ impl Store {
     pub fn with_user_xattrs(mut self, user_xattrs: bool) -> Self {
         self.user_xattrs = user_xattrs;
         self
+    }
+
+    /// The store for a process in a user namespace, which knows how many IDs that has once it has been asked for them.
+    #[must_use]
+    pub fn with_mapped_ids(mut self, count: impl Fn() -> u32 + Send + Sync + 'static) -> Self {
+        self.mapped_ids = Some(MappedIds(Box::new(count)));
+        self
+    }
+
+    /// Files can be given to IDs below this number only; `None` where they can be given to all.
+    pub fn mapped_ids(&self) -> Option<u32> {
+        self.mapped_ids.as_ref().map(|MappedIds(count)| count())
     }
 
     /// Whether overlayfs' marks are `user.overlay.*` attributes.

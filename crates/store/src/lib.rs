@@ -80,7 +80,7 @@ pub use containers::{ContainerFolder, ContainerLookup};
 pub use error::StoreError;
 pub use failures::{Failure, KEPT_FAILURES, NewFailure, Written};
 pub use gc::{BlobOwners, Doomed, Removed, layer_of_record};
-pub use identities::Identities;
+pub use identities::{Identities, MappedIds};
 pub use images::ImageLookup;
 pub use inventory::{Inventory, Use};
 pub use layers::{LayerFiles, LayerSink};
@@ -98,6 +98,7 @@ pub struct Store {
     path: PathBuf,
     admission: Option<Admission>,
     identities: Option<Identities>,
+    mapped_ids: Option<MappedIds>,
     user_xattrs: bool,
 }
 
@@ -158,7 +159,7 @@ impl Store {
     }
 
     fn at(root: OwnedFd, path: &Path) -> Self {
-        Self { root, path: path.to_owned(), admission: None, identities: None, user_xattrs: false }
+        Self { root, path: path.to_owned(), admission: None, identities: None, mapped_ids: None, user_xattrs: false }
     }
 
     fn create(path: &Path) -> Result<Self, StoreError> {

@@ -11,7 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, FileType, FlockOperation, Mode, OFlags, RenameFlags};
+use oci::OwnerMark;
+use rustix::fs::{AtFlags, FileType, FlockOperation, Mode, OFlags, RenameFlags, XattrFlags};
 use rustix::io::Errno;
 
 use crate::lock::Lock;
@@ -244,6 +245,7 @@ impl VolumeFolder {
         }
         let (owner, group) = (rustix::fs::Uid::from_raw(stat.st_uid), rustix::fs::Gid::from_raw(stat.st_gid));
         rustix::fs::fchown(&data, Some(owner), Some(group)).map_err(failed)?;
+        keep_mark(&arriving, &data).map_err(failed)?;
         rustix::fs::fchmod(&data, Mode::from_raw_mode(stat.st_mode & 0o7777)).map_err(failed)?;
         match rustix::fs::unlinkat(&self.folder, ARRIVING, AtFlags::REMOVEDIR) {
             Ok(()) => Ok(()),
@@ -330,6 +332,16 @@ fn size(folder: &OwnedFd, depth: usize, seen: &mut std::collections::HashSet<(u6
         }
     }
     Ok(sum)
+}
+
+/// The owner that could not be given to the folder goes with it.
+fn keep_mark(from: &OwnedFd, to: &OwnedFd) -> Result<(), Errno> {
+    let mut value = [0; 32];
+    match rustix::fs::fgetxattr(from, OwnerMark::ATTRIBUTE, &mut value[..]) {
+        Ok(length) => rustix::fs::fsetxattr(to, OwnerMark::ATTRIBUTE, &value[..length], XattrFlags::empty()),
+        Err(Errno::NODATA | Errno::OPNOTSUPP) => Ok(()),
+        Err(errno) => Err(errno),
+    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 #[derive(Debug, Default)]
 pub struct TarWriter {
     bytes: Vec<u8>,
+    owner: (u32, u32),
 }
 
 const BLOCK: usize = 512;
@@ -32,6 +33,12 @@ impl TarWriter {
         self.header(name, 0o644, b'1', target, 0)
     }
 
+    /// Who owns what is added from here on; root before.
+    pub fn owner(&mut self, uid: u32, gid: u32) -> &mut Self {
+        self.owner = (uid, gid);
+        self
+    }
+
     /// Ends the archive and returns its bytes.
     #[must_use]
     pub fn finish(mut self) -> Vec<u8> {
@@ -45,8 +52,8 @@ impl TarWriter {
         let mut put = |offset: usize, text: &[u8]| block[offset..offset + text.len()].copy_from_slice(text);
         put(0, name.as_bytes());
         put(100, format!("{mode:07o}\0").as_bytes());
-        put(108, b"0000000\0");
-        put(116, b"0000000\0");
+        put(108, format!("{:07o}\0", self.owner.0).as_bytes());
+        put(116, format!("{:07o}\0", self.owner.1).as_bytes());
         put(124, format!("{size:011o}\0").as_bytes());
         // 2020-01-01: a fixed time keeps the base image's digest fixed.
         put(136, format!("{:011o}\0", 1_577_836_800).as_bytes());

@@ -4,6 +4,7 @@
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
+use std::process::Command;
 use std::sync::OnceLock;
 
 use rustix::fs::{AtFlags, CWD, Gid, Uid};
@@ -41,6 +42,56 @@ impl TestUser {
         let users = std::fs::read_to_string("/etc/passwd").ok()?;
         let fields = users.lines().map(|line| line.split(':').collect::<Vec<_>>()).find(|fields| fields[0] == name)?;
         Some(Self { name: name.to_owned(), uid: fields.get(2)?.parse().ok()?, gid: fields.get(3)?.parse().ok()? })
+    }
+
+    /// A user with subordinate IDs, made on this machine when first asked for. Needs root.
+    ///
+    /// # Panics
+    /// If `useradd` cannot make it, or gives it no such IDs.
+    #[must_use]
+    pub fn with_subordinate_ids() -> &'static Self {
+        static USER: OnceLock<TestUser> = OnceLock::new();
+        USER.get_or_init(|| {
+            let user = Self::made("onggi-test-many");
+            assert!(user.has_subordinate_ids(), "`useradd` gave `{}` no subordinate IDs", user.name);
+            user
+        })
+    }
+
+    /// A user without any, made in the same way.
+    ///
+    /// # Panics
+    /// If `useradd` cannot make it, or the IDs cannot be taken from it.
+    #[must_use]
+    pub fn without_subordinate_ids() -> &'static Self {
+        static USER: OnceLock<TestUser> = OnceLock::new();
+        USER.get_or_init(|| {
+            let user = Self::made("onggi-test-single");
+            for flag in ["--del-subuids", "--del-subgids"] {
+                // More than there are is no mistake.
+                Command::new("usermod")
+                    .args([flag, "0-4294967294", &user.name])
+                    .status()
+                    .expect("usermod is installed");
+            }
+            assert!(!user.has_subordinate_ids(), "`usermod` did not take the subordinate IDs from `{}`", user.name);
+            user
+        })
+    }
+
+    fn made(name: &str) -> Self {
+        if Self::named(name).is_none() {
+            // Another process of tests may be faster; then the user is there as well.
+            Command::new("useradd").args(["--no-create-home", name]).status().expect("useradd is installed");
+        }
+        Self::named(name).unwrap_or_else(|| panic!("`useradd {name}` made no user"))
+    }
+
+    fn has_subordinate_ids(&self) -> bool {
+        ["/etc/subuid", "/etc/subgid"].iter().any(|file| {
+            let text = std::fs::read_to_string(file).unwrap_or_default();
+            text.lines().any(|line| line.split(':').next() == Some(&self.name))
+        })
     }
 
     /// Gives the user all below a folder that root owns, but for what is below `except`.

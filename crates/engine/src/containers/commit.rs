@@ -51,7 +51,8 @@ pub fn commit(engine: &Engine, options: &CommitOptions) -> Result<ImageId, Error
     let stack = Stack::open(store, &image.rootfs.diff_ids)?;
     let upper = container.folder.subfolder("upper")?;
     let stillness = options.pause.then(|| hold_still(&container)).transpose()?;
-    let captured = image::capture(store, &stack, upper.as_fd(), None).map_err(|error| unread(record, error))?;
+    let captured = image::capture(store, &stack, upper.as_fd(), &record.user, None);
+    let captured = captured.map_err(|error| unread(record, error))?;
     drop(stillness);
     lease.hold(captured.diff_id().0)?;
     let layer = captured.keep(store).map_err(|error| unread(record, error))?;

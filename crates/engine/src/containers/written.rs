@@ -34,7 +34,7 @@ pub fn export_container(engine: &Engine, name: &str, out: &mut dyn Write) -> Res
     let mut stack = stack(engine, &container)?;
     let upper = container.folder.subfolder("upper")?;
     // One consistent view of files that may change while a slow reader takes the tar.
-    image::capture(engine.store(), &stack, upper.as_fd(), None)
+    image::capture(engine.store(), &stack, upper.as_fd(), &record.user, None)
         .and_then(|captured| captured.push_onto(&mut stack, engine.store()))
         .map_err(|error| unread(record, error))?;
     let failed = |error: &(dyn std::error::Error + 'static)| {

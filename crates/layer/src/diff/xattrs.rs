@@ -6,6 +6,7 @@
 use std::ffi::{CStr, CString};
 use std::os::fd::BorrowedFd;
 
+use oci::OwnerMark;
 use rustix::io::Errno;
 
 use crate::entry::Xattr;
@@ -25,12 +26,16 @@ pub(crate) struct Marks {
     pub(crate) whiteout: bool,
     /// The entry is not whole without the layers below: content or name are elsewhere.
     pub(crate) partial: bool,
+    /// The entry was in a layer below and was copied up; never set on what overlayfs cannot mark (links, devices).
+    pub(crate) copied_up: bool,
 }
 
 /// Attributes of one entry.
 #[derive(Debug, Default)]
 pub(crate) struct Attributes {
     pub(crate) marks: Marks,
+    /// Whose it is, where the kernel could not keep that.
+    pub(crate) owner: Option<OwnerMark>,
     /// All others, sorted by name.
     pub(crate) xattrs: Vec<Xattr>,
 }
@@ -94,8 +99,10 @@ impl XattrReader {
                 // `x` says only that the folder holds whiteouts in attribute form (Linux 6.7).
                 Some(b"opaque") => found.marks.opaque = value == b"y",
                 Some(b"whiteout") => found.marks.whiteout = true,
+                Some(b"origin") => found.marks.copied_up = true,
                 Some(b"metacopy" | b"redirect") => found.marks.partial = true,
                 Some(_) => {}
+                None if name == OwnerMark::ATTRIBUTE => found.owner = OwnerMark::parse(value),
                 None => found.xattrs.push(Xattr { name: bytes.to_vec(), value: value.to_vec() }),
             }
         }

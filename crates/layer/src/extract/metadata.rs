@@ -6,11 +6,13 @@
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd};
 
-use rustix::fs::{AtFlags, CWD, Gid, Mode, OFlags, Timespec, Timestamps, Uid, XattrFlags};
+use oci::OwnerMark;
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, Timespec, Timestamps, XattrFlags};
 use rustix::io::Errno;
 
 use crate::entry::{Metadata, Timestamp, Xattr};
 use crate::mount::descriptor_path;
+use crate::owner;
 
 /// Which step failed, and how.
 pub(crate) type Failure = (&'static str, Errno);
@@ -19,11 +21,10 @@ fn failed(doing: &'static str) -> impl Fn(Errno) -> Failure {
     move |error| (doing, error)
 }
 
-/// Sets everything on an open file or folder. Whoever may not set attributes of the kernel's families, in a user
+/// Sets everything on an open file or folder, which has no mark of an owner yet. Whoever may not set attributes of the kernel's families, in a user
 /// namespace, goes without them when `is_lenient`; the number of those left out comes back.
 pub(crate) fn set_on(file: BorrowedFd<'_>, metadata: &Metadata, is_lenient: bool) -> Result<u64, Failure> {
-    let (owner, group) = (Uid::from_raw(metadata.uid), Gid::from_raw(metadata.gid));
-    rustix::fs::fchown(file, Some(owner), Some(group)).map_err(failed("setting the owner"))?;
+    owner::give(file, metadata.uid, metadata.gid).map_err(failed("setting the owner"))?;
     rustix::fs::fchmod(file, Mode::from_raw_mode(metadata.mode & 0o7777)).map_err(failed("setting the mode"))?;
     let left_out = set_xattrs(&metadata.xattrs, is_lenient, |name, value| {
         rustix::fs::fsetxattr(file, name, value, XattrFlags::empty())
@@ -40,9 +41,7 @@ pub(crate) fn set_at(
     is_symlink: bool,
     is_lenient: bool,
 ) -> Result<u64, Failure> {
-    let (owner, group) = (Uid::from_raw(metadata.uid), Gid::from_raw(metadata.gid));
-    rustix::fs::chownat(folder, name, Some(owner), Some(group), AtFlags::SYMLINK_NOFOLLOW)
-        .map_err(failed("setting the owner"))?;
+    let is_given = owner::give_name(folder, name, metadata.uid, metadata.gid).map_err(failed("setting the owner"))?;
     if !is_symlink {
         // Opened without touching the device; the text then leads to exactly this.
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -51,16 +50,16 @@ pub(crate) fn set_at(
         rustix::fs::chmodat(CWD, descriptor_path(node.as_fd()), mode, AtFlags::empty())
             .map_err(failed("setting the mode"))?;
     }
+    let left_out = u64::from(!is_given);
     let left_out = if metadata.xattrs.is_empty() {
-        0
+        left_out
     } else {
         let mut path = descriptor_path(folder).into_bytes();
         path.push(b'/');
         path.extend_from_slice(name.to_bytes());
         let path = CString::new(path).map_err(|_| ("naming it", Errno::INVAL))?;
-        set_xattrs(&metadata.xattrs, is_lenient, |name, value| {
-            rustix::fs::lsetxattr(&path, name, value, XattrFlags::empty())
-        })?
+        let set = |name: &[u8], value: &[u8]| rustix::fs::lsetxattr(&path, name, value, XattrFlags::empty());
+        left_out + set_xattrs(&metadata.xattrs, is_lenient, set)?
     };
     rustix::fs::utimensat(folder, name, &times(metadata.mtime), AtFlags::SYMLINK_NOFOLLOW)
         .map_err(failed("setting the time"))?;
@@ -74,6 +73,11 @@ fn set_xattrs(
 ) -> Result<u64, Failure> {
     let mut left_out = 0;
     for xattr in xattrs {
+        if xattr.name == OwnerMark::ATTRIBUTE.to_bytes() {
+            // An image that brings one along would decide who owns the file in the next image.
+            left_out += 1;
+            continue;
+        }
         match set(&xattr.name, &xattr.value) {
             Ok(()) => {}
             Err(Errno::PERM | Errno::OPNOTSUPP | Errno::INVAL) if is_lenient => left_out += 1,

@@ -27,13 +27,13 @@ use super::plan::{Words, c_string, invalid, root_path};
 use super::process_plan::{ProcessPlan, Program, c_strings};
 use super::root_path::{RootPath, Symlinks, open_in_root};
 use super::terminal::Terminal;
-use super::{Ended, available_capabilities, child, kill, read_failure, wait};
+use super::{Ended, child, keep_owners, kill, read_failure, rights, wait};
 use crate::cgroup::{self, Layout};
 use crate::process::Process;
 use crate::seccomp::docker_filter;
 use crate::spec::ProcessSpec;
 use crate::sys::{self, CStringArray, CloneFlags, Forked};
-use crate::{RootView, RunningContainer, StartError, Stdio, WindowSize, user_namespace};
+use crate::{RootView, RunningContainer, StartError, Stdio, WindowSize};
 
 /// Where the socket to the parent and the last program are at the end.
 const REPORT: i32 = 3;
@@ -67,8 +67,8 @@ pub fn exec(
     terminal: Option<WindowSize>,
     stdio: Stdio,
 ) -> Result<Option<Process>, StartError> {
-    let pid = i32::try_from(container.pid).ok().and_then(Pid::from_raw).ok_or_else(|| invalid("no process"))?;
-    let descriptor = match rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()) {
+    let first = i32::try_from(container.pid).ok().and_then(Pid::from_raw).ok_or_else(|| invalid("no process"))?;
+    let descriptor = match rustix::process::pidfd_open(first, rustix::process::PidfdFlags::empty()) {
         Ok(descriptor) if is_alive() => descriptor,
         Ok(_) | Err(Errno::SRCH) => return Ok(None),
         Err(errno) => return Err(setup("watch the container".to_owned(), errno)),
@@ -81,12 +81,11 @@ pub fn exec(
     };
     let groups = cgroup::groups_to_join(&Layout::of_this_machine(), container.id, container.pid)
         .map_err(io("find the container's control group"))?;
-    let rights = (!user_namespace::is_initial(), available_capabilities()?);
     let keyring = c_string("id", container.id.as_ref())?;
     let cwd = root_path("cwd", &spec.cwd)?;
     let filter = |capabilities| docker_filter(capabilities).into();
     let args = spec.args.clone();
-    let process = ProcessPlan::new(spec, stdio, terminal, rights, filter)?;
+    let process = ProcessPlan::new(spec, stdio, terminal, rights()?, filter)?;
     let mut joining = Joining {
         container: descriptor,
         namespaces: foreign_namespaces(container.pid),
@@ -103,7 +102,7 @@ pub fn exec(
         result => result.map_err(|ended| ended.explain(&words))?,
     };
     let terminal = joining.process.terminal.as_mut().and_then(|terminal| terminal.master.take());
-    Ok(Some(Process::new(pid, pidfd, terminal)))
+    keep_owners(Process::new(pid, pidfd, terminal), &mut joining.process, first.as_raw_nonzero().get()).map(Some)
 }
 
 /// What has to be entered. One that the container shares with us needs no entering, and may not be ours to enter.

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::mount_plan::{self, MountConditions, PlannedDevices, PlannedMount};
-use super::process_plan::ProcessPlan;
+use super::process_plan::{ProcessPlan, Rights};
 use super::root_path::RootPath;
 use super::terminal::Terminal;
 use crate::StartError;
@@ -67,10 +67,8 @@ pub(super) struct Surroundings {
     pub(super) cgroup_folders: Vec<(CString, OwnedFd)>,
     pub(super) has_cgroup_v2: bool,
     pub(super) devices_are_guarded: bool,
-    /// Rootless: no device nodes, perhaps no say over supplementary groups.
-    pub(super) in_user_namespace: bool,
-    /// Capabilities of this process, which a container cannot exceed.
-    pub(super) available: Capabilities,
+    /// Rootless: no device nodes, perhaps no say over supplementary groups, perhaps few IDs.
+    pub(super) rights: Rights,
 }
 
 impl Plan {
@@ -81,7 +79,8 @@ impl Plan {
         filter: impl FnOnce(Capabilities) -> Arc<[FilterInstruction]>,
     ) -> Result<Self, StartError> {
         check(&spec)?;
-        if surroundings.in_user_namespace {
+        let rights = surroundings.rights;
+        if rights.in_user_namespace {
             // Docker's default names groups that a user namespace does not have, and leaves it out there too.
             spec.sysctls.retain(|(name, value)| (name.as_str(), value.as_str()) != PING_GROUPS);
         }
@@ -89,14 +88,13 @@ impl Plan {
         let words = words(&spec);
         let terminal = spec.terminal.map(Terminal::open).transpose()?;
         let no_devices = !surroundings.devices_are_guarded && !spec.all_devices;
-        let devices = PlannedDevices::new(&spec, !surroundings.in_user_namespace)?;
-        let rights = (surroundings.in_user_namespace, surroundings.available);
+        let devices = PlannedDevices::new(&spec, !rights.in_user_namespace)?;
         let process = ProcessPlan::new(spec.take_process(), stdio, terminal, rights, filter)?;
         let conditions = MountConditions {
             cgroup_folders: surroundings.cgroup_folders,
             has_cgroup_v2: surroundings.has_cgroup_v2,
             no_devices,
-            is_network_foreign: surroundings.in_user_namespace && matches!(spec.network, NetworkNamespace::Host),
+            is_network_foreign: rights.in_user_namespace && matches!(spec.network, NetworkNamespace::Host),
         };
         let mounts = mount_plan::plan(spec.mounts, conditions)?;
         Ok(Self {

@@ -11,6 +11,8 @@ use rustix::process::{Gid, Resource, Rlimit, Uid};
 
 use super::plan::{c_string, invalid};
 use super::terminal::Terminal;
+use crate::owners::OwnerPlan;
+use crate::spec::User;
 use crate::spec::{Capabilities, ProcessSpec};
 use crate::sys::{CStringArray, FilterInstruction};
 use crate::{Seccomp, StartError, Stdio, StdioStream};
@@ -29,6 +31,10 @@ pub(super) struct ProcessPlan {
     pub(super) capabilities: Capabilities,
     pub(super) no_new_privileges: bool,
     pub(super) filter: Option<Arc<[FilterInstruction]>>,
+    /// Owners whom the user namespace does not have are kept for it.
+    pub(super) owners: Option<OwnerPlan>,
+    /// Another user than asked for.
+    pub(super) warning: Option<String>,
     pub(super) oom_score_adj: Option<Vec<u8>>,
     /// The number of this process in procfs, if the child is to die with the thread that makes it.
     pub(super) dies_with: Option<u32>,
@@ -51,21 +57,29 @@ impl ProcessPlan {
         spec: ProcessSpec,
         stdio: Stdio,
         terminal: Option<Terminal>,
-        (in_user_namespace, available): (bool, Capabilities),
+        rights: Rights,
         filter: impl FnOnce(Capabilities) -> Arc<[FilterInstruction]>,
     ) -> Result<Self, StartError> {
         check(&spec)?;
         let stdio = if terminal.is_some() { [None, None, None] } else { open_stdio(stdio)? };
         let program = program(&spec.args, &spec.env)?;
+        let identity = Identity::new(&spec.user, rights.mapped);
+        let wanted = if identity.is_powerless { Capabilities::NONE } else { spec.capabilities };
+        let keep = |mapped| OwnerPlan::new(mapped, identity.stands_for.then(|| spec.user.clone()));
+        let owners = rights
+            .mapped
+            .map(keep)
+            .transpose()
+            .map_err(|source| StartError::Setup { action: "open a pair of sockets".to_owned(), source })?;
         Ok(Self {
             stdio,
             terminal,
             rlimits: spec.rlimits.iter().map(lowered_limit).collect::<Result<_, _>>()?,
-            uid: Uid::from_raw(spec.user.uid),
-            gid: Gid::from_raw(spec.user.gid),
-            groups: spec.user.additional_gids.iter().map(|gid| Gid::from_raw(*gid)).collect(),
-            may_keep_groups: in_user_namespace && spec.user.additional_gids.is_empty(),
-            capabilities: spec.capabilities.intersection(available),
+            uid: Uid::from_raw(identity.uid),
+            gid: Gid::from_raw(identity.gid),
+            may_keep_groups: rights.in_user_namespace && identity.groups.iter().all(|group| *group == identity.gid),
+            groups: identity.groups.into_iter().map(Gid::from_raw).collect(),
+            capabilities: wanted.intersection(rights.available),
             no_new_privileges: spec.no_new_privileges,
             filter: match &spec.seccomp {
                 Seccomp::Default => Some(filter(spec.capabilities)),
@@ -75,12 +89,53 @@ impl ProcessPlan {
                     Some(filter.map_err(|error| invalid(error.to_string()))?.into())
                 }
             },
+            owners: owners.flatten(),
+            warning: identity.warning,
             oom_score_adj: spec.oom_score_adj.map(|value| value.to_string().into_bytes()),
             dies_with: if spec.die_with_parent { Some(own_number()?) } else { None },
             program,
             arguments: CStringArray::new(c_strings("args", spec.args)?),
             environment: CStringArray::new(c_strings("env", spec.env)?),
         })
+    }
+}
+
+/// What the executor may do, for the processes that it makes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rights {
+    /// It is not in the first user namespace.
+    pub(super) in_user_namespace: bool,
+    /// A container can have no others.
+    pub(super) available: Capabilities,
+    /// IDs below this number exist; `None` where all do.
+    pub(super) mapped: Option<u32>,
+}
+
+/// Who a process really is. A user whom the namespace does not have is stood for by its root without any rights: what it
+/// may do to files is then more than that user might, but never more than the one whose namespace it is.
+struct Identity {
+    uid: u32,
+    gid: u32,
+    groups: Vec<u32>,
+    stands_for: bool,
+    is_powerless: bool,
+    warning: Option<String>,
+}
+
+impl Identity {
+    fn new(user: &User, mapped: Option<u32>) -> Self {
+        let exists = |id: &u32| mapped.is_none_or(|mapped| *id < mapped);
+        let groups = user.additional_gids.iter().copied().filter(exists).collect();
+        if exists(&user.uid) && exists(&user.gid) {
+            let (stands_for, is_powerless) = (false, false);
+            return Self { uid: user.uid, gid: user.gid, groups, stands_for, is_powerless, warning: None };
+        }
+        let warning = format!(
+            "this user namespace has no user {}:{}: root runs the program in that user's place, without capabilities",
+            user.uid, user.gid
+        );
+        let (is_powerless, warning) = (user.uid != 0, Some(warning).filter(|_| user.uid != 0));
+        Self { uid: 0, gid: 0, groups: Vec::new(), stands_for: true, is_powerless, warning }
     }
 }
 

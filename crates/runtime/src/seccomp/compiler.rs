@@ -91,14 +91,14 @@ type Place = usize;
 
 /// A program whose last instruction is the first one here.
 #[derive(Default)]
-struct Builder {
+pub(super) struct Builder {
     reversed: Vec<FilterInstruction>,
     /// The latest return of each value.
     returns: Vec<(u32, Place)>,
 }
 
 impl Builder {
-    fn finish(mut self) -> Vec<FilterInstruction> {
+    pub(super) fn finish(mut self) -> Vec<FilterInstruction> {
         self.reversed.reverse();
         self.reversed
     }
@@ -114,7 +114,7 @@ impl Builder {
     }
 
     /// Loads a word and goes on at `next`.
-    fn load(&mut self, offset: u32, next: Place) -> Place {
+    pub(super) fn load(&mut self, offset: u32, next: Place) -> Place {
         self.continue_at(next);
         self.push(LOAD, offset, 0, 0)
     }
@@ -128,7 +128,7 @@ impl Builder {
     }
 
     /// Goes on at one of two places. Conditional jumps skip at most 255 instructions, others any number.
-    fn branch(&mut self, code: u16, value: u32, mut yes: Place, mut no: Place) -> Place {
+    pub(super) fn branch(&mut self, code: u16, value: u32, mut yes: Place, mut no: Place) -> Place {
         /// Room for the detour of the other one.
         const REACH: usize = 254;
         if self.distance(yes) > REACH {
@@ -168,7 +168,7 @@ impl Builder {
     }
 
     /// A return nearby, made if there is none.
-    fn return_value(&mut self, value: u32) -> Place {
+    pub(super) fn return_value(&mut self, value: u32) -> Place {
         const NEARBY: usize = 200;
         let known = self.returns.iter().rev().find(|(known, _)| *known == value).map(|(_, place)| *place);
         match known {

@@ -74,7 +74,15 @@ impl IdMap {
         Ok(Self::parse(&std::fs::read_to_string("/proc/self/uid_map")?))
     }
 
-    /// The same of another process.
+    /// The group IDs of this process's namespace.
+    ///
+    /// # Errors
+    /// When `/proc` cannot be read.
+    pub fn read_groups() -> io::Result<Self> {
+        Ok(Self::parse(&std::fs::read_to_string("/proc/self/gid_map")?))
+    }
+
+    /// The user IDs of another process's.
     ///
     /// # Errors
     /// When `/proc` cannot be read.

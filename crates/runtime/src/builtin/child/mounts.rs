@@ -198,7 +198,11 @@ fn mount_file(plan: &Plan, fresh: &Fresh, target: &RootPath, planned: &PlannedFi
         let written = rustix::io::write(&file, rest)?;
         rest = rest.get(written..).unwrap_or_default();
     }
-    rustix::fs::fchown(&file, Some(planned.uid), Some(planned.gid))?;
+    match rustix::fs::fchown(&file, Some(planned.uid), Some(planned.gid)) {
+        // This user namespace has nobody of that number; root stands for all of them.
+        Ok(()) | Err(Errno::INVAL) => {}
+        refused => refused?,
+    }
     rustix::fs::fchmod(&file, planned.mode)?;
     // A file that is open for writing cannot be executed.
     drop(file);

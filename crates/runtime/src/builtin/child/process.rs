@@ -103,11 +103,15 @@ pub(in crate::builtin) fn drop_privileges(plan: &ProcessPlan, parent: Option<&Pa
     if plan.no_new_privileges {
         rustix::thread::set_no_new_privs(true).at(Step::NoNewPrivileges)?;
     }
+    if (plan.filter.is_some() || plan.owners.is_some()) && !plan.no_new_privileges {
+        // Without no_new_privs a filter needs CAP_SYS_ADMIN, for one more call.
+        set_capabilities(wanted | CapabilitySet::SYS_ADMIN).at(Step::Capabilities)?;
+    }
+    if let Some(owners) = &plan.owners {
+        // Before the other, which may not let us hand the listener over.
+        owners.install().at(Step::Seccomp)?;
+    }
     if let Some(filter) = &plan.filter {
-        if !plan.no_new_privileges {
-            // Without no_new_privs a filter needs CAP_SYS_ADMIN, for one more call.
-            set_capabilities(wanted | CapabilitySet::SYS_ADMIN).at(Step::Capabilities)?;
-        }
         sys::load_seccomp(filter).at(Step::Seccomp)?;
     }
     set_capabilities(wanted).at(Step::Capabilities)
