@@ -167,7 +167,7 @@ pub fn build(
     recorder.name_dockerfile(&request.dockerfile_name);
     let built = builder::build(&request, &tools).map_err(|error| {
         let code = exit_code(&error).filter(|_| options.is_classic);
-        let error = Error::from_build(error, &request.dockerfile_name, &request.dockerfile);
+        let error = engine.with_remedy(Error::from_build(error, &request.dockerfile_name, &request.dockerfile));
         // A classic build ends as the command did.
         match code {
             Some(code) => error.with_exit_code(code),

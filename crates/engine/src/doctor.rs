@@ -13,7 +13,7 @@ mod disk;
 pub(crate) mod machine;
 mod points;
 pub(crate) mod remedies;
-mod surroundings;
+pub(crate) mod surroundings;
 
 use std::ffi::OsString;
 use std::path::PathBuf;

@@ -157,9 +157,10 @@ impl From<StoreError> for Error {
         };
         let has_settings = !matches!(error, StoreError::Settings { .. });
         let is_limited = matches!(error, StoreError::NoRoom { .. });
-        let lacks_rights = matches!(error, StoreError::NoIdentities { .. });
+        if let StoreError::NoIdentities { remedy, .. } = &error {
+            return Self::from_source(kind, &error).with_hint(remedy.clone());
+        }
         let hint = match kind {
-            _ if lacks_rights => Some(crate::standing::DOCTOR),
             _ if !has_settings => Some(
                 "`onggi system limits --max-size none --min-free none` writes it anew; give sizes instead of `none` to set limits",
             ),

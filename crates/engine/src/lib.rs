@@ -35,6 +35,7 @@ mod push;
 pub mod registries;
 mod remote;
 mod remove;
+mod reset;
 mod runtimes;
 mod save;
 mod signals;
@@ -88,6 +89,7 @@ pub use pull::{LayerState, PullOptions, PullProgress, PulledImages, pull};
 pub use push::{PushOptions, PushProgress, SentState, push};
 pub use remote::RegistryAccess;
 pub use remove::{Removal, RemoveOptions, RemovedImages, remove_images};
+pub use reset::{ResetStore, is_store, reset, store_contents};
 pub use runtimes::Runtime;
 pub use save::save;
 pub use tag::tag;
@@ -103,6 +105,8 @@ pub struct Engine {
     clock: fn() -> Timestamp,
     config: std::path::PathBuf,
     grounds: network::Grounds,
+    /// Who has only the right that a user namespace gives.
+    caller: Option<standing::Caller>,
 }
 
 impl Engine {
@@ -112,7 +116,7 @@ impl Engine {
     /// When the store cannot be opened.
     pub fn open(root: &Path, clock: fn() -> Timestamp) -> Result<Self, Error> {
         let (store, config) = (open_store(root, clock)?, host_config::DEFAULT_PATH.into());
-        Ok(Self { store, clock, config, grounds: network::Grounds::default() })
+        Ok(Self { store, clock, config, grounds: network::Grounds::default(), caller: None })
     }
 
     /// The store.

@@ -19,6 +19,7 @@ mod state;
 use crate::{Error, ErrorKind};
 
 pub(crate) use connection::{Connection, Prepared, connect};
+pub(crate) use definition::all_networks;
 pub use definition::{NetworkOptions, NetworkRecord, create_network, prune_networks, remove_network};
 pub(crate) use files::HostFiles;
 pub(crate) use ground::Grounds;

@@ -1,27 +1,48 @@
 //! By what right this process makes containers: as root, as root of a user namespace of the user's own, or by none.
 
+use std::ffi::{OsStr, OsString};
 use std::os::fd::AsFd;
 use std::sync::Arc;
 
-use runtime::user_namespace::{self, UserNamespace, UserNamespaceError};
+use runtime::user_namespace::{self, Identities, UserNamespace, UserNamespaceError};
 use rustix::fs::{Mode, OFlags};
 use store::{Store, StoreError};
 
+use crate::doctor::machine::{Machine, Refusal};
+use crate::doctor::remedies;
+use crate::doctor::surroundings::Network;
 use crate::{Engine, Error, ErrorKind};
 
-/// What the hint of every refusal is.
-pub(crate) const DOCTOR: &str = "`onggi doctor` says what is missing on this machine, and how to mend it";
+/// Who called, seen from outside of all namespaces that were entered since.
+#[derive(Debug, Clone)]
+pub(crate) struct Caller {
+    uid: u32,
+    /// `PATH`, where the programs that map IDs are looked for.
+    path: OsString,
+}
+
+impl Caller {
+    /// What can be read about the machine, for the one line that says how to mend it.
+    fn machine(&self) -> Machine {
+        Machine::look(self.uid, &self.path)
+    }
+
+    fn refusal(&self, error: &UserNamespaceError) -> StoreError {
+        let remedy = remedies::user_namespace(&self.machine(), &Refusal::from(error));
+        StoreError::NoIdentities { reason: chain(error), remedy: remedy.to_string() }
+    }
+}
 
 impl Engine {
     /// Enters the user namespace of the processes that work on this store, or makes one, unless this process may do everything as
     /// it is. Where that is not possible, what needs it says so later: a build without RUN, say, does not.
     ///
-    /// To be called before any thread is started. Giving the namespace its IDs, which is what costs time, is left to whoever
-    /// needs them first.
+    /// To be called before any thread is started; `path` is where programs are looked for. Giving the namespace its IDs, which is
+    /// what costs time, is left to whoever needs them first.
     ///
     /// # Errors
     /// When the store's folder cannot be opened.
-    pub fn take_standing(mut self) -> Result<Self, Error> {
+    pub fn take_standing(mut self, path: &OsStr) -> Result<Self, Error> {
         if user_namespace::is_privileged() {
             self.store = self.store.with_user_xattrs(!user_namespace::is_initial());
             if let Some(mapped) = user_namespace::mapped_ids() {
@@ -29,6 +50,8 @@ impl Engine {
             }
             return Ok(self);
         }
+        let caller = Caller { uid: rustix::process::geteuid().as_raw(), path: path.to_owned() };
+        self.caller = Some(caller.clone());
         let path = self.store.path().to_owned();
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let folder = rustix::fs::open(&path, flags, Mode::empty()).map_err(|errno| {
@@ -38,11 +61,9 @@ impl Engine {
         // Descriptors from before belong to the mount namespace from before, which overlayfs takes no layers from.
         let store = crate::open_store(&path, self.clock)?.with_user_xattrs(true);
         self.store = match entered {
-            Ok(namespace) => with_namespace(store, Arc::new(namespace)),
-            Err(error) => {
-                let reason = chain(&error);
-                store.with_identities(move || Err(StoreError::NoIdentities { reason: reason.clone() }))
-            }
+            Ok(namespace) => with_namespace(store, Arc::new(namespace), caller),
+            // What is missing is looked for when somebody needs it.
+            Err(error) => store.with_identities(move || Err(caller.refusal(&error))),
         };
         Ok(self)
     }
@@ -51,15 +72,33 @@ impl Engine {
     pub(crate) fn check_rights(&self) -> Result<(), Error> {
         self.store.want_identities().map_err(Error::from)
     }
+
+    /// Adds to an error how to get what it was for want of: other users than root, where that is the only one and the kernel
+    /// refused an ID (`EINVAL` of chown(2), setuid(2) and the like), or a way to the world.
+    pub(crate) fn with_remedy(&self, mut error: Error) -> Error {
+        let Some(caller) = &self.caller else { return error };
+        let says = |words: &str| error.causes.iter().any(|cause| cause.contains(words));
+        let machine = || caller.machine();
+        let remedy = if says("the network has no way out") {
+            remedies::network(&machine(), &Network::of_users(&caller.path))
+        } else if says("Invalid argument (os error 22)") && user_namespace::identities() == Identities::Single {
+            let machine = machine();
+            remedies::id_helpers(&machine).or_else(|| remedies::subordinate_ids(&machine))
+        } else {
+            None
+        };
+        let Some(remedy) = remedy else { return error };
+        if error.hint.as_deref() == Some(remedies::DOCTOR) {
+            error.hint = None;
+        }
+        error.with_further_hint(remedy.to_string())
+    }
 }
 
-fn with_namespace(store: Store, namespace: Arc<UserNamespace>) -> Store {
+fn with_namespace(store: Store, namespace: Arc<UserNamespace>, caller: Caller) -> Store {
     // Mapped when somebody wants them: not known before.
     let store = store.with_mapped_ids(|| user_namespace::mapped_ids().unwrap_or(u32::MAX));
-    store.with_identities(move || {
-        let mapped = namespace.map();
-        mapped.map_err(|error| StoreError::NoIdentities { reason: chain(&error) })
-    })
+    store.with_identities(move || namespace.map().map_err(|error| caller.refusal(&error)))
 }
 
 fn chain(error: &UserNamespaceError) -> String {

@@ -101,6 +101,8 @@ pub(crate) enum Command {
     #[command(skip)]
     Pin(disk::PinArgs),
     #[command(skip)]
+    Reset(disk::ResetArgs),
+    #[command(skip)]
     Unpin(disk::UnpinArgs),
     Exec(exec::ExecArgs),
     Images(image::ImagesArgs),
@@ -274,6 +276,7 @@ pub(crate) enum SystemCommand {
     Info(system::InfoArgs),
     Limits(disk::LimitsArgs),
     Prune(disk::SystemPruneArgs),
+    Reset(disk::ResetArgs),
 }
 
 impl Command {
@@ -329,6 +332,7 @@ impl Command {
             Self::System(SystemCommand::Check(args)) => Self::Check(args),
             Self::System(SystemCommand::Df(args)) => Self::DiskUsage(args),
             Self::System(SystemCommand::Limits(args)) => Self::Limits(args),
+            Self::System(SystemCommand::Reset(args)) => Self::Reset(args),
             Self::System(SystemCommand::Prune(args)) => Self::SystemPrune(args),
             Self::System(SystemCommand::Events(args)) => Self::Events(args),
             Self::System(SystemCommand::Info(args)) => Self::Info(args),

@@ -28,6 +28,7 @@ mod networks;
 mod pause;
 mod platforms;
 mod prune;
+mod reset;
 mod run;
 mod start;
 mod transfers;
@@ -96,6 +97,7 @@ pub(crate) fn run(command: Command, session: &Session) -> Result<u8, Failure> {
         Command::ImagePrune(args) => prune::images(&args, session),
         Command::BuilderPrune(args) => prune::cache(&args, session),
         Command::SystemPrune(args) => prune::system(&args, session),
+        Command::Reset(args) => reset::run(&args, session),
         Command::Check(args) => check::run(&args, session),
         Command::Limits(args) => limits::run(&args, session),
         Command::Pin(args) => disk::pin(&args, session),

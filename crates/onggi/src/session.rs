@@ -15,6 +15,9 @@ use crate::ui::terminal::Terminal;
 /// Root's store.
 const SYSTEM_ROOT: &str = "/var/lib/onggi";
 
+/// Where a shell without `PATH` would look.
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
 /// The surroundings of a command.
 #[derive(Debug)]
 pub(crate) struct Session {
@@ -59,7 +62,7 @@ impl Session {
         self.trace(&format!("store {}", self.root.display()));
         let config = variable("ONGGI_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from);
         let engine = Engine::open(&self.root, Timestamp::now)?.with_config(config);
-        Ok(if self.needs_standing { engine.take_standing()? } else { engine })
+        Ok(if self.needs_standing { engine.take_standing(self.path().as_ref())? } else { engine })
     }
 
     /// The same for another store.
@@ -71,6 +74,11 @@ impl Session {
     /// Where the store is, or would be.
     pub(crate) fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// Where programs are looked for.
+    pub(crate) fn path(&self) -> String {
+        variable("PATH").unwrap_or_else(|| PATH.to_owned())
     }
 
     /// Whether there is a store, which opening it would make.

@@ -87,12 +87,12 @@ pub(crate) fn prepare(layout: &Layout, cgroup: &Cgroup, rules: &[DeviceRule]) ->
     }
     match layout {
         Layout::None => prepared.warnings.push("no control groups are mounted: the container has no limits".to_owned()),
-        Layout::V2 => v2::prepare(Path::new(ROOT), cgroup, rules, &mut prepared),
+        Layout::V2 => v2::prepare(&delegation::place(Path::new(ROOT)), cgroup, rules, &mut prepared),
         Layout::V1 { unified } => {
             v1::prepare(Path::new(ROOT), cgroup, &mut prepared);
             if let Some(unified) = unified {
                 let devices_only = Cgroup { name: cgroup.name.clone(), ..Cgroup::default() };
-                v2::prepare(unified, &devices_only, rules, &mut prepared);
+                v2::prepare(&delegation::place(unified), &devices_only, rules, &mut prepared);
             }
             if !prepared.devices_are_guarded {
                 v1::guard_devices(Path::new(ROOT), &cgroup.name, rules, &mut prepared);

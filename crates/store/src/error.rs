@@ -59,6 +59,8 @@ pub enum StoreError {
     NoIdentities {
         /// Why not.
         reason: String,
+        /// What mends it.
+        remedy: String,
     },
     /// The container name is taken.
     #[error("the container name `{name}` is already in use by container {id}")]

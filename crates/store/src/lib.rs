@@ -64,6 +64,7 @@ mod pins;
 mod raw;
 mod records;
 mod references;
+mod reset;
 mod volumes;
 mod work;
 

@@ -30,6 +30,15 @@ pub(crate) fn launch(
     terminal: Option<WindowSize>,
     stdio: Stdio,
 ) -> Result<Launched, Error> {
+    attempt(engine, container, terminal, stdio).map_err(|error| engine.with_remedy(error))
+}
+
+fn attempt(
+    engine: &Engine,
+    container: &Container,
+    terminal: Option<WindowSize>,
+    stdio: Stdio,
+) -> Result<Launched, Error> {
     let record = &container.record;
     if record.network.mode.has_endpoints() {
         // What it needs to reach the world comes up meanwhile.

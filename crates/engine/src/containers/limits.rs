@@ -3,11 +3,15 @@
 //! The rules are Docker's, with its words; a container that asks for nothing gets no control group, for entering one costs as
 //! much as starting.
 
+use std::ffi::OsStr;
+
 use builder::Ulimit;
-use runtime::{Cgroup, ContainerSpec, CpuQuota, Rlimit};
+use runtime::{Cgroup, ContainerSpec, ControlGroups, CpuQuota, Rlimit};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use crate::doctor::machine::Machine;
+use crate::doctor::remedies;
 use crate::executor::{PARENT, PERIOD};
 use crate::{Error, ErrorKind};
 
@@ -167,6 +171,40 @@ impl Limits {
             cgroup_parent,
             cgroupns,
         }
+    }
+
+    /// What of it is not kept here, for want of control groups that were handed to the caller, and what to do about that. To be asked
+    /// before any user namespace is entered.
+    pub fn lacking(&self) -> Option<(String, Option<String>)> {
+        let wanted = self.controllers();
+        if wanted.is_empty() {
+            return None;
+        }
+        let groups = ControlGroups::of_this_process();
+        let lacking: Vec<&str> =
+            wanted.into_iter().filter(|name| !groups.controllers.iter().any(|one| one == name)).collect();
+        if lacking.is_empty() {
+            return None;
+        }
+        let uid = rustix::process::geteuid().as_raw();
+        let remedy = remedies::control_groups(&Machine::look(uid, OsStr::new("")), groups.version);
+        let message = format!("the limits of {} are not kept: no such control group is ours", lacking.join(", "));
+        Some((message, remedy.map(|remedy| remedy.to_string())))
+    }
+
+    /// Those that the limits need, in the words of cgroup v2.
+    fn controllers(&self) -> Vec<&'static str> {
+        let cgroup = self.cgroup(String::new());
+        let memory =
+            cgroup.memory.or(cgroup.memory_and_swap).or(cgroup.memory_reservation).or(cgroup.memory_swappiness);
+        let rows = [
+            ("memory", memory.is_some() || cgroup.oom_kill_disable),
+            ("cpu", cgroup.cpu_quota.is_some() || cgroup.cpu_shares.is_some()),
+            ("cpuset", cgroup.cpuset_cpus.is_some() || cgroup.cpuset_mems.is_some()),
+            ("pids", cgroup.pids.is_some()),
+            ("io", cgroup.block_weight.is_some()),
+        ];
+        rows.into_iter().filter(|(_, is_wanted)| *is_wanted).map(|(name, _)| name).collect()
     }
 
     /// What is odd and yet done, in Docker's words.

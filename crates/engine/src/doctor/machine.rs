@@ -281,10 +281,16 @@ fn all_ranges(text: &str) -> Vec<IdRange> {
     text.lines().filter_map(range).collect()
 }
 
+/// `/proc/sys/kernel/overflowuid`, which nobody changes.
+const OVERFLOW_UID: u32 = 65534;
+
 impl Helper {
     fn find(name: &str, path: &OsStr) -> Self {
         let Some(file) = find_program(name, path) else { return Self::Absent };
-        let is_set_user_id = rustix::fs::stat(&file).is_ok_and(|stat| stat.st_mode & 0o4000 != 0 && stat.st_uid == 0);
+        // In a user namespace that has not all IDs, root's files are nobody's.
+        let is_roots = |uid: u32| uid == 0 || (uid == OVERFLOW_UID && !user_namespace::is_initial());
+        let is_set_user_id =
+            rustix::fs::stat(&file).is_ok_and(|stat| stat.st_mode & 0o4000 != 0 && is_roots(stat.st_uid));
         let has_capabilities = rustix::fs::getxattr(&file, "security.capability", &mut [0; 64]).is_ok();
         if !is_set_user_id && !has_capabilities {
             return Self::Powerless(file);

@@ -256,24 +256,22 @@ fn reflink(facts: &Facts) -> Point {
 }
 
 fn network(facts: &Facts) -> Point {
-    let make = |state, found| point("network", "containers with a network, published ports", state, found);
-    match &facts.network {
+    let make = |state, found: String| point("network", "containers with a network, published ports", state, found);
+    let made = match &facts.network {
         Network::PacketFilter { nftables: Ok(()), .. } => make(PointState::Ok, "nftables".to_owned()),
         Network::PacketFilter { has_iptables: true, .. } => {
             make(PointState::Limited, "iptables, a program for each rule: the kernel has no nf_tables".to_owned())
         }
         Network::PacketFilter { nftables: Err(reason), .. } => {
             make(PointState::Missing, format!("no packet filter: {reason}"))
-                .with_remedy(remedies::packet_filter(&facts.machine))
         }
-        Network::Program { name: None, .. } => make(PointState::Missing, "neither pasta nor slirp4netns".to_owned())
-            .with_remedy(remedies::network_program(&facts.machine)),
+        Network::Program { name: None, .. } => make(PointState::Missing, "neither pasta nor slirp4netns".to_owned()),
         Network::Program { name: Some(name), tun: Err(reason) } => {
             make(PointState::Missing, format!("{name}, but /dev/net/tun cannot be opened: {reason}"))
-                .with_remedy(remedies::tun(&facts.machine))
         }
         Network::Program { name: Some(name), tun: Ok(()) } => make(PointState::Ok, (*name).to_owned()),
-    }
+    };
+    made.with_remedy(remedies::network(&facts.machine, &facts.network))
 }
 
 fn control_groups(facts: &Facts) -> Point {

@@ -8,6 +8,7 @@ use std::path::Path;
 use runtime::user_namespace::IdRange;
 
 use super::machine::{Container, Granted, Helper, Machine, Packages, Refusal};
+use super::surroundings::Network;
 
 /// What to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +27,9 @@ impl std::fmt::Display for Remedy {
         }
     }
 }
+
+/// Where no single thing is known to be missing.
+pub(crate) const DOCTOR: &str = "`onggi doctor` says what is missing on this machine, and how to mend it";
 
 /// As many IDs as images use: those of `nobody` (65534) and of apt's `_apt` are among them.
 pub(crate) const ENOUGH_IDS: u32 = 65536;
@@ -69,6 +73,7 @@ pub(crate) fn user_namespace(machine: &Machine, refusal: &Refusal) -> Remedy {
     match (refusal, machine.container) {
         _ if machine.switches.most_namespaces == Some(0) => set_switch(machine, "user.max_user_namespaces=15000", LETS),
         (Refusal::TooMany, _) => set_switch(machine, "user.max_user_namespaces=15000", "allows more of them"),
+        (Refusal::Failed(_), _) => in_words(DOCTOR),
         (Refusal::Missing, _) => in_words("run as root, or boot a kernel that was built with `CONFIG_USER_NS=y`"),
         _ if machine.switches.unprivileged_clone == Some(0) => {
             set_switch(machine, "kernel.unprivileged_userns_clone=1", LETS)
@@ -272,14 +277,24 @@ pub(crate) fn proc(machine: &Machine) -> Remedy {
 
 const PROC: &str = "uncovers /proc, without which no new one can be mounted";
 
+/// What networks lack.
+pub(crate) fn network(machine: &Machine, network: &Network) -> Option<Remedy> {
+    match network {
+        Network::PacketFilter { nftables: Err(_), has_iptables: false } => Some(packet_filter(machine)),
+        Network::Program { name: None, .. } => Some(network_program(machine)),
+        Network::Program { tun: Err(_), .. } => Some(tun(machine)),
+        Network::PacketFilter { .. } | Network::Program { .. } => None,
+    }
+}
+
 /// Who carries packets for users.
-pub(crate) fn network_program(machine: &Machine) -> Remedy {
+fn network_program(machine: &Machine) -> Remedy {
     let text = "installs pasta, which connects the containers of users";
     install(machine, ["pasta"; 5], PASTA_PACKAGES, text)
 }
 
 /// The device that pasta needs.
-pub(crate) fn tun(machine: &Machine) -> Remedy {
+fn tun(machine: &Machine) -> Remedy {
     match machine.container {
         Some(container) => of_engine(
             container,
@@ -293,7 +308,7 @@ pub(crate) fn tun(machine: &Machine) -> Remedy {
 }
 
 /// Nothing filters packets.
-pub(crate) fn packet_filter(machine: &Machine) -> Remedy {
+fn packet_filter(machine: &Machine) -> Remedy {
     as_root(machine, "modprobe nf_tables", "loads the packet filter that networks are made with")
 }
 

@@ -9,7 +9,7 @@ use super::machine::{Machine, find_program};
 
 /// What connects containers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Network {
+pub(crate) enum Network {
     /// For who may set rules: whether the kernel has nf_tables, else why not, and whether there is an `iptables`.
     PacketFilter { nftables: Result<(), String>, has_iptables: bool },
     /// For everybody else: a program that carries packets, and the device that it needs.
@@ -28,6 +28,11 @@ impl Network {
             });
             return Self::PacketFilter { nftables, has_iptables: find_program("iptables", path).is_some() };
         }
+        Self::of_users(path)
+    }
+
+    /// What whoever is not root has.
+    pub(crate) fn of_users(path: &OsStr) -> Self {
         let tun = rustix::fs::open("/dev/net/tun", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty());
         Self::Program {
             name: PROGRAMS.into_iter().find(|name| find_program(name, path).is_some()),

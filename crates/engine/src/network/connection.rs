@@ -239,7 +239,7 @@ pub(super) fn failed(container: &Container, error: &NetworkError) -> Error {
     let made = Error::new(ErrorKind::Internal, message).because(error).with_exit_code(125);
     match error {
         NetworkError::UnusableAddress { .. } | NetworkError::NoFreeAddress(_) => made,
-        NetworkError::NoWayOut { .. } => made.with_hint(crate::standing::DOCTOR),
+        NetworkError::NoWayOut { .. } => made.with_hint(crate::doctor::remedies::DOCTOR),
         _ => made.with_hint("`--network none` or `--network host` needs no bridge"),
     }
 }

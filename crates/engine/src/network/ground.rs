@@ -15,7 +15,7 @@ use runtime::network::{
 
 use super::HostFiles;
 use super::definition::{NetworkRecord, all_networks};
-use crate::standing::DOCTOR;
+use crate::doctor::remedies::DOCTOR;
 use crate::{Engine, Error, ErrorKind};
 
 /// The hidden command that holds an outer namespace; its argument is the path of the holder's socket.

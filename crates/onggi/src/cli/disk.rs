@@ -80,6 +80,14 @@ pub(crate) struct SystemPruneArgs {
     pub(crate) flags: PruneFlags,
 }
 
+/// Remove the store with all that is in it
+#[derive(Debug, Args)]
+pub(crate) struct ResetArgs {
+    /// Do not ask
+    #[arg(short, long)]
+    pub(crate) force: bool,
+}
+
 /// Keep images from being removed by prune
 #[derive(Debug, Args)]
 pub(crate) struct PinArgs {

@@ -10,7 +10,7 @@ pub(crate) struct InfoArgs {
     pub(crate) format: Option<String>,
 }
 
-/// Show what this machine allows, and how to mend what it does not
+/// Show what this machine lacks, and how to mend it
 #[derive(Debug, Args)]
 pub(crate) struct DoctorArgs {
     /// Write it as JSON

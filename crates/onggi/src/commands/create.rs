@@ -77,6 +77,10 @@ pub(super) fn provide(
 /// Tells what is odd in what was asked for, and yet done.
 pub(super) fn warn(options: &CreateOptions, session: &Session) {
     options.limits.warnings().iter().for_each(|warning| session.note(&format!("warning: {warning}")));
+    if let Some((warning, hint)) = options.limits.lacking() {
+        session.note(&format!("warning: {warning}"));
+        hint.iter().for_each(|hint| session.note(&format!("hint: {hint}")));
+    }
 }
 
 fn lifetime(flags: &LifeFlags) -> Result<Lifetime, Failure> {

@@ -5,16 +5,12 @@ use serde_json::{Value, json};
 
 use crate::cli::system::DoctorArgs;
 use crate::failure::Failure;
-use crate::session::{self, Session};
+use crate::session::Session;
 use crate::ui::table::align;
-
-/// What a shell would take.
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Status 0 when containers can run, 1 otherwise.
 pub(super) fn run(args: &DoctorArgs, session: &Session) -> Result<u8, Failure> {
-    let path = session::variable("PATH").unwrap_or_else(|| PATH.to_owned());
-    let report = engine::doctor(&DoctorOptions { root: session.root().to_owned(), path: path.into() });
+    let report = engine::doctor(&DoctorOptions { root: session.root().to_owned(), path: session.path().into() });
     let text = if args.json { format!("{:#}\n", data(&report)) } else { describe(&report) };
     session.print(&text)?;
     Ok(u8::from(!report.can_run))

@@ -1,6 +1,6 @@
 //! `doctor`: what it finds on this machine, and what it says where one piece of it is taken away (N050).
 //!
-//! Pieces are taken away in a mount namespace that ends with the command: other users, an empty `/etc/subuid`, a newuidmap that is
+//! The command that needs a piece says the same line as `doctor`. Pieces are taken away in a mount namespace that ends with the command: other users, an empty `/etc/subuid`, a newuidmap that is
 //! `/dev/null`. The machine itself is never changed.
 
 use std::time::Duration;
@@ -48,14 +48,14 @@ fn n050_doctor_judges_a_store_that_is_there_and_leaves_it_as_it_is() {
 }
 
 /// Somebody whom this machine does not know, in a mount namespace where she is known and granted IDs.
-struct Stranger {
-    sandbox: Sandbox,
+pub(crate) struct Stranger {
+    pub(crate) sandbox: Sandbox,
 }
 
 const UID: u32 = 54_321;
 
 impl Stranger {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let sandbox = Sandbox::new();
         let etc = sandbox.path().join("etc");
         std::fs::create_dir(&etc).unwrap();
@@ -76,7 +76,7 @@ impl Stranger {
     }
 
     /// Runs a command as her, where `removal`, a line of shell, has taken something away.
-    fn run(&self, removal: &str, words: &[&str]) -> Output {
+    pub(crate) fn run(&self, removal: &str, words: &[&str]) -> Output {
         let binary = testkit::binary();
         // Tests may lie where only root may go; a copy is hers.
         let copy = self.sandbox.path().join("onggi");
@@ -95,6 +95,14 @@ impl Stranger {
         let arguments = ["--mount", "--propagation", "private", "sh", "-c", &script, "sh", copy.to_str().unwrap()];
         let arguments = arguments.iter().copied().chain(words.iter().copied());
         self.sandbox.command("unshare").arguments(arguments).limit(Duration::from_secs(60)).run()
+    }
+
+    /// The same with an image.
+    pub(crate) fn with_busybox() -> Self {
+        let stranger = Self::new();
+        let tar = stranger.sandbox.write("busybox.tar", testkit::busybox_root_tar());
+        stranger.run("true", &["import", tar.to_str().unwrap(), "busybox"]).success();
+        stranger
     }
 
     fn report(&self, removal: &str) -> (Value, Output) {
@@ -177,16 +185,98 @@ fn n050_each_missing_piece_has_one_line_requires_root() {
     assert!(!stranger.sandbox.root().exists());
 }
 
-#[test]
-#[ignore = "requires root: takes pieces of the machine away in a mount namespace"]
-fn n050_without_user_namespaces_nothing_runs_requires_root() {
-    // The switch is that of the user namespace which it is written in: the machine's stays.
-    let sandbox = Sandbox::new();
+/// Runs a command as a root without rights, where no user namespace can be made. The switch is that of the user namespace in which
+/// it is written: the machine's stays.
+fn without_namespaces(sandbox: &Sandbox, words: &[&str]) -> Output {
     let script = "echo 0 >/proc/sys/user/max_user_namespaces; exec setpriv --bounding-set -all -- \"$@\"";
     let arguments = ["--user", "--map-root-user", "--mount", "sh", "-c", script, "sh"];
-    let words = [testkit::binary().to_str().unwrap().to_owned(), "doctor".to_owned()];
-    let arguments = arguments.iter().map(|&word| word.to_owned()).chain(words);
-    let shown = sandbox.command("unshare").arguments(arguments).run().exits(1);
+    let binary = testkit::binary();
+    let arguments = arguments.iter().copied().chain([binary.to_str().unwrap()]).chain(words.iter().copied());
+    sandbox.command("unshare").arguments(arguments).run()
+}
+
+#[test]
+#[ignore = "requires root: takes pieces of the machine away in a namespace"]
+fn n050_without_user_namespaces_nothing_runs_requires_root() {
+    let sandbox = Sandbox::new();
+    let shown = without_namespaces(&sandbox, &["doctor"]).exits(1);
     let line = "hint: `sysctl -w user.max_user_namespaces=15000` lets users make user namespaces\n";
     assert!(shown.stdout.ends_with(&format!("\ncontainers cannot run here\n{line}")), "{}", shown.stdout);
+    // Who needs one says the same; who needs none does not care.
+    let tar = sandbox.write("busybox.tar", testkit::busybox_root_tar());
+    without_namespaces(&sandbox, &["import", tar.to_str().unwrap(), "busybox"]).success();
+    let refused = without_namespaces(&sandbox, &["run", "--rm", "--network", "none", "busybox", "true"]).exits(125);
+    assert!(refused.stderr.ends_with(line), "{}", refused.stderr);
+}
+
+#[test]
+#[ignore = "requires root: takes pieces of the machine away in a mount namespace"]
+fn n050_without_pasta_the_command_that_needs_a_network_says_so_requires_root() {
+    let stranger = Stranger::with_busybox();
+    let removal = "hide /usr/bin/pasta /usr/bin/slirp4netns";
+    let line = "hint: `sudo apt-get install passt` installs pasta, which connects the containers of users\n";
+    let refused = stranger.run(removal, &["run", "--rm", "busybox", "true"]).exits(125);
+    assert!(refused.stderr.ends_with(line), "{}", refused.stderr);
+    stranger.sandbox.write("Dockerfile", "FROM busybox\nRUN true\n");
+    let refused = stranger.run(removal, &["build", "."]).exits(1);
+    assert!(refused.stderr.contains(line), "{}", refused.stderr);
+    stranger.run(removal, &["run", "--rm", "--network", "none", "busybox", "true"]).success();
+}
+
+#[test]
+#[ignore = "requires root: runs as somebody else"]
+fn n050_limits_that_are_not_kept_are_told_once_requires_root() {
+    let stranger = Stranger::with_busybox();
+    let (report, _) = stranger.report("true");
+    let groups = point(&report, "control-groups");
+    assert_eq!(groups["State"], "limited", "nobody has handed a control group to a stranger: {report:#}");
+    let (command, text) = (groups["Remedy"]["Command"].as_str(), groups["Remedy"]["Text"].as_str().unwrap());
+    let hint = command.map_or_else(|| text.to_owned(), |command| format!("`{command}` {text}"));
+    let words = ["run", "--rm", "--network", "none", "-m", "64m", "--cpus", "0.5", "busybox", "echo", "hello"];
+    let ran = stranger.run("true", &words).success();
+    assert_eq!(ran.stdout, "hello\n");
+    let warning = "warning: the limits of memory, cpu are not kept: no such control group is ours";
+    assert_eq!(ran.stderr, format!("{warning}\nhint: {hint}\n"));
+    let ran = stranger.run("true", &["run", "--rm", "--network", "none", "busybox", "true"]).success();
+    assert_eq!(ran.stderr, "", "nothing was to be limited");
+}
+
+#[test]
+#[ignore = "requires root: hands a control group over"]
+fn n050_a_group_that_is_handed_over_holds_the_containers_requires_root() {
+    let stranger = Stranger::with_busybox();
+    let name = format!("onggi-test-{}", std::process::id());
+    // Only v2 is handed over; where v1 is mounted beside it, v2 is shown alone, without controllers.
+    let hand_over = format!(
+        "[ ! -d /sys/fs/cgroup/unified ] || mount --bind /sys/fs/cgroup/unified /sys/fs/cgroup\n\
+         mkdir -p /sys/fs/cgroup/{name}\n\
+         chown {UID} /sys/fs/cgroup/{name} /sys/fs/cgroup/{name}/cgroup.procs /sys/fs/cgroup/{name}/cgroup.subtree_control\n\
+         echo $$ >/sys/fs/cgroup/{name}/cgroup.procs"
+    );
+    let onggi = |words: &[&str]| stranger.run(&hand_over, words).success().stdout.trim().to_owned();
+    let start = |limits: &[&str]| {
+        let words = [&["run", "-d", "--network", "none"], limits, &["busybox", "sleep", "1000"]].concat();
+        let id = onggi(&words);
+        let pid = onggi(&["inspect", "-f", "{{.State.Pid}}", &id]);
+        (id, std::path::Path::new("/proc").join(pid).join("cgroup"))
+    };
+    let group = |file: &std::path::Path| {
+        let text = std::fs::read_to_string(file).unwrap();
+        text.lines().find_map(|line| line.strip_prefix("0::")).unwrap().to_owned()
+    };
+    let (limited, file) = start(&["--pids-limit", "100"]);
+    assert_eq!(group(&file), format!("/{name}/onggi/{limited}"));
+    let (paused, file) = start(&[]);
+    assert_eq!(group(&file), format!("/{name}"), "it needs none of its own");
+    onggi(&["pause", &paused]);
+    assert_eq!(group(&file), format!("/{name}/onggi/{paused}"));
+    assert_eq!(onggi(&["inspect", "-f", "{{.State.Paused}}", &paused]), "true");
+    onggi(&["unpause", &paused]);
+    onggi(&["rm", "-f", &limited, &paused]);
+    for root in ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"] {
+        let folder = std::path::Path::new(root).join(&name);
+        std::fs::remove_dir(folder.join("onggi-aside")).ok();
+        std::fs::remove_dir(&folder).ok();
+        assert!(!folder.exists(), "a group of a container is left behind");
+    }
 }

@@ -72,6 +72,7 @@ mod random_operations;
 mod remote;
 mod remove;
 mod reproducible;
+mod reset;
 mod run;
 mod run_caches;
 mod run_canaries;

@@ -46,16 +46,72 @@ impl ControlGroups {
             }
             Layout::V2 => {
                 let own = own_folder(root, own);
-                // Root makes its groups below the root of the tree, whatever group it is in.
-                let place = if is_writable(root) { Some(root) } else { own.as_deref().filter(|own| is_delegated(own)) };
-                let text = place.and_then(|place| std::fs::read_to_string(place.join("cgroup.controllers")).ok());
-                let text = text.unwrap_or_default();
+                let place = place_of(root, own.as_deref());
+                let text = std::fs::read_to_string(place.unwrap_or(root).join("cgroup.controllers"));
+                let text = text.ok().filter(|_| place.is_some()).unwrap_or_default();
                 let known = |name: &&str| CONTROLLERS.contains(name);
                 let controllers = text.split_ascii_whitespace().filter(known).map(str::to_owned).collect();
                 Self { version: "2", own, controllers }
             }
         }
     }
+}
+
+/// Where groups are made in a tree of v2: at its root for root, whatever group that is in, and in the own one for everybody who was
+/// given that. The root, too, where there is no right to either; what is made there then fails and says so.
+pub(super) fn place(root: &Path) -> PathBuf {
+    if is_writable(root) {
+        return root.to_owned();
+    }
+    let own = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let own = own_folder(root, &own);
+    place_of(root, own.as_deref()).unwrap_or(root).to_owned()
+}
+
+/// The same, if there is such a right.
+fn place_of<'p>(root: &'p Path, own: Option<&'p Path>) -> Option<&'p Path> {
+    if is_writable(root) {
+        return Some(root);
+    }
+    // The processes that were in the folder were put aside once.
+    let own = own?;
+    let own = if own.ends_with(ASIDE) { own.parent()? } else { own };
+    is_delegated(own).then_some(own)
+}
+
+/// The group of those who were in a folder when it had to be without processes.
+const ASIDE: &str = "onggi-aside";
+
+/// Moves the processes of a group that was handed over to us into one below it, so that others below it can be limited.
+///
+/// # Errors
+/// When one cannot be moved.
+pub(super) fn make_room(folder: &Path) -> Result<(), String> {
+    const ROUNDS: u32 = 20;
+    if !is_delegated(folder) {
+        return Err(format!("{} is not ours", folder.display()));
+    }
+    let aside = folder.join(ASIDE);
+    match std::fs::create_dir(&aside) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+            return Err(format!("cannot make {}: {error}", aside.display()));
+        }
+        _ => {}
+    }
+    for _ in 0..ROUNDS {
+        let text = std::fs::read_to_string(folder.join("cgroup.procs")).unwrap_or_default();
+        if text.trim().is_empty() {
+            return Ok(());
+        }
+        for pid in text.lines() {
+            // One that has ended meanwhile is not there the next time.
+            let moved = super::write(&aside, "cgroup.procs", pid);
+            if moved.is_err() && Path::new("/proc").join(pid).exists() {
+                return moved;
+            }
+        }
+    }
+    Err(format!("new processes appear in {} all the time", folder.display()))
 }
 
 /// The line `0::/PATH` of `/proc/self/cgroup` as a folder.
@@ -114,6 +170,20 @@ mod tests {
         assert!(is_delegated(&folder));
         std::fs::remove_file(folder.join("cgroup.subtree_control")).unwrap();
         assert!(!is_delegated(&folder));
+    }
+
+    #[test]
+    fn groups_are_made_in_the_own_one_and_beside_those_that_were_put_aside() {
+        // Nobody may write to a root that is not there.
+        let outside = Path::new("/nowhere");
+        let root = tempfile::tempdir().unwrap();
+        let own = group(root.path(), "user.slice/a.scope", "cpu\n");
+        assert_eq!(place_of(outside, Some(&own)), Some(own.as_path()));
+        let aside = group(&own, ASIDE, "cpu\n");
+        assert_eq!(place_of(outside, Some(&aside)), Some(own.as_path()));
+        assert_eq!(place_of(outside, Some(&root.path().join("user.slice"))), None);
+        assert_eq!(place_of(outside, None), None);
+        assert_eq!(place_of(root.path(), Some(&own)), Some(root.path()));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use rustix::fs::{Mode, OFlags};
 
-use super::{CGROUP2_MAGIC, Layout, ROOT, remove_parents};
+use super::{CGROUP2_MAGIC, Layout, ROOT, delegation, remove_parents};
 
 /// Where groups are that are made around a running container.
 const PARENT: &str = "onggi";
@@ -115,6 +115,7 @@ impl RunningContainer<'_> {
         let freezer = Freezer::of_this_machine().ok_or(CgroupError::NoFreezer)?;
         let folder = match freezer.folder(self.id, self.pid) {
             Some(folder) => folder,
+            None if freezer.is_v2 => make(&delegation::place(&freezer.root), self.id)?,
             None => make(&freezer.root, self.id)?,
         };
         let frozen = self.freeze_in(&freezer, &folder);
@@ -259,7 +260,8 @@ pub(crate) fn groups_to_join(layout: &Layout, id: &str, pid: u32) -> io::Result<
 pub fn remove_control_group(id: &str) {
     let root = Path::new(ROOT);
     let hierarchies = ["unified", "freezer", "memory", "cpu", "cpuset", "pids", "blkio"].map(|name| root.join(name));
-    for hierarchy in hierarchies.into_iter().chain([root.to_owned()]) {
+    let handed_over = [root.to_owned(), root.join("unified")].map(|root| delegation::place(&root));
+    for hierarchy in hierarchies.into_iter().chain([root.to_owned()]).chain(handed_over) {
         let folder = hierarchy.join(PARENT).join(id);
         if std::fs::remove_dir(&folder).is_ok() {
             remove_parents(&hierarchy, &folder);

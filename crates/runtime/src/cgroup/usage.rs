@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use super::running::{RunningContainer, group};
-use super::{CgroupError, Layout, ROOT, v1, v2};
+use super::{CgroupError, Layout, ROOT, delegation, v1, v2};
 use crate::spec::Cgroup;
 
 /// What a container uses now, or has used since it started.
@@ -81,9 +81,9 @@ impl RunningContainer<'_> {
     }
 
     fn limit_on_v2(&self, cgroup: &Cgroup) -> Result<Vec<String>, CgroupError> {
-        let root = Path::new(ROOT);
-        let settings = v2::settings(cgroup);
-        let mut warnings = Vec::new();
+        let root = &delegation::place(Path::new(ROOT));
+        let mut settings = v2::settings(cgroup);
+        let mut warnings = v2::leave_out_unavailable(root, &mut settings);
         warnings.extend(v2::enable_controllers(root, &cgroup.name, &settings).err());
         let folder = self.folder_for(root, "", &cgroup.name)?;
         warnings.extend(settings.iter().filter_map(|(file, value)| super::write(&folder, file, value).err()));

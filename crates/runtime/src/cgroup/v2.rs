@@ -5,13 +5,13 @@ use std::path::Path;
 
 use rustix::fs::{Mode, OFlags};
 
-use super::{DeviceRule, Prepared, device_program, write};
+use super::{DeviceRule, Prepared, delegation, device_program, write};
 use crate::spec::Cgroup;
 use crate::sys;
 
 /// Makes the folder, sets the limits, guards the devices.
 pub(super) fn prepare(root: &Path, cgroup: &Cgroup, rules: &[DeviceRule], prepared: &mut Prepared) {
-    let settings = settings(cgroup);
+    let mut settings = settings(cgroup);
     let folder = match prepared.folders.create(root, &cgroup.name) {
         Ok(folder) => folder,
         // Nothing was to be limited, and devices are kept away by mounts where no control group does it.
@@ -23,6 +23,7 @@ pub(super) fn prepare(root: &Path, cgroup: &Cgroup, rules: &[DeviceRule], prepar
         }
     };
     if !settings.is_empty() {
+        prepared.warnings.extend(leave_out_unavailable(root, &mut settings));
         prepared.warnings.extend(enable_controllers(root, &cgroup.name, &settings).err());
     }
     for (file, value) in settings {
@@ -90,6 +91,20 @@ fn weight(shares: u64) -> u64 {
     1 + (shares - 2) * 9999 / 262_142
 }
 
+/// Takes out the settings of controllers that the tree does not have; gives one warning for each of these.
+pub(super) fn leave_out_unavailable(root: &Path, settings: &mut Vec<(&'static str, String)>) -> Vec<String> {
+    let Ok(text) = std::fs::read_to_string(root.join("cgroup.controllers")) else { return Vec::new() };
+    let is_there = |file: &str| text.split_ascii_whitespace().any(|name| Some(name) == file.split('.').next());
+    let mut lacking: Vec<&str> =
+        settings.iter().filter(|(file, _)| !is_there(file)).filter_map(|(file, _)| file.split('.').next()).collect();
+    lacking.dedup();
+    let warnings =
+        lacking.iter().map(|name| format!("no {name} limits: {} does not have the controller", root.display()));
+    let warnings = warnings.collect();
+    settings.retain(|(file, _)| is_there(file));
+    warnings
+}
+
 /// Hands the controllers down from the root to the folder above ours.
 pub(super) fn enable_controllers(root: &Path, name: &str, settings: &[(&str, String)]) -> Result<(), String> {
     let mut controllers: Vec<&str> = settings.iter().filter_map(|(file, _)| file.split('.').next()).collect();
@@ -100,7 +115,13 @@ pub(super) fn enable_controllers(root: &Path, name: &str, settings: &[(&str, Str
     while let Some(component) = components.next() {
         let enabled = std::fs::read_to_string(folder.join("cgroup.subtree_control")).unwrap_or_default();
         if controllers.iter().any(|controller| !enabled.split_whitespace().any(|one| one == *controller)) {
-            write(&folder, "cgroup.subtree_control", &request)?;
+            // Only a group without processes can hand controllers down (cgroups(7), "no internal processes").
+            if let Err(error) = write(&folder, "cgroup.subtree_control", &request) {
+                let made_room = folder == root && delegation::make_room(root).is_ok();
+                if !made_room || write(&folder, "cgroup.subtree_control", &request).is_err() {
+                    return Err(error);
+                }
+            }
         }
         if components.peek().is_some() {
             folder.push(component);
@@ -111,7 +132,35 @@ pub(super) fn enable_controllers(root: &Path, name: &str, settings: &[(&str, Str
 
 #[cfg(test)]
 mod tests {
-    use super::weight;
+    use super::{enable_controllers, leave_out_unavailable, weight};
+
+    #[test]
+    fn what_a_tree_does_not_have_is_left_out_with_a_warning() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::write(root.path().join("cgroup.controllers"), "memory pids\n").unwrap();
+        let mut settings =
+            vec![("memory.max", "1".to_owned()), ("cpu.max", "1 2".to_owned()), ("cpu.weight", "3".to_owned())];
+        let warnings = leave_out_unavailable(root.path(), &mut settings);
+        assert_eq!(settings, [("memory.max", "1".to_owned())]);
+        assert_eq!(warnings, [format!("no cpu limits: {} does not have the controller", root.path().display())]);
+    }
+
+    #[test]
+    fn controllers_are_handed_down_to_the_folder_above_the_last() {
+        let root = tempfile::tempdir().unwrap();
+        let control = |folder: &str| root.path().join(folder).join("cgroup.subtree_control");
+        for folder in ["onggi", "onggi/id"] {
+            std::fs::create_dir(root.path().join(folder)).unwrap();
+        }
+        for folder in ["", "onggi", "onggi/id"] {
+            std::fs::write(control(folder), "").unwrap();
+        }
+        let settings = [("memory.max", "1".to_owned()), ("memory.low", "1".to_owned()), ("pids.max", "2".to_owned())];
+        enable_controllers(root.path(), "onggi/id", &settings).unwrap();
+        for (folder, expected) in [("", "+memory +pids"), ("onggi", "+memory +pids"), ("onggi/id", "")] {
+            assert_eq!(std::fs::read_to_string(control(folder)).unwrap(), expected, "{folder}");
+        }
+    }
 
     #[test]
     fn shares_become_weights_as_other_runtimes_have_it() {
