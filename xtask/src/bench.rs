@@ -16,6 +16,7 @@ mod verify;
 #[cfg(test)]
 mod tests;
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
 use crate::{Result, machine, packages, say};
@@ -84,7 +85,10 @@ impl Work {
         let target = machine::target_folder();
         let problem = |error| format!("no temporary folder can be made: {error}");
         std::fs::create_dir_all(&target).map_err(problem)?;
-        Ok(Self(tempfile::Builder::new().prefix("bench-work-").tempdir_in(target).map_err(problem)?))
+        let folder = tempfile::Builder::new().prefix("bench-work-").tempdir_in(target).map_err(problem)?;
+        // Tools may be run by other users.
+        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).map_err(problem)?;
+        Ok(Self(folder))
     }
 
     fn path(&self, name: &str) -> PathBuf {

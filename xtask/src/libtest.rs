@@ -30,17 +30,27 @@ pub(crate) enum Shown {
 #[derive(Debug, Default)]
 pub(crate) struct Reader {
     program: String,
+    /// Who the tests are run for, where that is not us.
+    user: Option<&'static str>,
     started: (usize, usize, usize),
     in_failures: bool,
     in_output: bool,
 }
 
 impl Reader {
+    /// Reads tests that are run for another user, and counts them as others than ours.
+    pub(crate) fn of_user(user: &'static str) -> Self {
+        Self { user: Some(user), ..Self::default() }
+    }
+
     /// Takes one line into account.
     pub(crate) fn line(&mut self, line: &str, summary: &mut Summary) -> Shown {
         let words = line.trim();
         if let Some(what) = words.strip_prefix("Running ").or_else(|| words.strip_prefix("Doc-tests ")) {
             self.program = program_name(what, words.starts_with("Doc-tests"));
+            if let Some(user) = self.user {
+                self.program = format!("{} as {user}", self.program);
+            }
             self.started = summary.counts();
             (self.in_failures, self.in_output) = (false, false);
             return Shown::Nothing;

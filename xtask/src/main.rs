@@ -10,6 +10,7 @@ mod demo;
 mod fuzz;
 mod libtest;
 mod machine;
+mod ordinary_user;
 mod packages;
 mod peers;
 mod process;

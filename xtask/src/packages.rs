@@ -26,6 +26,13 @@ pub(crate) const FOR_TESTS: &[Package] = &[
     Package { name: "zstd", program: "zstd", purpose: "compressed tars for ADD and load" },
     Package { name: "docker-registry", program: "docker-registry", purpose: "what is pulled from and pushed to" },
     Package { name: "apache2-utils", program: "htpasswd", purpose: "registries that want to know who asks" },
+    Package { name: "uidmap", program: "newuidmap", purpose: "IDs of users without root" },
+    Package { name: "passt", program: "pasta", purpose: "networks of users without root" },
+    Package {
+        name: "slirp4netns",
+        program: "slirp4netns",
+        purpose: "networks of users without root, where pasta is missing",
+    },
     Package { name: "openssl", program: "openssl", purpose: "certificates of registries" },
 ];
 

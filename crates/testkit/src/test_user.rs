@@ -94,12 +94,12 @@ impl TestUser {
         })
     }
 
-    /// Gives the user all below a folder that root owns, but for what is below `except`.
-    ///
-    /// # Panics
-    /// If the folder cannot be read.
-    pub fn own(&self, folder: &Path, except: &Path) {
+    /// Gives the user all below a folder that root owns, but for `store` once that is the user's: it may have many files.
+    pub fn own(&self, folder: &Path, store: &Path) {
         let Ok(metadata) = folder.symlink_metadata() else { return };
+        if folder == store && metadata.uid() != 0 {
+            return;
+        }
         if metadata.uid() == 0 {
             let (uid, gid) = (Uid::from_raw(self.uid), Gid::from_raw(self.gid));
             // It may go at any moment: a command that was started before still runs.
@@ -107,10 +107,7 @@ impl TestUser {
         }
         if metadata.is_dir() {
             for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-                let path = entry.path();
-                if path != except {
-                    self.own(&path, except);
-                }
+                self.own(&entry.path(), store);
             }
         }
     }

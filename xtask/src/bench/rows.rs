@@ -1,5 +1,6 @@
 //! The workloads, each as: what is made before, what is done before each round, what is timed, what is checked.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
 use testkit::Registry;
@@ -226,7 +227,10 @@ pub(super) fn registry() -> Result<Registry> {
 /// Whoever's image differs from that of the first peer is out; whoever's cannot be read is too.
 fn check(scene: &Scene<'_>, players: &mut [Player<'_>], round: usize) -> Result<()> {
     let folder = scene.context.work.path("export");
-    std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    // Tools may be run by other users.
+    std::fs::create_dir_all(&folder)
+        .and_then(|()| std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o1777)))
+        .map_err(|error| format!("{}: {error}", folder.display()))?;
     let mut reference: Option<(&'static str, testkit::checker::Tree)> = None;
     // The peers first, so that one of them is what the others, Onggi among them, are compared with.
     for player in players.iter_mut().rev().filter(|player| player.out.is_none()) {

@@ -8,6 +8,7 @@ use std::process::Command;
 use super::meter::Daemon;
 use super::options::Options;
 use super::{Work, inputs};
+use crate::ordinary_user::OrdinaryUser;
 use crate::{Result, process, say};
 use testkit::Dockerd;
 use testkit::peers::{self, LIMITS, external_runtime};
@@ -16,6 +17,8 @@ use testkit::peers::{self, LIMITS, external_runtime};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Onggi,
+    /// Onggi as a user without root; only when asked for.
+    Rootless,
     Classic,
     BuildKit,
     Buildah,
@@ -30,6 +33,7 @@ pub(super) struct Tool<'a> {
     pub(super) version: String,
     onggi: &'a Path,
     dockerd: Option<&'a Dockerd>,
+    user: Option<OrdinaryUser>,
     folder: PathBuf,
 }
 
@@ -38,6 +42,7 @@ impl Kind {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Onggi => "onggi",
+            Self::Rootless => "rootless",
             Self::Classic => "classic",
             Self::BuildKit => "buildkit",
             Self::Buildah => "buildah",
@@ -61,8 +66,9 @@ pub(super) fn all<'a>(
     let base = work.path("base.tar");
     std::fs::write(&base, testkit::busybox_root_tar()).map_err(|error| format!("{}: {error}", base.display()))?;
     let mut tools = Vec::new();
-    for kind in [Kind::Onggi, Kind::Classic, Kind::BuildKit, Kind::Buildah, Kind::Podman, Kind::Skopeo] {
-        if !options.wants(kind.name()) {
+    for kind in [Kind::Onggi, Kind::Rootless, Kind::Classic, Kind::BuildKit, Kind::Buildah, Kind::Podman, Kind::Skopeo]
+    {
+        if !options.wants(kind.name()) || kind == Kind::Rootless && options.tools.is_empty() {
             continue;
         }
         match Tool::start(kind, onggi, dockerd, work, &base) {
@@ -80,7 +86,8 @@ impl<'a> Tool<'a> {
     fn start(kind: Kind, onggi: &'a Path, dockerd: Option<&'a Dockerd>, work: &Work, base: &Path) -> Result<Self> {
         let folder = work.path(kind.name());
         std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-        let mut tool = Self { kind, version: String::new(), onggi, dockerd, folder };
+        let user = (kind == Kind::Rootless).then(|| OrdinaryUser::prepare(onggi, &folder)).transpose()?;
+        let mut tool = Self { kind, version: String::new(), onggi, dockerd, user, folder };
         tool.version = tool.ask_version()?;
         if kind != Kind::Skopeo {
             tool.import(base, inputs::BASE)?;
@@ -122,6 +129,7 @@ impl<'a> Tool<'a> {
                 command.env("ONGGI_ROOT", self.folder.join("root"));
                 Some(command)
             }
+            Kind::Rootless => self.user.as_ref().map(|user| user.command(&self.folder)),
             Kind::Classic | Kind::BuildKit => self.dockerd.map(|daemon| {
                 let mut command = daemon.docker();
                 command.env("DOCKER_BUILDKIT", if self.kind == Kind::BuildKit { "1" } else { "0" });
@@ -310,7 +318,7 @@ impl<'a> Tool<'a> {
     /// An empty store with the base image in it, as at the beginning.
     pub(super) fn reset(&self, base: &Path) -> Result<()> {
         match self.kind {
-            Kind::Onggi => {
+            Kind::Onggi | Kind::Rootless => {
                 let root = self.folder.join("root");
                 std::fs::remove_dir_all(&root).map_err(|error| format!("{}: {error}", root.display()))?;
             }
