@@ -163,6 +163,7 @@ impl<'a> BindTree<'a> {
 
     /// Folders for what is written.
     fn changes(&self) -> Result<(OwnedFd, OwnedFd), StoreError> {
+        self.store.want_identities()?;
         let upper = self.work.subfolder(&self.folder_name("upper"), 0o755)?;
         Ok((upper, self.work.subfolder(&self.folder_name("work"), 0o700)?))
     }
@@ -221,7 +222,9 @@ impl<'a> BindTree<'a> {
         let lower: Vec<BorrowedFd<'_>> = covers.chain([folder.as_fd()]).collect();
         let upper =
             changes.as_ref().map(|(upper, work)| Upper { folder: upper.as_fd(), work: work.as_fd(), volatile: true });
-        layer::mount_overlay(&OverlayOptions { upper, ..OverlayOptions::new(&lower) }).map_err(BindTreeError::Mount)
+        let user_xattrs = self.store.user_xattrs();
+        let options = OverlayOptions { upper, user_xattrs, ..OverlayOptions::new(&lower) };
+        layer::mount_overlay(&options).map_err(BindTreeError::Mount)
     }
 
     /// A layer of whiteouts for what the context does not show, below folders that are as they are in the context.

@@ -198,6 +198,7 @@ impl Wanted<'_> {
 
     /// Makes the folder of a new cache.
     fn fill(&self, store: &Store, work: &WorkFolder<'_>, name: &str) -> Result<(), BuildError> {
+        store.want_identities()?;
         let folder = work.subfolder(name, self.cache.mode.unwrap_or(0o755))?;
         if let Some(selection) = self.content.selection() {
             let failed = |error: CopyError| crate::failure::copy_problem(self.mount.span, &error);

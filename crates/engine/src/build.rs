@@ -135,7 +135,7 @@ pub fn build(
     cancelled: &AtomicBool,
 ) -> Result<BuildOutcome, Error> {
     let tags = options.tags.iter().map(|tag| new_name(tag)).collect::<Result<Vec<_>, _>>()?;
-    let executor = BuildExecutor::new(engine, options.runtime.executor()?);
+    let executor = BuildExecutor::new(engine, options.runtime.executor(engine.store())?);
     let clock = || engine.now();
     let about = BuildRecord {
         context: options.context.shown(),

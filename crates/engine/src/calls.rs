@@ -66,7 +66,7 @@ fn ask<T>(
     options: &BuildOptions,
     question: impl FnOnce(&BuildRequest) -> Result<T, BuildError>,
 ) -> Result<Answer<T>, Error> {
-    let executor = BuildExecutor::new(engine, options.runtime.executor()?);
+    let executor = BuildExecutor::new(engine, options.runtime.executor(engine.store())?);
     let reporter = Reporter::new(&|_| ());
     let clock = || engine.now();
     let cancelled = AtomicBool::new(false);

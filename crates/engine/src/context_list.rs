@@ -46,7 +46,7 @@ pub fn explain_in_context(engine: &Engine, options: &ContextOptions, path: &str)
 }
 
 fn open(engine: &Engine, options: &ContextOptions) -> Result<(BuildContext, Option<Document>), Error> {
-    let executor = BuildExecutor::new(engine, Runtime::default().executor()?);
+    let executor = BuildExecutor::new(engine, Runtime::default().executor(engine.store())?);
     let reporter = Reporter::new(&|_| ());
     let clock = || engine.now();
     let cancelled = AtomicBool::new(false);

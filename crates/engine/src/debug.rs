@@ -141,7 +141,7 @@ impl Session<'_> {
     fn run(&self) -> Result<u8, Error> {
         let env = self.environment();
         let user = self.user();
-        let executor = BuildExecutor::new(self.engine, self.options.runtime.executor()?);
+        let executor = BuildExecutor::new(self.engine, self.options.runtime.executor(self.engine.store())?);
         let mut way = Way { working_dir: &self.step.working_dir, lends_tools: false };
         loop {
             match self.attempt(&executor, &env, user, way)? {

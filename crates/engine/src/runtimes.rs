@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use runtime::{BuiltIn, Executor};
+use store::Store;
 
 use crate::Error;
 
-/// Folder of external runtimes for what they keep of running containers.
+/// Root's folder of external runtimes for what they keep of running containers.
 const STATE: &str = "/run/onggi/runtime";
 
 /// A choice of `--runtime`.
@@ -28,10 +29,16 @@ impl Runtime {
         }
     }
 
-    pub(crate) fn executor(&self) -> Result<Box<dyn Executor>, Error> {
+    pub(crate) fn executor(&self, store: &Store) -> Result<Box<dyn Executor>, Error> {
         match self {
             Self::BuiltIn => Ok(Box::new(BuiltIn::new())),
-            Self::External(program) => Ok(Box::new(runtime::External::new(program.clone(), STATE))),
+            Self::External(program) => {
+                let state = match store.is_of_ordinary_user() {
+                    true => store.path().join("runtimes"),
+                    false => PathBuf::from(STATE),
+                };
+                Ok(Box::new(runtime::External::new(program.clone(), state)))
+            }
         }
     }
 }

@@ -43,20 +43,30 @@ impl Engine {
     /// # Errors
     /// When the store's folder cannot be opened.
     pub fn take_standing(mut self, path: &OsStr) -> Result<Self, Error> {
-        if user_namespace::is_privileged() {
-            self.store = self.store.with_user_xattrs(!user_namespace::is_initial());
-            if let Some(mapped) = user_namespace::mapped_ids() {
-                self.store = self.store.with_mapped_ids(move || mapped);
-            }
+        let is_privileged = user_namespace::is_privileged();
+        if is_privileged && user_namespace::is_initial() {
             return Ok(self);
         }
-        let caller = Caller { uid: rustix::process::geteuid().as_raw(), path: path.to_owned() };
+        let caller = Caller { uid: user_namespace::user_outside(), path: path.to_owned() };
         self.caller = Some(caller.clone());
         let path = self.store.path().to_owned();
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let folder = rustix::fs::open(&path, flags, Mode::empty()).map_err(|errno| {
             Error::new(ErrorKind::Internal, format!("cannot open the store {}", path.display())).because(&errno)
         })?;
+        if is_privileged {
+            // Started by one of the store's processes, in its namespace; or else root in somebody's container.
+            self.store = match UserNamespace::stay(folder.as_fd()) {
+                Ok(Some(namespace)) => with_namespace(self.store, Arc::new(namespace), caller),
+                Ok(None) => match user_namespace::mapped_ids() {
+                    Some(mapped) => self.store.with_mapped_ids(move || mapped),
+                    None => self.store,
+                },
+                Err(error) => return Err(Error::from_source(ErrorKind::Internal, &error)),
+            };
+            self.store = self.store.with_user_xattrs(true);
+            return Ok(self);
+        }
         let entered = UserNamespace::enter(folder.as_fd());
         // Descriptors from before belong to the mount namespace from before, which overlayfs takes no layers from.
         let store = crate::open_store(&path, self.clock)?.with_user_xattrs(true);
@@ -66,6 +76,11 @@ impl Engine {
             Err(error) => store.with_identities(move || Err(caller.refusal(&error))),
         };
         Ok(self)
+    }
+
+    /// Gets the IDs of other users right away. Where there are none, what needs them says so later.
+    pub fn take_identities(&self) {
+        self.store.want_identities().ok();
     }
 
     /// That containers can be made: refused here, before anything has begun.

@@ -56,6 +56,7 @@ pub fn capture(
     user: &str,
     ceiling: Option<Timestamp>,
 ) -> Result<Captured, CaptureError> {
+    store.want_identities()?;
     let tree = stack.tree();
     let owners = owners(store, &tree, user)?;
     let root = root_metadata(stack)?;

@@ -174,31 +174,39 @@ pub(crate) enum Command {
     Volume(volume::VolumeCommand),
 }
 
+/// By what right a command works, where it is not root's (see `engine::Engine::take_standing`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// The user's own: it reads, or writes what is the user's.
+    Plain,
+    /// That of root in a namespace, with the IDs of other users if something turns out to need them.
+    Ready,
+    /// That of root in a namespace, with the IDs of other users: it is about their files or processes.
+    Full,
+}
+
 impl Command {
-    /// Whether it makes containers, or touches what belongs to their users; all others only read, or write what is ours.
-    pub(crate) fn needs_standing(&self) -> bool {
+    /// By what right it works.
+    pub(crate) fn standing(&self) -> Standing {
         use Command as C;
-        let is_plain = matches!(
-            self,
+        match self {
             C::Images(_)
-                | C::History(_)
-                | C::Inspect(_)
-                | C::Tag(_)
-                | C::Save(_)
-                | C::Ps(_)
-                | C::Logs(_)
-                | C::Port(_)
-                | C::Events(_)
-                | C::Doctor(_)
-                | C::Info(_)
-                | C::Version(_)
-                | C::Login(_)
-                | C::Logout(_)
-                | C::Config(_)
-                | C::Completion(_)
-                | C::Complete(_)
-        );
-        !is_plain
+            | C::History(_)
+            | C::Tag(_)
+            | C::Save(_)
+            | C::Events(_)
+            | C::Doctor(_)
+            | C::Version(_)
+            | C::Login(_)
+            | C::Logout(_)
+            | C::Config(_)
+            | C::Completion(_)
+            | C::Complete(_) => Standing::Plain,
+            // Whoever looks at containers sweeps what those left whose owners were killed.
+            C::Ps(_) | C::Inspect(_) | C::Logs(_) | C::Port(_) | C::Info(_) => Standing::Ready,
+            C::Build(_) | C::Pull(_) | C::Push(_) | C::Load(_) | C::Import(_) => Standing::Ready,
+            _ => Standing::Full,
+        }
     }
 }
 

@@ -23,7 +23,7 @@ fn main() -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().collect();
     let status = match cli::parse(&words) {
         Ok(cli) => {
-            let session = Session::new(&cli.global).with_standing(cli.command.needs_standing());
+            let session = Session::new(&cli.global).with_standing(cli.command.standing());
             session.trace(&format!("{:?}", cli.command));
             let status = commands::run(cli.command, &session).unwrap_or_else(|failure| failure.report(&session));
             session.trace(&format!("ends with {status}"));

@@ -8,7 +8,7 @@ use std::time::Instant;
 use engine::{Engine, Surroundings};
 use jiff::{Timestamp, tz::TimeZone};
 
-use crate::cli::GlobalArgs;
+use crate::cli::{GlobalArgs, Standing};
 use crate::failure::Failure;
 use crate::ui::terminal::Terminal;
 
@@ -30,8 +30,7 @@ pub(crate) struct Session {
     pub(crate) typed_root: Option<PathBuf>,
     /// `--debug`.
     debug: bool,
-    /// The command may make containers, or remove what belongs to their users.
-    needs_standing: bool,
+    standing: Standing,
     began: Instant,
 }
 
@@ -47,14 +46,14 @@ impl Session {
             root: root.unwrap_or_else(|| default_root(rustix::process::geteuid().is_root(), &variable)),
             typed_root: global.root.clone(),
             debug: global.debug,
-            needs_standing: false,
+            standing: Standing::Plain,
             began: Instant::now(),
         }
     }
 
-    /// The same for a command that may make containers, or remove what belongs to their users.
-    pub(crate) fn with_standing(self, needs_standing: bool) -> Self {
-        Self { needs_standing, ..self }
+    /// The same for a command that works by this right.
+    pub(crate) fn with_standing(self, standing: Standing) -> Self {
+        Self { standing, ..self }
     }
 
     /// Opens the store.
@@ -62,7 +61,15 @@ impl Session {
         self.trace(&format!("store {}", self.root.display()));
         let config = variable("ONGGI_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from);
         let engine = Engine::open(&self.root, Timestamp::now)?.with_config(config);
-        Ok(if self.needs_standing { engine.take_standing(self.path().as_ref())? } else { engine })
+        Ok(match self.standing {
+            Standing::Plain => engine,
+            Standing::Ready => engine.take_standing(self.path().as_ref())?,
+            Standing::Full => {
+                let engine = engine.take_standing(self.path().as_ref())?;
+                engine.take_identities();
+                engine
+            }
+        })
     }
 
     /// The same for another store.

@@ -15,6 +15,7 @@ mod child;
 mod exec;
 mod failure;
 mod mount_plan;
+mod pid_namespace;
 mod plan;
 mod prepared;
 mod process_plan;
@@ -34,7 +35,6 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::pipe::PipeFlags;
 use rustix::process::{Pid, WaitId, WaitIdOptions, WaitIdStatus};
@@ -174,7 +174,9 @@ fn attempt(plan: &Plan, cgroup: Option<&OwnedFd>) -> Result<(Pid, OwnedFd), Ende
     let mask = sys::set_signal_mask(u64::MAX).map_err(|errno| Ended::Here("block signals", errno))?;
     let forked = match &plan.pid {
         Namespace::Join(namespace) => {
-            in_pid_namespace(namespace, || sys::clone_process(flags, cgroup.map(AsFd::as_fd)))
+            let kind = Some(LinkNameSpaceType::ProcessID);
+            let enter = || rustix::thread::move_into_link_name_space(namespace.as_fd(), kind);
+            pid_namespace::clone_within(enter, flags, cgroup.map(AsFd::as_fd))
         }
         Namespace::New | Namespace::Host => sys::clone_process(flags, cgroup.map(AsFd::as_fd)),
     };
@@ -208,19 +210,6 @@ fn clone_flags(plan: &Plan) -> CloneFlags {
     ];
     let new = kinds.into_iter().filter(|(is_new, _)| *is_new).map(|(_, flag)| flag);
     new.fold(CloneFlags::NEW_MOUNT_NAMESPACE, CloneFlags::with)
-}
-
-/// Makes a child in another PID namespace, as whose member this process never counts itself. In the child there is no way back.
-fn in_pid_namespace(namespace: &OwnedFd, fork: impl FnOnce() -> Result<Forked, Errno>) -> Result<Forked, Errno> {
-    let kind = Some(LinkNameSpaceType::ProcessID);
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-    let own = rustix::fs::open(c"/proc/thread-self/ns/pid_for_children", flags, Mode::empty())?;
-    rustix::thread::move_into_link_name_space(namespace.as_fd(), kind)?;
-    let forked = fork();
-    if !matches!(forked, Ok(Forked::Child)) {
-        rustix::thread::move_into_link_name_space(own.as_fd(), kind)?;
-    }
-    forked
 }
 
 /// Waits until the child stops at the first instruction of its program, checks that program, and lets it go.

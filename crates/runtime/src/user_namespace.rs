@@ -81,8 +81,6 @@ pub fn is_initial() -> bool {
 /// The user namespace that this process has entered.
 #[derive(Debug)]
 pub struct UserNamespace {
-    /// The user and group who are root in it.
-    owner: (u32, u32),
     /// Where the list of its processes is.
     folder: OwnedFd,
     /// Still waiting to map IDs.
@@ -134,13 +132,25 @@ impl UserNamespace {
         members.write(&live)?;
         let folder = folder.try_clone_to_owned();
         let folder = folder.map_err(|source| UserNamespaceError::Members { action: "open", source })?;
-        Ok(Self { owner, folder, mapper: Mutex::new(mapper), shortage: OnceLock::new() })
+        Ok(Self { folder, mapper: Mutex::new(mapper), shortage: OnceLock::new() })
     }
 
-    /// The user and group, outside, who are root in it.
-    #[must_use]
-    pub fn owner(&self) -> (u32, u32) {
-        self.owner
+    /// For a process that a member has started, and that is in the namespace from the beginning: lists it as well. `None` if none
+    /// of those listed in `folder` is in our namespace: then it is none of this store's.
+    ///
+    /// # Errors
+    /// When the list cannot be read or written.
+    pub fn stay(folder: BorrowedFd<'_>) -> Result<Option<Self>, UserNamespaceError> {
+        let mut members = Members::lock(folder)?;
+        let live = members.live()?;
+        let own = namespace_number("self");
+        if own.is_none() || !live.iter().any(|pid| namespace_number(&pid.to_string()) == own) {
+            return Ok(None);
+        }
+        members.write(&live)?;
+        let folder = folder.try_clone_to_owned();
+        let folder = folder.map_err(|source| UserNamespaceError::Members { action: "open", source })?;
+        Ok(Some(Self { folder, mapper: Mutex::new(None), shortage: OnceLock::new() }))
     }
 
     /// Gives the namespace its IDs, unless it has them: those of `/etc/subuid` and `/etc/subgid`, or only the user's own where
@@ -156,8 +166,9 @@ impl UserNamespace {
         if IdMap::read().is_ok_and(|map| !map.is_empty()) {
             return Ok(());
         }
+        let owner = waiting.owner;
         let Err(reason) = waiting.map() else { return Ok(()) };
-        map_own(self.owner).map_err(|error| UserNamespaceError::Map { reason: format!("{reason}; {error}") })?;
+        map_own(owner).map_err(|error| UserNamespaceError::Map { reason: format!("{reason}; {error}") })?;
         // Nobody has set it before: the mapper is asked once.
         self.shortage.set(reason).ok();
         Ok(())
@@ -181,6 +192,13 @@ fn map_own((uid, gid): (u32, u32)) -> Result<(), String> {
     }
     write("setgroups", "deny".to_owned())?;
     write("gid_map", format!("0 {gid} 1\n"))
+}
+
+/// Who this process's user is outside of its user namespace.
+#[must_use]
+pub fn user_outside() -> u32 {
+    let own = rustix::process::geteuid().as_raw();
+    IdMap::read().ok().and_then(|map| map.outside(own)).unwrap_or(own)
 }
 
 /// The IDs that this process's namespace has, if it is not the first.
@@ -213,6 +231,11 @@ fn refused(errno: Errno) -> UserNamespaceError {
         Errno::INVAL | Errno::NOSYS => UserNamespaceError::Missing(source),
         _ => UserNamespaceError::Forbidden(source),
     }
+}
+
+/// The inode of a process's user namespace.
+fn namespace_number(process: &str) -> Option<u64> {
+    rustix::fs::stat(format!("/proc/{process}/ns/user")).ok().map(|stat| stat.st_ino)
 }
 
 fn open_namespace(pid: u32) -> Option<File> {

@@ -168,6 +168,8 @@ impl Store {
     }
 
     fn open_cache_folder(&self, name: &str) -> Result<Option<OwnedFd>, StoreError> {
+        // It belongs to whoever the cache is for.
+        self.want_identities()?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         match rustix::fs::openat(&self.root, name, flags, Mode::empty()) {
             Ok(folder) => Ok(Some(folder)),

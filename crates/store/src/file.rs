@@ -160,7 +160,16 @@ pub(crate) fn make_folder(store: &Store, folder: &str) -> Result<(), StoreError>
 /// Removes a folder that others may look at: out of sight first, so that nobody ever sees half of it; whether it was there.
 pub(crate) fn remove_hidden(store: &Store, name: &str) -> Result<bool, StoreError> {
     let hidden = temporary_name()?;
-    match rustix::fs::renameat(&store.root, name, &store.root, &hidden) {
+    let hide = || rustix::fs::renameat(&store.root, name, &store.root, &hidden);
+    let hid = match hide() {
+        // To move a folder is to write into it, and it belongs to somebody else.
+        Err(Errno::ACCESS | Errno::PERM) => {
+            store.want_identities()?;
+            hide()
+        }
+        hid => hid,
+    };
+    match hid {
         Ok(()) => remove_tree(store, &hidden),
         Err(Errno::NOENT) => Ok(false),
         Err(errno) => Err(StoreError::io("remove", full(store, name), errno)),

@@ -32,6 +32,8 @@
 //!                                  state files, container.log, attach (a socket), upper/, work/
 //!   volumes/NAME/                  a volume: volume.json, _data/; arriving/ while an empty one is filled
 //!   settings.json                  limits of the store, where some are set
+//!   namespace                      without root: the processes in the user namespace of the store, `PID START` a line
+//!   runtimes/                      without root: what external runtimes keep of running containers
 //!   events, events.1               what happened to containers, a JSON object a line; the older file goes when the newer is full
 //!   failures/ID/                   a build step that failed: record.json, layers, order, upper/, mount-N-…/
 //!   names/NAME                     container ID; made exclusively, so that a name is taken once

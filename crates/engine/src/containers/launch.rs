@@ -84,7 +84,7 @@ fn attempt(
     }
     record.mounts.add(engine, &stack, &mut spec)?;
     network.wait(container)?;
-    let runtime = Runtime::from_name(record.runtime.as_deref()).executor()?;
+    let runtime = Runtime::from_name(record.runtime.as_deref()).executor(engine.store())?;
     let process = runtime.start(spec, stdio).map_err(|error| {
         let code = error.docker_code();
         let message = format!("cannot start container {}", record.name);

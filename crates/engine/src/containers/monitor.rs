@@ -36,6 +36,8 @@ pub(crate) fn start(engine: &Engine, container: &Container, client: Option<Owned
         |error: std::io::Error| Error::new(ErrorKind::Internal, "cannot start the container's monitor").because(&error);
     // What our own parent left open (a lock, a pipe of a script) is not the monitor's to keep open for days.
     runtime::close_on_exec_from(3).map_err(broken)?;
+    // A program that is executed by nobody in particular is root of nothing any more.
+    engine.check_rights()?;
     let mut monitor = Command::new("/proc/self/exe")
         .arg0("onggi")
         .arg("--root")

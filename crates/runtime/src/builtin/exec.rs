@@ -18,11 +18,12 @@ use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use rustix::process::{DumpableBehavior, Pid};
-use rustix::thread::{LinkNameSpaceType, ThreadNameSpaceType};
+use rustix::thread::ThreadNameSpaceType;
 
 use super::child::process;
 use super::failure::{At, Failure, Step};
 use super::mount_plan::setup;
+use super::pid_namespace::clone_within;
 use super::plan::{Words, c_string, invalid, root_path};
 use super::process_plan::{ProcessPlan, Program, c_strings};
 use super::root_path::{RootPath, Symlinks, open_in_root};
@@ -162,26 +163,21 @@ fn attempt(joining: &mut Joining, cgroup: Option<&OwnedFd>) -> Result<(Pid, Owne
     sys::heed_children().map_err(|errno| Ended::Here("heed child processes", errno))?;
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)
         .map_err(|errno| Ended::Here("hide this process", errno))?;
-    let own =
-        rustix::fs::open(c"/proc/thread-self/ns/pid_for_children", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
-            .map_err(|errno| Ended::Here("open our PID namespace", errno))?;
     let mask = sys::set_signal_mask(u64::MAX).map_err(|errno| Ended::Here("block signals", errno))?;
-    let entered =
-        rustix::thread::move_into_thread_name_spaces(joining.container.as_fd(), ThreadNameSpaceType::PROCESS_ID);
-    let forked = entered.and_then(|()| sys::clone_process(CloneFlags::NONE, cgroup.map(AsFd::as_fd)));
+    let container = joining.container.as_fd();
+    let enter = || rustix::thread::move_into_thread_name_spaces(container, ThreadNameSpaceType::PROCESS_ID);
+    let forked = clone_within(enter, CloneFlags::NONE, cgroup.map(AsFd::as_fd));
     if let Ok(Forked::Child) = forked {
         run(joining, write.as_fd());
         sys::exit_now(1);
     }
-    let left = rustix::thread::move_into_link_name_space(own.as_fd(), Some(LinkNameSpaceType::ProcessID));
     let restored = sys::set_signal_mask(mask);
     drop(write);
     match forked {
         Ok(Forked::Parent { pid, pidfd }) => {
-            let arrived = left
-                .and(restored.map(drop))
-                .map_err(|errno| Ended::Here("return to our PID namespace", errno))
-                .and_then(|()| await_program(&pidfd, &read));
+            let arrived = restored
+                .map_err(|errno| Ended::Here("unblock signals", errno))
+                .and_then(|_| await_program(&pidfd, &read));
             if arrived.is_err() {
                 kill(&pidfd);
             }

@@ -15,6 +15,8 @@ impl CloneFlags {
     pub(crate) const NEW_PID_NAMESPACE: Self = Self(libc::CLONE_NEWPID as u64);
     pub(crate) const NEW_UTS_NAMESPACE: Self = Self(libc::CLONE_NEWUTS as u64);
     pub(crate) const NEW_IPC_NAMESPACE: Self = Self(libc::CLONE_NEWIPC as u64);
+    /// Not our child, but our parent's (`CLONE_PARENT`).
+    pub(crate) const BROTHER: Self = Self(libc::CLONE_PARENT as u64);
     pub(crate) const NEW_NETWORK_NAMESPACE: Self = Self(libc::CLONE_NEWNET as u64);
 
     pub(crate) const fn with(self, other: Self) -> Self {
@@ -60,7 +62,8 @@ pub(crate) fn clone_process(flags: CloneFlags, cgroup: Option<BorrowedFd<'_>>) -
     let mut arguments = CloneArguments {
         flags: flags.0 | CLEAR_SIGNAL_HANDLERS | libc::CLONE_PIDFD as u64,
         pidfd: std::ptr::from_mut(&mut pidfd) as u64,
-        exit_signal: libc::SIGCHLD as u64,
+        // A brother's end is told as ours will be; the kernel wants nothing said then.
+        exit_signal: if flags.0 & CloneFlags::BROTHER.0 == 0 { libc::SIGCHLD as u64 } else { 0 },
         ..CloneArguments::default()
     };
     if let Some(cgroup) = cgroup {

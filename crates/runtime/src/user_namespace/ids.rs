@@ -116,6 +116,13 @@ impl IdMap {
         Self(outer.0.iter().map(|&(inside, _, count)| (inside, inside, count)).collect())
     }
 
+    /// What an ID is outside.
+    pub(super) fn outside(&self, id: u32) -> Option<u32> {
+        self.0
+            .iter()
+            .find_map(|&(inside, outside, count)| Some(outside + id.checked_sub(inside).filter(|at| *at < count)?))
+    }
+
     /// No ID was mapped yet.
     #[must_use]
     pub fn is_empty(&self) -> bool {

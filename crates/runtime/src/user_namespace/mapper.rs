@@ -22,6 +22,8 @@ pub(super) struct Mapper {
     line: File,
     /// Ends, at the latest, when it is dropped.
     process: OwnedFd,
+    /// User and group who are root within.
+    pub(super) owner: (u32, u32),
 }
 
 /// What the mapper is asked.
@@ -41,7 +43,7 @@ impl Mapper {
                 serve(theirs, pid, owner, outer);
                 sys::exit_now(0);
             }
-            Forked::Parent { pidfd, .. } => Ok(Self { line: ours.into(), process: pidfd }),
+            Forked::Parent { pidfd, .. } => Ok(Self { line: ours.into(), process: pidfd, owner }),
         }
     }
 
