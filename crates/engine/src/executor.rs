@@ -162,6 +162,7 @@ impl StepExecutor for BuildExecutor<'_> {
     fn run(&self, request: &RunRequest<'_>, log: &mut dyn FnMut(Stream, &[u8])) -> Result<u8, ExecutorError> {
         // The agents' sockets are there until the command has ended.
         let (spec, _agents) = self.spec(request)?;
+        let has_user = self.engine.has_ids(spec.user.uid, spec.user.gid).unwrap_or(true);
         let (out, out_end) = pipe()?;
         let (err, err_end) = pipe()?;
         let stdio =
@@ -177,6 +178,9 @@ impl StepExecutor for BuildExecutor<'_> {
         };
         for warning in process.warnings() {
             log(Stream::Stderr, format!("warning: {warning}\n").as_bytes());
+        }
+        if let Some(remedy) = (!has_user).then(|| self.engine.lacking_ids()).flatten() {
+            log(Stream::Stderr, format!("hint: {remedy}\n").as_bytes());
         }
         relay(&process, out.into(), err.into(), request, log)?;
         Ok(process.wait()?.docker_code())

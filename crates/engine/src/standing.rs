@@ -4,12 +4,12 @@ use std::ffi::{OsStr, OsString};
 use std::os::fd::AsFd;
 use std::sync::Arc;
 
-use runtime::user_namespace::{self, Identities, UserNamespace, UserNamespaceError};
+use runtime::user_namespace::{self, UserNamespace, UserNamespaceError};
 use rustix::fs::{Mode, OFlags};
 use store::{Store, StoreError};
 
 use crate::doctor::machine::{Machine, Refusal};
-use crate::doctor::remedies;
+use crate::doctor::remedies::{self, Remedy};
 use crate::doctor::surroundings::Network;
 use crate::{Engine, Error, ErrorKind};
 
@@ -93,12 +93,10 @@ impl Engine {
     pub(crate) fn with_remedy(&self, mut error: Error) -> Error {
         let Some(caller) = &self.caller else { return error };
         let says = |words: &str| error.causes.iter().any(|cause| cause.contains(words));
-        let machine = || caller.machine();
         let remedy = if says("the network has no way out") {
-            remedies::network(&machine(), &Network::of_users(&caller.path))
-        } else if says("Invalid argument (os error 22)") && user_namespace::identities() == Identities::Single {
-            let machine = machine();
-            remedies::id_helpers(&machine).or_else(|| remedies::subordinate_ids(&machine))
+            remedies::network(&caller.machine(), &Network::of_users(&caller.path))
+        } else if says("Invalid argument (os error 22)") {
+            self.lacking_ids()
         } else {
             None
         };
@@ -107,6 +105,23 @@ impl Engine {
             error.hint = None;
         }
         error.with_further_hint(remedy.to_string())
+    }
+
+    /// How to get other users than root, where that is the only one.
+    pub(crate) fn lacking_ids(&self) -> Option<Remedy> {
+        // Of users and of groups: one of the two programs may have done its part.
+        let caller = self.caller.as_ref().filter(|_| user_namespace::mapped_ids() == Some(1))?;
+        let machine = caller.machine();
+        remedies::id_helpers(&machine).or_else(|| remedies::subordinate_ids(&machine))
+    }
+
+    /// Whether somebody's IDs can be taken on. Gets this process its IDs, if it has none yet.
+    pub(crate) fn has_ids(&self, uid: u32, gid: u32) -> Result<bool, Error> {
+        if self.caller.is_none() || (uid, gid) == (0, 0) {
+            return Ok(true);
+        }
+        self.check_rights()?;
+        Ok(user_namespace::mapped_ids().is_none_or(|mapped| uid.max(gid) < mapped))
     }
 }
 

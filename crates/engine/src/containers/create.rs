@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use image::Stack;
 use oci::{ContainerConfig, ImageId, Platform, Reference};
 
 use super::container::Container;
@@ -172,6 +173,30 @@ fn find_image(engine: &Engine, options: &CreateOptions) -> Result<ImageId, Error
     };
     crate::platform::require(engine, image, &options.image, options.platform.as_slice())?;
     Ok(image)
+}
+
+/// What to tell before a container is made whose user this process cannot take on: a warning, and what mends it.
+///
+/// # Errors
+/// When the image cannot be read, or no IDs can be had at all.
+pub fn lacking_user(engine: &Engine, options: &CreateOptions) -> Result<Option<(String, Option<String>)>, Error> {
+    // Where all users can be had, none is looked for; an image that is not there is told by whoever makes the container.
+    let Some(image) = engine.caller.as_ref().and_then(|_| find_image(engine, options).ok()) else { return Ok(None) };
+    let document = engine.store().image(image)?;
+    let user = options.user.as_ref().unwrap_or(&document.config.user);
+    if user.is_empty() {
+        return Ok(None);
+    }
+    let stack = Stack::open(engine.store(), &document.rootfs.diff_ids)?;
+    // Who is not there is told by whoever starts the container.
+    let Ok(user) = image::users::resolve(&stack.tree(), user) else { return Ok(None) };
+    if engine.has_ids(user.uid, user.gid)? {
+        return Ok(None);
+    }
+    let (uid, gid) = (user.uid, user.gid);
+    let warning =
+        format!("no user {uid}:{gid} can be had here: root runs the program in its place, without capabilities");
+    Ok(Some((warning, engine.lacking_ids().map(|remedy| remedy.to_string()))))
 }
 
 /// The image that has to be pulled before a container is made.

@@ -54,6 +54,7 @@ pub(super) fn run(args: &CreateArgs, session: &Session) -> Result<u8, Failure> {
     warn(&options, session);
     let engine = session.engine()?;
     provide(&engine, &options, args.create.quiet, session)?;
+    warn_of_user(&engine, &options, session)?;
     let created = engine::create_container(&engine, &options)?;
     session.print(&format!("{created}\n"))?;
     Ok(0)
@@ -77,10 +78,19 @@ pub(super) fn provide(
 /// Tells what is odd in what was asked for, and yet done.
 pub(super) fn warn(options: &CreateOptions, session: &Session) {
     options.limits.warnings().iter().for_each(|warning| session.note(&format!("warning: {warning}")));
-    if let Some((warning, hint)) = options.limits.lacking() {
-        session.note(&format!("warning: {warning}"));
-        hint.iter().for_each(|hint| session.note(&format!("hint: {hint}")));
-    }
+    tell(options.limits.lacking(), session);
+}
+
+/// The same of the user, who is known once the image is there.
+pub(super) fn warn_of_user(engine: &Engine, options: &CreateOptions, session: &Session) -> Result<(), engine::Error> {
+    tell(engine::lacking_user(engine, options)?, session);
+    Ok(())
+}
+
+fn tell(warning: Option<(String, Option<String>)>, session: &Session) {
+    let Some((warning, hint)) = warning else { return };
+    session.note(&format!("warning: {warning}"));
+    hint.iter().for_each(|hint| session.note(&format!("hint: {hint}")));
 }
 
 fn lifetime(flags: &LifeFlags) -> Result<Lifetime, Failure> {

@@ -16,6 +16,7 @@ pub(super) fn run(args: &RunArgs, session: &Session) -> Result<u8, Failure> {
         create::warn(&options.create, session);
         let engine = session.engine()?;
         create::provide(&engine, &options.create, args.create.quiet, session)?;
+        create::warn_of_user(&engine, &options.create, session)?;
         Ok(engine::run(&engine, &options)?)
     });
     match outcome.map_err(|failure| failure.or_status(NOT_RUN))? {

@@ -224,6 +224,28 @@ fn n050_without_pasta_the_command_that_needs_a_network_says_so_requires_root() {
 }
 
 #[test]
+#[ignore = "requires root: takes pieces of the machine away in a mount namespace"]
+fn n050_a_user_that_cannot_be_had_is_told_with_what_is_missing_requires_root() {
+    let stranger = Stranger::with_busybox();
+    stranger.sandbox.write("Dockerfile", "FROM busybox\nUSER 1000:1000\nRUN id -u >/dev/null\n");
+    let run = ["run", "--rm", "--network", "none", "-u", "1000:1000", "busybox", "true"];
+    for (removal, _, _, line) in PIECES.iter().filter(|(_, name, state, _)| *name != "network" && *state == "missing") {
+        let ran = stranger.run(removal, &run).success();
+        let warning =
+            "warning: no user 1000:1000 can be had here: root runs the program in its place, without capabilities";
+        assert_eq!(ran.stderr, format!("{warning}\n{line}\n"), "{removal}");
+        let as_root = stranger.run(removal, &["run", "--rm", "--network", "none", "busybox", "true"]).success();
+        assert_eq!(as_root.stderr, "", "{removal}: root is there");
+    }
+    let whole = stranger.run("true", &run).success();
+    assert_eq!(whole.stderr, "");
+    let (removal, .., line) = PIECES[0];
+    let words = ["build", "--no-cache", "--network", "none", "--progress", "plain", "."];
+    let built = stranger.run(removal, &words).success();
+    assert!(built.stderr.lines().any(|shown| shown.ends_with(line)), "{}", built.stderr);
+}
+
+#[test]
 #[ignore = "requires root: runs as somebody else"]
 fn n050_limits_that_are_not_kept_are_told_once_requires_root() {
     let stranger = Stranger::with_busybox();
