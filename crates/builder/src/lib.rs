@@ -56,6 +56,7 @@ mod stage_run;
 mod stat_index;
 mod step_key;
 mod step_options;
+mod step_root;
 mod tree_context;
 mod tree_source;
 mod unpack;

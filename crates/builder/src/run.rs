@@ -1,4 +1,4 @@
-//! RUN: a command writes to an overlay's upper folder, which becomes the next layer.
+//! RUN: a command writes to an overlay's upper folder, or into a copied root; what it changed becomes the next layer.
 
 use std::os::fd::AsFd;
 
@@ -15,6 +15,7 @@ use crate::plan::{Problem, RunOp};
 use crate::report::Step;
 use crate::run_mounts::{self, Caches, MountContent};
 use crate::secret_filter::SecretFilter;
+use crate::step_root::{Passed, StepRoot};
 
 /// Runs a step's command on top of `stack` and gives the layer that it made. `contents` is what its mounts begin with.
 pub(crate) fn run(
@@ -24,20 +25,20 @@ pub(crate) fn run(
     contents: &[MountContent],
     ceiling: Option<Timestamp>,
     step: Step<'_, '_>,
+    passed: &Passed<'_>,
 ) -> Result<DiffId, BuildError> {
     let (tools, options) = (keeper.tools, &keeper.request.run);
     run_mounts::check_given(options, op)?;
     let root = image::root_metadata(stack).map_err(|error| internal("read the layers below", &error))?;
-    let folder = tools.store.work_folder()?;
-    let upper = folder.subfolder("upper", root.mode)?;
-    let work = folder.subfolder("work", 0o700)?;
-    let caches = Caches::take(tools, op, contents, &folder, step)?;
-    let prepared = run_mounts::prepare(tools.store, options, op, contents, &caches, &folder)?;
+    let own = StepRoot::begin(stack, root.mode, passed)?;
+    let folder = &own.folder;
+    let caches = Caches::take(tools, op, contents, folder, step)?;
+    let prepared = run_mounts::prepare(tools.store, options, op, contents, &caches, folder)?;
     let request = RunRequest {
         stack,
         written: None,
-        upper: upper.as_fd(),
-        work: work.as_fd(),
+        upper: own.upper.as_fd(),
+        work: own.work.as_fd(),
         scratch: folder.path(),
         command: &op.command,
         env: &op.env,
@@ -56,7 +57,13 @@ pub(crate) fn run(
     let mut log = |stream, data: &[u8]| step.log(stream, data);
     let code = tools.executor.run(&request, &mut |stream, data| filter.pass(stream, data, &mut log));
     filter.finish(&mut log);
-    let keep = |message: &str| keeper.keep_run(op, contents, stack.diff_ids(), message, &folder);
+    let keep = |message: &str| match own.settle(tools.store, stack, &op.user) {
+        Ok(layers) => keeper.keep_run(op, contents, &layers, message, folder),
+        Err(error) => {
+            keeper.reporter.warning(format!("the failed step cannot be kept: {error}"), None);
+            None
+        }
+    };
     let code = code.map_err(|error| not_run(keeper.planned.span, error.as_ref(), keep))?;
     if tools.cancelled.load(std::sync::atomic::Ordering::Relaxed) {
         return Err(BuildError::Cancelled);
@@ -64,11 +71,15 @@ pub(crate) fn run(
     if code != 0 {
         return Err(failed(op, keeper.planned.span, code, keep));
     }
-    let captured = image::capture(tools.store, stack, upper.as_fd(), &op.user, ceiling);
-    captured.and_then(|layer| layer.keep(tools.store)).map_err(|error| match error {
+    let captured = own.capture(tools.store, stack, &op.user, ceiling).and_then(|layer| layer.keep(tools.store));
+    let layer = captured.map_err(|error| match error {
         CaptureError::Store(error) => error.into(),
         error => internal("read what the command changed", &error),
-    })
+    })?;
+    drop(prepared);
+    drop(caches);
+    own.pass(stack.clone(), layer, passed);
+    Ok(layer)
 }
 
 /// The command ran and ended with another code than 0.

@@ -22,13 +22,14 @@ use crate::failed_step::{Keeper, Place};
 use crate::failure::internal;
 use crate::key::{CacheKey, Field};
 use crate::new_layer::NewLayer;
-use crate::plan::{Base, CopyFrom, MountOp, Op, PlannedStep, StagePlan, WorkdirOp};
+use crate::plan::{Base, CopyFrom, MountOp, Op, PlannedStep, RunOp, StagePlan, WorkdirOp};
 use crate::report::Step;
 use crate::run;
 use crate::run_mounts::MountContent;
 use crate::solve::{Seen, SolvedStage, Solver};
 use crate::source::Selection;
 use crate::step_key::workdir_key;
+use crate::step_root::Passed;
 
 /// What is kept of a step that ran.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -115,6 +116,8 @@ pub(crate) struct StageRun<'s, 'a> {
     pub(crate) made: Option<ImageId>,
     /// Opened when the first step is not cached.
     stack: Option<Stack>,
+    /// The root of the step before, where roots are copies.
+    passed: Passed<'s>,
 }
 
 /// A step with its key, and what was found while making the key.
@@ -176,6 +179,7 @@ impl<'s, 'a> StageRun<'s, 'a> {
             image,
             made,
             stack: None,
+            passed: Passed::new(solver.tools.store),
         };
         run.tell_from(plan);
         for (place, row) in plan.history.iter().enumerate() {
@@ -474,7 +478,7 @@ impl StageRun<'_, '_> {
         let store = self.solver.tools.store;
         let layer = match &planned.op {
             Op::Run(op) => {
-                let layer = run::run(self.keeper(planned), stack, op, &work.mounts, self.ceiling(), step)?;
+                let layer = self.run(planned, op, work, stack, step)?;
                 let of_folder = work.mounts.iter().filter_map(MountContent::of_folder);
                 let is_repeatable = of_folder.into_iter().all(|(context, selection)| context.is_unchanged(selection));
                 return Ok(Made { layer, is_repeatable });
@@ -492,6 +496,17 @@ impl StageRun<'_, '_> {
             }
         };
         Ok(Made { layer, is_repeatable: true })
+    }
+
+    fn run(
+        &self,
+        planned: &PlannedStep,
+        op: &RunOp,
+        work: &Work,
+        stack: &Stack,
+        step: Step<'_, '_>,
+    ) -> Result<DiffId, BuildError> {
+        run::run(self.keeper(planned), stack, op, &work.mounts, self.ceiling(), step, &self.passed)
     }
 
     fn keeper<'k>(&'k self, planned: &'k PlannedStep) -> Keeper<'k> {

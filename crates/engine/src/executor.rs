@@ -1,6 +1,7 @@
 //! Runs the commands of RUN steps in containers of the runtime.
 
 mod agent;
+mod folder;
 mod limits;
 mod mounts;
 
@@ -14,13 +15,15 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use builder::{ExecutorError, HostAddress, RunNetwork, RunRequest, StepExecutor, Stream};
+use builder::{CannotRun, ExecutorError, HostAddress, RunNetwork, RunRequest, StepExecutor, Stream};
 use image::{RootfsOptions, Writable};
 use runtime::network::{BuildNetwork, NetworkError, Owner, prepare_build_network};
 use runtime::{
-    BindMount, BindSource, ContainerSpec, Executor, Mount, NetworkNamespace, Process, StartError, Stdio, StdioStream,
+    BindMount, BindSource, Chroot, ContainerSpec, Executor, Mount, NetworkNamespace, Process, StartError, Stdio,
+    StdioStream,
 };
 use rustix::event::{PollFd, PollFlags, Timespec};
+use store::StoreError;
 
 pub(crate) use self::agent::AgentProxy;
 pub(crate) use self::limits::{PARENT, PERIOD};
@@ -37,14 +40,30 @@ const HOSTNAME: &str = "buildkitsandbox";
 pub(crate) struct BuildExecutor<'a> {
     engine: &'a Engine,
     runtime: Box<dyn Executor>,
+    /// Nothing can be mounted: the roots of steps are folders.
+    in_folder: bool,
+    /// We are root in a container that has given us nothing but that.
+    is_nested: bool,
     host: OnceLock<HostFiles>,
     network: OnceLock<Result<BuildNetwork, String>>,
     next: AtomicU32,
 }
 
 impl<'a> BuildExecutor<'a> {
+    /// `runtime` starts the commands, if namespaces can be made.
     pub(crate) fn new(engine: &'a Engine, runtime: Box<dyn Executor>) -> Self {
-        Self { engine, runtime, host: OnceLock::new(), network: OnceLock::new(), next: AtomicU32::new(0) }
+        let in_folder = engine.is_without_namespaces();
+        let runtime = if in_folder { Box::new(Chroot) } else { runtime };
+        let is_nested = engine.is_nested();
+        Self {
+            engine,
+            runtime,
+            in_folder,
+            is_nested,
+            host: OnceLock::new(),
+            network: OnceLock::new(),
+            next: AtomicU32::new(0),
+        }
     }
 
     pub(crate) fn start(&self, spec: ContainerSpec, stdio: Stdio) -> Result<Process, StartError> {
@@ -80,20 +99,15 @@ impl<'a> BuildExecutor<'a> {
         let writable = Writable { upper: request.upper, work: request.work, below: request.written, volatile: true };
         let points = mounts::points(request)?;
         let points = points.as_ref().map(AsFd::as_fd);
-        let options = RootfsOptions { writable: Some(writable), points, with_stubs: true };
+        let options = RootfsOptions { writable: Some(writable), points, with_stubs: true, rung: None };
         let rootfs = image::mount_stack(self.engine.store(), request.stack, options)?;
-        let args = request.command.iter().map(OsString::from).collect();
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let id = format!("build-{}-{number}", std::process::id());
-        let mut spec = ContainerSpec::docker_defaults(&id, rootfs, args);
-        let user = image::users::resolve(&request.stack.tree(), request.user)?;
-        request.hostname.unwrap_or(HOSTNAME).clone_into(&mut spec.hostname);
-        spec.env = environment(request.env, user.home.as_deref());
-        add_secrets(&mut spec.env, request);
-        spec.user = runtime::User { uid: user.uid, gid: user.gid, additional_gids: user.additional_gids };
-        spec.cwd = PathBuf::from(request.working_dir);
-        spec.die_with_parent = true;
+        let mut spec = self.bare_spec(request, rootfs)?;
         let mode = match request.network {
+            // A container without the right to make a bridge has a network of its own, which serves its steps.
+            RunNetwork::Default if self.is_nested && self.network().is_err() => {
+                spec.use_host_network();
+                NetworkMode::Host
+            }
             RunNetwork::Default => {
                 spec.network = NetworkNamespace::Join(self.network()?.namespace.as_fd().try_clone_to_owned()?);
                 NetworkMode::Bridge
@@ -111,6 +125,31 @@ impl<'a> BuildExecutor<'a> {
         Ok((spec, agents))
     }
 
+    /// Program, environment and user, in a container like any other.
+    fn bare_spec(&self, request: &RunRequest<'_>, rootfs: OwnedFd) -> Result<ContainerSpec, ExecutorError> {
+        let args = request.command.iter().map(OsString::from).collect();
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let id = format!("build-{}-{number}", std::process::id());
+        let mut spec = ContainerSpec::docker_defaults(&id, rootfs, args);
+        let user = image::users::resolve(&request.stack.tree(), request.user)?;
+        request.hostname.unwrap_or(HOSTNAME).clone_into(&mut spec.hostname);
+        spec.env = environment(request.env, user.home.as_deref());
+        add_secrets(&mut spec.env, request);
+        spec.user = runtime::User { uid: user.uid, gid: user.gid, additional_gids: user.additional_gids };
+        spec.cwd = PathBuf::from(request.working_dir);
+        spec.die_with_parent = true;
+        Ok(spec)
+    }
+
+    /// Names that were asked for. Without a network there is no way to the host, and no name for it.
+    fn added_hosts(&self, request: &RunRequest<'_>, gateway: Option<Ipv4Addr>) -> Vec<(String, IpAddr)> {
+        let host = |(name, address): &(String, HostAddress)| match address {
+            HostAddress::Address(address) => Some((name.clone(), *address)),
+            HostAddress::Gateway => Some((name.clone(), self.engine.host_address(gateway?))),
+        };
+        request.hosts.iter().filter_map(host).collect()
+    }
+
     /// `/etc/hosts` and `/etc/resolv.conf` are mounted, so that they never reach the layer (D112).
     fn mount_files(
         &self,
@@ -126,12 +165,7 @@ impl<'a> BuildExecutor<'a> {
             NetworkMode::Host => (None, Some(Ipv4Addr::LOCALHOST)),
             NetworkMode::None | NetworkMode::Container(_) | NetworkMode::Named(_) => (None, None),
         };
-        // Without a network there is no way to the host, and no name for it.
-        let host = |(name, address): &(String, HostAddress)| match address {
-            HostAddress::Address(address) => Some((name.clone(), *address)),
-            HostAddress::Gateway => Some((name.clone(), self.engine.host_address(gateway?))),
-        };
-        let added: Vec<(String, IpAddr)> = request.hosts.iter().filter_map(host).collect();
+        let added = self.added_hosts(request, gateway);
         let files = [
             ("hosts", self.host().hosts(&mode, request.hostname.unwrap_or(HOSTNAME), address, &added)),
             ("resolv.conf", self.host().resolv_conf(self.engine, &mode)),
@@ -160,8 +194,35 @@ fn add_secrets(env: &mut Vec<OsString>, request: &RunRequest<'_>) {
 
 impl StepExecutor for BuildExecutor<'_> {
     fn run(&self, request: &RunRequest<'_>, log: &mut dyn FnMut(Stream, &[u8])) -> Result<u8, ExecutorError> {
+        match self.engine.store().want_identities() {
+            Err(StoreError::NoIdentities { reason, remedy }) => {
+                return Err(CannotRun { message: reason, hint: remedy }.into());
+            }
+            wanted => wanted?,
+        }
+        if self.in_folder {
+            let (mut spec, placed) = self.folder_spec(request)?;
+            limits::apply(&mut spec, request.limits);
+            if spec.cgroup.is_some() {
+                log(Stream::Stderr, b"warning: limits of memory and processors cannot be set here\n");
+            }
+            let ended = self.run_spec(spec, request, log);
+            placed.take_out()?;
+            return ended;
+        }
         // The agents' sockets are there until the command has ended.
         let (spec, _agents) = self.spec(request)?;
+        self.run_spec(spec, request, log)
+    }
+}
+
+impl BuildExecutor<'_> {
+    fn run_spec(
+        &self,
+        spec: ContainerSpec,
+        request: &RunRequest<'_>,
+        log: &mut dyn FnMut(Stream, &[u8]),
+    ) -> Result<u8, ExecutorError> {
         let has_user = self.engine.has_ids(spec.user.uid, spec.user.gid).unwrap_or(true);
         let (out, out_end) = pipe()?;
         let (err, err_end) = pipe()?;

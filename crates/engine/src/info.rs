@@ -1,9 +1,8 @@
 //! `info` and `version`: what this program is, and what this machine lets it do.
 
-use std::os::fd::AsFd;
 use std::path::PathBuf;
 
-use rustix::fs::CWD;
+use image::Rung;
 
 use crate::containers::ContainerStatus;
 use crate::containers::container::Container;
@@ -16,6 +15,12 @@ pub enum Backend {
     Erofs,
     /// Layers are extracted to folders.
     Extracted,
+    /// Each root is a copy of all its layers.
+    Copied,
+    /// The same, for RUN alone, whose commands run in a folder.
+    Folder,
+    /// Not at all: steps without RUN work.
+    Nothing,
 }
 
 /// What `info` says.
@@ -27,7 +32,7 @@ pub struct Info {
     pub store: PathBuf,
     /// How layers become folders.
     pub backend: Backend,
-    /// Why not [`Backend::Erofs`].
+    /// Why not a better one.
     pub backend_reason: Option<String>,
     /// Release of the kernel.
     pub kernel: String,
@@ -97,7 +102,7 @@ pub fn version() -> Version {
 /// When the store cannot be read.
 pub fn info(engine: &Engine) -> Result<Info, Error> {
     let store = engine.store();
-    let refused = backend_refusal(engine);
+    let (backend, backend_reason) = backend(engine)?;
     let containers = Container::all(engine)?;
     let (mut running, mut paused) = (0, 0);
     for container in &containers {
@@ -114,8 +119,8 @@ pub fn info(engine: &Engine) -> Result<Info, Error> {
     Ok(Info {
         version: version.version,
         store: store.path().to_owned(),
-        backend: if refused.is_none() { Backend::Erofs } else { Backend::Extracted },
-        backend_reason: refused,
+        backend,
+        backend_reason,
         kernel: version.kernel,
         os: version.os,
         architecture: version.architecture,
@@ -148,14 +153,26 @@ fn word(release: &str, name: &str) -> Option<String> {
     Some(value.trim_matches(['"', '\'']).to_owned())
 }
 
-/// Why the kernel does not mount layers here; `None` when it does.
-fn backend_refusal(engine: &Engine) -> Option<String> {
-    let path = engine.store().path();
-    let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::CLOEXEC;
-    match rustix::fs::openat(CWD, path, flags, rustix::fs::Mode::empty()) {
-        Ok(folder) => layer::erofs_supported(folder.as_fd()).err().map(|error| error.to_string()),
-        Err(errno) => Some(errno.to_string()),
+/// How roots are made here, and why not in a better way.
+fn backend(engine: &Engine) -> Result<(Backend, Option<String>), Error> {
+    if let Err(refusal) = engine.store().want_identities() {
+        return Ok((Backend::Nothing, Some(causes(&refusal))));
     }
+    if let Some(reason) = engine.why_no_namespaces() {
+        return Ok((Backend::Folder, Some(reason.to_owned())));
+    }
+    let (rung, refusal) = image::rung(engine.store())?;
+    let backend = match rung {
+        Rung::Erofs => Backend::Erofs,
+        Rung::Extracted => Backend::Extracted,
+        Rung::Copied => Backend::Copied,
+    };
+    Ok((backend, refusal.map(|refusal| refusal.to_string())))
+}
+
+fn causes(error: &(dyn std::error::Error + 'static)) -> String {
+    let all = std::iter::successors(Some(error), |error| error.source());
+    all.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// `CGROUP2_SUPER_MAGIC` of linux/magic.h.

@@ -107,6 +107,10 @@ pub struct Engine {
     grounds: network::Grounds,
     /// Who has only the right that a user namespace gives.
     caller: Option<standing::Caller>,
+    /// Why no namespace can be made, where commands can be run without any.
+    no_namespaces: Option<String>,
+    /// Root, but of a container only, that has entered a user namespace.
+    is_nested: bool,
 }
 
 impl Engine {
@@ -116,7 +120,15 @@ impl Engine {
     /// When the store cannot be opened.
     pub fn open(root: &Path, clock: fn() -> Timestamp) -> Result<Self, Error> {
         let (store, config) = (open_store(root, clock)?, host_config::DEFAULT_PATH.into());
-        Ok(Self { store, clock, config, grounds: network::Grounds::default(), caller: None })
+        Ok(Self {
+            store,
+            clock,
+            config,
+            grounds: network::Grounds::default(),
+            caller: None,
+            no_namespaces: None,
+            is_nested: false,
+        })
     }
 
     /// The store.

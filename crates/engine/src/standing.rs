@@ -71,7 +71,15 @@ impl Engine {
         // Descriptors from before belong to the mount namespace from before, which overlayfs takes no layers from.
         let store = crate::open_store(&path, self.clock)?.with_user_xattrs(true);
         self.store = match entered {
-            Ok(namespace) => with_namespace(store, Arc::new(namespace), caller),
+            Ok(namespace) => {
+                self.is_nested = caller.uid == 0;
+                with_namespace(store, Arc::new(namespace), caller)
+            }
+            Err(error) if user_namespace::may_change_root() => {
+                let causes = std::iter::successors(std::error::Error::source(&error), |error| error.source());
+                self.no_namespaces = Some(causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}")));
+                store.with_user_xattrs(false)
+            }
             // What is missing is looked for when somebody needs it.
             Err(error) => store.with_identities(move || Err(caller.refusal(&error))),
         };
@@ -85,6 +93,10 @@ impl Engine {
 
     /// That containers can be made: refused here, before anything has begun.
     pub(crate) fn check_rights(&self) -> Result<(), Error> {
+        if let Some(reason) = &self.no_namespaces {
+            let message = format!("containers need namespaces and mounts, but CAP_SYS_ADMIN is missing, and {reason}");
+            return Err(Error::new(ErrorKind::Forbidden, message).with_exit_code(125).with_hint(remedies::DOCTOR));
+        }
         self.store.want_identities().map_err(Error::from)
     }
 
@@ -122,6 +134,21 @@ impl Engine {
         }
         self.check_rights()?;
         Ok(user_namespace::mapped_ids().is_none_or(|mapped| uid.max(gid) < mapped))
+    }
+
+    /// Whether commands are run in a folder, as no namespace can be made.
+    pub(crate) fn is_without_namespaces(&self) -> bool {
+        self.no_namespaces.is_some()
+    }
+
+    /// Whether this is root of a container, in a user namespace of its own.
+    pub(crate) fn is_nested(&self) -> bool {
+        self.is_nested
+    }
+
+    /// Why no namespace can be made, where commands can be run without any.
+    pub(crate) fn why_no_namespaces(&self) -> Option<&str> {
+        self.no_namespaces.as_deref()
     }
 }
 

@@ -4,13 +4,13 @@ use std::io::{self, Seek, Write};
 use std::os::fd::BorrowedFd;
 
 use layer::{
-    DiffError, DiffOptions, EntryKind, FinishedLayer, LayerWriter, Metadata, Owners, Timestamp, Tree, TreeError,
-    WriteError,
+    Change, DiffError, DiffOptions, EntryKind, FinishedLayer, LayerWriter, Metadata, Owners, Selection, Timestamp,
+    Tree, TreeError, WriteError,
 };
 use oci::DiffId;
 use store::{LayerSink, Store, StoreError};
 
-use crate::{Stack, StackError, users};
+use crate::{CopyError, Stack, StackError, users};
 
 /// A layer that is written, and not in the store yet; it vanishes when this is dropped.
 #[derive(Debug)]
@@ -25,6 +25,9 @@ pub enum CaptureError {
     /// The folder cannot be read.
     #[error(transparent)]
     Changes(#[from] DiffError),
+    /// What a copied root was like cannot be read.
+    #[error(transparent)]
+    Copy(#[from] Box<CopyError>),
     /// The layers below cannot be read.
     #[error("cannot read the layers below")]
     Below(#[from] TreeError),
@@ -42,8 +45,27 @@ pub enum CaptureError {
     Store(#[from] StoreError),
 }
 
-/// Reads the upper folder of a root on top of `stack`, in which processes ran as `user` (as USER says it). No file will be later
-/// than `ceiling`.
+/// Where something was written on top of a stack.
+#[derive(Debug, Clone, Copy)]
+pub struct Changes<'a> {
+    /// What overlayfs wrote to, or a copy of the whole root.
+    pub upper: BorrowedFd<'a>,
+    /// The folder beside it, which says what it is; without it there are only changes in `upper`.
+    pub work: Option<BorrowedFd<'a>>,
+}
+
+impl Changes<'_> {
+    /// What was changed, if the folder is a copy of the whole root.
+    fn selection(&self, tree: &Tree) -> Result<Option<Selection>, CaptureError> {
+        let Some(snapshot) = self.work.map(crate::copied::snapshot).transpose().map_err(Box::new)?.flatten() else {
+            return Ok(None);
+        };
+        Ok(Some(layer::select(self.upper, &snapshot, tree)?))
+    }
+}
+
+/// Reads the writable folder of a root on top of `stack`, in which processes ran as `user` (as USER says it). No file will be
+/// later than `ceiling`.
 ///
 /// The folder should be quiet: a file that vanishes under the reader's hands is an error.
 ///
@@ -52,20 +74,37 @@ pub enum CaptureError {
 pub fn capture(
     store: &Store,
     stack: &Stack,
-    upper: BorrowedFd<'_>,
+    changes: Changes<'_>,
     user: &str,
     ceiling: Option<Timestamp>,
 ) -> Result<Captured, CaptureError> {
     store.want_identities()?;
     let tree = stack.tree();
+    let selection = changes.selection(&tree)?;
     let owners = owners(store, &tree, user)?;
     let root = root_metadata(stack)?;
     let sink = store.layer_sink()?;
     let mut writer = LayerWriter::new(sink.file().map_err(CaptureError::Open)?).with_ceiling(ceiling);
-    let user_xattrs = store.user_xattrs();
-    let options = DiffOptions { base: Some(&tree), root: Some(&root), skip: None, user_xattrs, owners };
-    layer::diff(upper, &options, &mut writer)?;
+    let options = DiffOptions {
+        base: Some(&tree),
+        root: Some(&root),
+        skip: None,
+        user_xattrs: store.user_xattrs(),
+        owners,
+        selection: selection.as_ref(),
+    };
+    layer::diff(changes.upper, &options, &mut writer)?;
     Ok(Captured { sink, finished: writer.finish()? })
+}
+
+/// Everything that is not as the layers have it, ordered by path.
+///
+/// # Errors
+/// When something cannot be read.
+pub fn changes(stack: &Stack, changes: Changes<'_>) -> Result<Vec<Change>, CaptureError> {
+    let tree = stack.tree();
+    let selection = changes.selection(&tree)?;
+    Ok(layer::changes(changes.upper, &tree, selection.as_ref())?)
 }
 
 /// Whom files may belong to that the kernel says are root's: nobody else where all IDs can be given to files.

@@ -6,7 +6,7 @@ use layer::{LayerDirectory, Metadata, MountError, OverlayOptions, Upper};
 use oci::{ChainId, DiffId};
 use store::{Store, StoreError};
 
-use crate::Stack;
+use crate::{CopyError, Rung, Stack, copied, rung};
 
 /// Where a container's changes go.
 #[derive(Debug, Clone, Copy)]
@@ -68,6 +68,9 @@ pub enum RootfsError {
         /// Why not.
         source: MountError,
     },
+    /// The layers cannot be copied.
+    #[error("cannot copy the layers")]
+    Copy(#[from] CopyError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -107,6 +110,8 @@ pub struct RootfsOptions<'a> {
     pub points: Option<BorrowedFd<'a>>,
     /// The store's places to mount on, under all layers: for a root file system.
     pub with_stubs: bool,
+    /// What to make, in place of the best that this machine allows: only [`Rung::Copied`] can be asked for.
+    pub rung: Option<Rung>,
 }
 
 /// Mounts a stack with a writable folder on top; the mount is attached nowhere and ends with its descriptor.
@@ -114,20 +119,47 @@ pub struct RootfsOptions<'a> {
 /// # Errors
 /// As [`mount_stack`].
 pub fn mount_rootfs(store: &Store, stack: &Stack, writable: Writable<'_>) -> Result<OwnedFd, RootfsError> {
-    mount_stack(store, stack, RootfsOptions { writable: Some(writable), points: None, with_stubs: true })
+    mount_stack(store, stack, RootfsOptions { writable: Some(writable), points: None, with_stubs: true, rung: None })
 }
 
 /// Mounts a stack; the mount is attached nowhere and ends with its descriptor.
 ///
-/// Where the kernel cannot mount layers by their index they are extracted to folders first, once for each layer.
+/// Where the kernel cannot mount layers by their index they are extracted to folders first, once for each layer; where it
+/// cannot stack them either, the root is a copy: of the writable folder, or in memory.
 ///
 /// # Errors
-/// When the kernel refuses a layer or the stack.
+/// When the kernel refuses a layer or the stack, or something cannot be copied.
 pub fn mount_stack(store: &Store, stack: &Stack, options: RootfsOptions<'_>) -> Result<OwnedFd, RootfsError> {
     store.want_identities()?;
+    if options.rung == Some(Rung::Copied) || options.writable.is_some_and(|writable| copied::is_copied(writable.work)) {
+        return Ok(copied::mount(store, stack, options)?);
+    }
+    match stack_layers(store, stack, options) {
+        // What it says is only a consequence, if overlayfs is to be had here.
+        Err(RootfsError::Overlay { .. } | RootfsError::Extract { .. }) if rung::overlay_refusal(store)?.is_some() => {
+            Ok(copied::mount(store, stack, options)?)
+        }
+        other => other,
+    }
+}
+
+/// A copied root that is there already, for looking at it; `None` for a folder of changes.
+///
+/// # Errors
+/// When it cannot be mounted.
+pub fn mount_copied(upper: BorrowedFd<'_>, work: BorrowedFd<'_>) -> Result<Option<OwnedFd>, RootfsError> {
+    Ok(copied::is_copied(work).then(|| copied::clone_mount(upper)).transpose()?)
+}
+
+/// The first two rungs: the layers stacked by overlayfs.
+fn stack_layers(store: &Store, stack: &Stack, options: RootfsOptions<'_>) -> Result<OwnedFd, RootfsError> {
     let folders;
     let layers = match mount_layers(stack) {
         Err(RootfsError::Layer { source, .. }) if needs_extraction(&source) => {
+            // Extracting is in vain where the folders cannot be stacked.
+            if let Some(source) = rung::overlay_refusal(store)? {
+                return Err(RootfsError::Overlay { count: stack.layers().len(), source });
+            }
             folders = extract_layers(store, stack)?;
             folders.iter().map(AsFd::as_fd).collect()
         }

@@ -3,9 +3,12 @@
 //! One walk, sorted and depth-first, by folder descriptors; names are single components and never followed. A folder
 //! that overlayfs copied up to reach something inside becomes an entry too, as in every builder's layers. What
 //! overlayfs itself keeps in the folder (whiteout devices, `*.overlay.*` attributes) becomes whiteout and opaque
-//! entries or stays out. Nothing here looks at the layers below, except to leave out what mount points left behind.
+//! entries or stays out. Nothing here looks at the layers below, except to leave out what mount points left behind, and
+//! marks on folders that hide nothing. A root that is a copy is read in the same way, but only what was found to be
+//! changed in it ([`select`]).
 
 mod changes;
+mod selection;
 pub(crate) mod walk;
 pub(crate) mod xattrs;
 
@@ -25,6 +28,7 @@ use crate::tree::{Tree, TreeError};
 use crate::writer::{LayerWriter, WriteError};
 
 pub use self::changes::{Change, ChangeKind, changes};
+pub use self::selection::{Selection, select};
 use self::walk::{Found, Walk};
 use self::xattrs::{Attributes, Source, XattrReader};
 
@@ -43,6 +47,8 @@ pub struct DiffOptions<'a> {
     pub user_xattrs: bool,
     /// The overlay was written to in a user namespace that has not all IDs.
     pub owners: Option<Owners>,
+    /// The folder is a whole root, of which only this is written. Overlayfs' marks in it mean nothing.
+    pub selection: Option<&'a Selection>,
 }
 
 /// What a diff found.
@@ -134,6 +140,7 @@ pub fn diff(
     let root = rustix::fs::openat(upper, c".", FOLDER, Mode::empty()).map_err(reading(&[], "opening the folder"))?;
     diff.root(&root)?;
     let mut walk = Walk::new(root)?;
+    diff.add_removed(&mut walk, &[]);
     while let Some(found) = walk.next_name()? {
         if found.path.len() > LONGEST_PATH {
             return Err(DiffError::TooLong { length: found.path.len(), path: found.path });
@@ -143,6 +150,7 @@ pub fn diff(
         }
         if let Some(folder) = diff.name(&walk, &found)? {
             walk.descend(folder, &found)?;
+            diff.add_removed(&mut walk, &found.path);
         }
     }
     Ok(diff.statistics)
@@ -161,7 +169,7 @@ pub(crate) fn open_file(parent: BorrowedFd<'_>, name: &CStr) -> Result<OwnedFd, 
     }
 }
 
-fn reading(path: &[u8], doing: &'static str) -> impl Fn(Errno) -> DiffError {
+pub(crate) fn reading(path: &[u8], doing: &'static str) -> impl Fn(Errno) -> DiffError {
     move |source| DiffError::Read { path: path.to_vec(), doing, source }
 }
 
@@ -189,9 +197,23 @@ impl Diff<'_> {
         if is_same_but_for_time(&now, before) { Ok(()) } else { self.write(&[], EntryKind::Directory, now) }
     }
 
+    /// Makes the walk visit the names, in the folder that it has just entered, of what is gone.
+    fn add_removed(&self, walk: &mut Walk, path: &[u8]) {
+        let names = self.options.selection.and_then(|selection| selection.removed_names.get(path));
+        walk.add_names(names.map_or(&[], Vec::as_slice));
+    }
+
     /// Writes one name; gives the folder to go into, if it is one.
     fn name(&mut self, walk: &Walk, found: &Found) -> Result<Option<OwnedFd>, DiffError> {
         let parent = walk.folder();
+        if let Some(selection) = self.options.selection {
+            if selection.removed.contains(&found.path) {
+                return self.remove(&found.path, EntryKind::Whiteout).map(|()| None);
+            }
+            if !selection.written.contains(&found.path) {
+                return Ok(None);
+            }
+        }
         let file_type = match found.file_type {
             FileType::Unknown => type_of(&status_at(parent, found)?),
             known => known,
@@ -220,10 +242,22 @@ impl Diff<'_> {
             return Ok(None);
         }
         self.write(path, EntryKind::Directory, metadata)?;
-        if marks.opaque {
+        let is_opaque = match self.options.selection {
+            Some(selection) => selection.opaque.contains(path),
+            None => marks.opaque && self.hides_something(path)?,
+        };
+        if is_opaque {
             self.remove(path, EntryKind::Opaque)?;
         }
         Ok(Some(folder))
+    }
+
+    /// Whether something is below a folder that is marked as hiding it. Overlayfs also marks a new folder that was moved
+    /// to where nothing is.
+    fn hides_something(&self, path: &[u8]) -> Result<bool, DiffError> {
+        let Some(base) = self.options.base else { return Ok(true) };
+        let node = base.lookup(path).map_err(|source| DiffError::Base { path: path.to_vec(), source })?;
+        Ok(node.is_some())
     }
 
     /// Whether the folder is in the upper one only because something was mounted below it.
@@ -359,7 +393,11 @@ impl Diff<'_> {
     }
 
     fn attributes(&mut self, source: Source<'_>, path: &[u8]) -> Result<Attributes, DiffError> {
-        self.xattrs.read(source).map_err(reading(path, "reading extended attributes"))
+        let mut attributes = self.xattrs.read(source).map_err(reading(path, "reading extended attributes"))?;
+        if self.options.selection.is_some() {
+            attributes.marks = xattrs::Marks::default();
+        }
+        Ok(attributes)
     }
 }
 
@@ -404,8 +442,9 @@ fn status_of(file: &OwnedFd, path: &[u8]) -> Result<Statx, DiffError> {
         .map_err(reading(path, "reading its status"))
 }
 
-fn status_at(parent: BorrowedFd<'_>, found: &Found) -> Result<Statx, DiffError> {
-    rustix::fs::statx(parent, &found.name, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::BASIC_STATS)
+pub(crate) fn status_at(parent: BorrowedFd<'_>, found: &Found) -> Result<Statx, DiffError> {
+    let wanted = StatxFlags::BASIC_STATS | StatxFlags::BTIME;
+    rustix::fs::statx(parent, &found.name, AtFlags::SYMLINK_NOFOLLOW, wanted)
         .map_err(reading(&found.path, "reading its status"))
 }
 

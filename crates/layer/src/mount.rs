@@ -167,6 +167,18 @@ pub(crate) fn mount_empty() -> Result<OwnedFd, MountError> {
     context.mount(MountAttrFlags::MOUNT_ATTR_RDONLY | MountAttrFlags::MOUNT_ATTR_NODEV)
 }
 
+/// A file system in memory, attached nowhere: it vanishes with its last descriptor and mount.
+///
+/// # Errors
+/// When the kernel refuses.
+pub fn mount_memory() -> Result<OwnedFd, MountError> {
+    let context = MountContext::open("tmpfs")?;
+    context.text("source", "copied")?;
+    context.text("mode", "0755")?;
+    context.create()?;
+    context.mount(MountAttrFlags::MOUNT_ATTR_NODEV)
+}
+
 /// The text form of a descriptor, for calls that take only text.
 ///
 /// The kernel resolves it by the magic link to exactly what the descriptor holds; no folder on the way can be swapped.

@@ -30,6 +30,8 @@ pub struct PopulateOptions {
     pub keeps_owners: bool,
     /// What the tree does not have is removed from the folder.
     pub removes_others: bool,
+    /// Devices and extended attributes that a user namespace does not allow are left out and counted.
+    pub leaves_out: bool,
 }
 
 /// What was written.
@@ -277,15 +279,14 @@ impl<'a> Filling<'a> {
             _ => return Ok(()),
         };
         match made {
-            Err(PopulateError::Write { source: Errno::PERM, .. }) if !self.options.keeps_owners => {
+            Err(PopulateError::Write { source: Errno::PERM, .. }) if self.is_lenient() => {
                 self.populated.left_out += 1;
                 return Ok(());
             }
             made => made?,
         }
         let is_symlink = matches!(entry.kind, EntryKind::Symlink { .. });
-        let is_lenient = !self.options.keeps_owners;
-        let left_out = metadata::set_at(self.descent.innermost(), name, &entry.metadata, is_symlink, is_lenient);
+        let left_out = metadata::set_at(self.descent.innermost(), name, &entry.metadata, is_symlink, self.is_lenient());
         self.populated.left_out += left_out.map_err(|(doing, error)| writing(&entry.path, doing)(error))?;
         Ok(())
     }
@@ -323,9 +324,13 @@ impl<'a> Filling<'a> {
         Ok(())
     }
 
+    fn is_lenient(&self) -> bool {
+        self.options.leaves_out || !self.options.keeps_owners
+    }
+
     /// Gives the number of attributes left out.
     fn set_on(&self, file: BorrowedFd<'_>, path: &[u8], metadata: &Metadata) -> Result<u64, PopulateError> {
-        let set = metadata::set_on(file, metadata, !self.options.keeps_owners);
+        let set = metadata::set_on(file, metadata, self.is_lenient());
         set.map_err(|(doing, error)| writing(path, doing)(error))
     }
 }

@@ -7,6 +7,8 @@
 
 #[path = "contract/changes.rs"]
 mod changes;
+#[path = "contract/copied.rs"]
+mod copied;
 #[path = "contract/hostile.rs"]
 mod hostile;
 #[path = "contract/random.rs"]

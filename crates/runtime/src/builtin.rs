@@ -12,17 +12,21 @@
 //! one looks at the fact. No copy of our binary is needed for it.
 
 mod child;
+mod chroot;
 mod exec;
 mod failure;
+mod keeper;
 mod mount_plan;
 mod pid_namespace;
 mod plan;
 mod prepared;
 mod process_plan;
+mod procfs;
 mod root_path;
 mod root_view;
 mod terminal;
 
+pub use chroot::Chroot;
 pub use exec::exec;
 pub(crate) use mount_plan::{HostDevice, add_init, bind_tree, path_within, type_of_tree};
 pub use prepared::{BindOptions, Propagation, TmpfsOptions, prepare_bind, prepare_tmpfs};
@@ -33,7 +37,7 @@ pub use root_view::{RootView, mount_of_process, root_of_process, tmpfs_of_proces
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rustix::io::Errno;
 use rustix::pipe::PipeFlags;
@@ -41,6 +45,7 @@ use rustix::process::{Pid, WaitId, WaitIdOptions, WaitIdStatus};
 use rustix::thread::LinkNameSpaceType;
 
 use self::failure::{Failure, Step};
+use self::keeper::Kept;
 use self::mount_plan::setup;
 use self::plan::{Plan, Surroundings, Words};
 use self::process_plan::{ProcessPlan, Rights};
@@ -57,13 +62,15 @@ pub struct BuiltIn {
     cgroups: Layout,
     /// The filter compiled last; containers of one build all share it.
     filter: Mutex<Option<(Capabilities, Arc<[FilterInstruction]>)>>,
+    /// Whether a new procfs is refused to our user namespace.
+    shares_procfs: OnceLock<bool>,
 }
 
 impl BuiltIn {
     /// Looks at how this machine mounts its control groups.
     #[must_use]
     pub fn new() -> Self {
-        Self { cgroups: Layout::of_this_machine(), filter: Mutex::new(None) }
+        Self { cgroups: Layout::of_this_machine(), filter: Mutex::new(None), shares_procfs: OnceLock::new() }
     }
 
     fn filter(&self, capabilities: Capabilities) -> Arc<[FilterInstruction]> {
@@ -98,12 +105,15 @@ impl Executor for BuiltIn {
             devices_are_guarded: prepared.devices_are_guarded,
             rights: rights()?,
         };
+        let in_user_namespace = surroundings.rights.in_user_namespace;
         let mut plan = Plan::new(spec, stdio, surroundings, |capabilities| self.filter(capabilities))?;
-        let (pid, pidfd) = launch(&mut plan, prepared.into.as_ref())?;
-        let terminal = plan.process.terminal.as_mut().and_then(|terminal| terminal.master.take());
-        let process = Process::new(pid, pidfd, terminal).with_warnings(prepared.warnings);
+        if in_user_namespace && *self.shares_procfs.get_or_init(procfs::is_refused) {
+            plan.share_kernel_mounts()?;
+        }
+        let process = launch(&mut plan, prepared.into.as_ref())?.with_warnings(prepared.warnings);
         let process = process.with_cleanup(CgroupCleanup::new(prepared.folders));
-        keep_owners(process, &mut plan.process, pid.as_raw_nonzero().get())
+        let pid = process.pid();
+        keep_owners(process, &mut plan.process, pid)
     }
 
     fn name(&self) -> &str {
@@ -139,16 +149,30 @@ fn keep_owners(process: Process, plan: &mut ProcessPlan, container: i32) -> Resu
 }
 
 /// Starts the child and waits until it executes its program.
-fn launch(plan: &mut Plan, cgroup: Option<&OwnedFd>) -> Result<(Pid, OwnedFd), StartError> {
-    match attempt(plan, cgroup) {
-        // Somebody (strace, a debugger) follows our children; then the stop is theirs.
-        Err(Ended::Failed(Failure { step: Step::Trace, .. })) => {
-            plan.traced = false;
-            attempt(plan, cgroup)
+fn launch(plan: &mut Plan, cgroup: Option<&OwnedFd>) -> Result<Process, StartError> {
+    loop {
+        let started = match plan.is_kept {
+            false => attempt(plan, cgroup).map(|(pid, pidfd)| (pid, pidfd, None)),
+            true => keeper::attempt(plan, cgroup)
+                .map(|Kept { pid, pidfd, keeper, line }| (pid, pidfd, Some((keeper, line)))),
+        };
+        let ended = match started {
+            Ok((pid, pidfd, kept)) => {
+                let terminal = plan.process.terminal.as_mut().and_then(|terminal| terminal.master.take());
+                let process = Process::new(pid, pidfd, terminal);
+                return Ok(match kept {
+                    None => process,
+                    Some((keeper, line)) => process.waiting_for(keeper).with_cleanup(line),
+                });
+            }
+            Err(ended) => ended,
+        };
+        match ended {
+            // Somebody (strace, a debugger) follows our children; then the stop is theirs.
+            Ended::Failed(Failure { step: Step::Trace, .. }) if plan.traced => plan.traced = false,
+            ended => return Err(ended.explain(&plan.words)),
         }
-        result => result,
     }
-    .map_err(|ended| ended.explain(&plan.words))
 }
 
 /// Why a child did not become the container.
@@ -202,6 +226,9 @@ fn attempt(plan: &Plan, cgroup: Option<&OwnedFd>) -> Result<(Pid, OwnedFd), Ende
 }
 
 fn clone_flags(plan: &Plan) -> CloneFlags {
+    if plan.is_chroot {
+        return CloneFlags::NONE;
+    }
     let kinds = [
         (matches!(plan.pid, Namespace::New), CloneFlags::NEW_PID_NAMESPACE),
         (matches!(plan.uts, Namespace::New), CloneFlags::NEW_UTS_NAMESPACE),

@@ -20,8 +20,8 @@ mod spec;
 mod sys;
 
 pub use builtin::{
-    BindOptions, BuiltIn, Propagation, RootView, TmpfsOptions, exec, make_mount_point, mount_of_process, prepare_bind,
-    prepare_tmpfs, root_of_process, tmpfs_of_process,
+    BindOptions, BuiltIn, Chroot, Propagation, RootView, TmpfsOptions, exec, make_mount_point, mount_of_process,
+    prepare_bind, prepare_tmpfs, root_of_process, tmpfs_of_process,
 };
 pub use cgroup::{CgroupError, ControlGroups, RunningContainer, Usage, remove_control_group};
 pub use error::StartError;

@@ -72,6 +72,20 @@ pub fn is_privileged() -> bool {
     rustix::thread::capabilities(None).is_ok_and(|sets| sets.effective.contains(CapabilitySet::SYS_ADMIN))
 }
 
+/// Whether this process, which may not mount, may at least act for all users and change its root: uid 0 in a container
+/// as docker, podman and Kubernetes make it by default.
+#[must_use]
+pub fn may_change_root() -> bool {
+    let wanted = CapabilitySet::CHOWN
+        | CapabilitySet::DAC_OVERRIDE
+        | CapabilitySet::FOWNER
+        | CapabilitySet::SETUID
+        | CapabilitySet::SETGID
+        | CapabilitySet::SYS_CHROOT;
+    rustix::process::geteuid().is_root()
+        && rustix::thread::capabilities(None).is_ok_and(|sets| sets.effective.contains(wanted))
+}
+
 /// Whether this is the machine's first user namespace, whose inode has a fixed number (`PROC_USER_INIT_INO`).
 #[must_use]
 pub fn is_initial() -> bool {

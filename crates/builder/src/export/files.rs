@@ -24,7 +24,11 @@ impl Export<'_> {
 
     pub(super) fn folder(&self, output: &FolderOutput, step: Step<'_, '_>) -> Result<Exported, BuildError> {
         let _held = self.hold_layers()?;
-        let options = PopulateOptions { keeps_owners: self.keeps_owners()?, removes_others: output.removes_others };
+        let options = PopulateOptions {
+            keeps_owners: self.keeps_owners()?,
+            removes_others: output.removes_others,
+            leaves_out: false,
+        };
         let (mut written, mut left_out) = (0, 0);
         let trees = self.trees(output.splits_platforms)?;
         let folder = open_folder(&output.path)?;

@@ -4,7 +4,7 @@
 
 use std::os::fd::AsFd;
 
-use image::{CaptureError, Stack};
+use image::{CaptureError, Changes, Stack};
 use oci::{ContainerConfig, History, ImageId, Reference, StringOrList};
 use serde_json::Value;
 
@@ -49,9 +49,10 @@ pub fn commit(engine: &Engine, options: &CommitOptions) -> Result<ImageId, Error
 
     let lease = store.lease()?;
     let stack = Stack::open(store, &image.rootfs.diff_ids)?;
-    let upper = container.folder.subfolder("upper")?;
+    let (upper, work) = (container.folder.subfolder("upper")?, container.folder.subfolder("work")?);
+    let changes = Changes { upper: upper.as_fd(), work: Some(work.as_fd()) };
     let stillness = options.pause.then(|| hold_still(&container)).transpose()?;
-    let captured = image::capture(store, &stack, upper.as_fd(), &record.user, None);
+    let captured = image::capture(store, &stack, changes, &record.user, None);
     let captured = captured.map_err(|error| unread(record, error))?;
     drop(stillness);
     lease.hold(captured.diff_id().0)?;

@@ -26,9 +26,12 @@ fn mounted_root(engine: &Engine, container: &Container) -> Result<OwnedFd, Error
             return Ok(root);
         }
     }
+    if let Some(root) = copied(container)? {
+        return Ok(root);
+    }
     let stack = stack(engine, container)?;
     let upper = upper(engine, container, &stack)?;
-    let options = RootfsOptions { writable: None, points: Some(upper.as_fd()), with_stubs: true };
+    let options = RootfsOptions { points: Some(upper.as_fd()), with_stubs: true, ..RootfsOptions::default() };
     image::mount_stack(engine.store(), &stack, options).map_err(|error| failed(container, &error))
 }
 
@@ -101,6 +104,11 @@ fn readable<'e>(engine: &'e Engine, container: &Container) -> Result<SeenRoot<'e
         let root = Root::Alone(mounted_root(engine, container)?);
         return Ok(SeenRoot { root, _scratch: None, _ownership: None });
     }
+    if let Some(rootfs) = copied(container)? {
+        // What is missing to mount on is made in the copy, as the next start would.
+        let view = RootView::assemble(rootfs, binds, false).map_err(|error| failed(container, &error))?;
+        return Ok(SeenRoot { root: Root::WithMounts(view), _scratch: None, _ownership: None });
+    }
     let stack = stack(engine, container)?;
     let below = upper(engine, container, &stack)?;
     let scratch = engine.store().work_folder()?;
@@ -130,6 +138,12 @@ fn upper(engine: &Engine, container: &Container, stack: &Stack) -> Result<OwnedF
         image::prepare_upper(engine.store(), stack, upper.as_fd()).map_err(|error| failed(container, &error))?;
     }
     Ok(upper)
+}
+
+/// Its root, if that is a copy of its layers.
+fn copied(container: &Container) -> Result<Option<OwnedFd>, Error> {
+    let (upper, work) = (container.folder.subfolder("upper")?, container.folder.subfolder("work")?);
+    image::mount_copied(upper.as_fd(), work.as_fd()).map_err(|error| failed(container, &error))
 }
 
 /// Its first process, while it runs.

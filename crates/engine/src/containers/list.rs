@@ -4,7 +4,7 @@ mod filter;
 
 use std::os::fd::AsFd;
 
-use image::{Sizes, Stack};
+use image::{Changes, Sizes, Stack};
 use store::ContainerFolder;
 
 use super::commit::unread;
@@ -102,8 +102,9 @@ pub(super) fn container_size(
 ) -> Result<ContainerSize, Error> {
     let image = engine.store().image(record.image)?;
     let stack = Stack::open(engine.store(), &image.rootfs.diff_ids)?;
-    let upper = folder.subfolder("upper")?;
-    let changes = layer::changes(upper.as_fd(), &stack.tree()).map_err(|error| unread(record, error.into()))?;
+    let (upper, work) = (folder.subfolder("upper")?, folder.subfolder("work")?);
+    let written = Changes { upper: upper.as_fd(), work: Some(work.as_fd()) };
+    let changes = image::changes(&stack, written).map_err(|error| unread(record, error))?;
     let written = changes.iter().map(|change| change.size).sum();
     Ok(ContainerSize { written, whole: written + Sizes::new(engine.store()).image(&image)? })
 }

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::os::fd::AsFd;
 
-use image::Stack;
+use image::{Changes, Stack};
 pub use layer::{Change, ChangeKind};
 
 use super::commit::unread;
@@ -19,8 +19,9 @@ pub fn container_changes(engine: &Engine, name: &str) -> Result<Vec<Change>, Err
     let container = Container::find(engine, name)?;
     let _reader = container.keep()?;
     let stack = stack(engine, &container)?;
-    let upper = container.folder.subfolder("upper")?;
-    layer::changes(upper.as_fd(), &stack.tree()).map_err(|error| unread(&container.record, error.into()))
+    let (upper, work) = (container.folder.subfolder("upper")?, container.folder.subfolder("work")?);
+    let changes = Changes { upper: upper.as_fd(), work: Some(work.as_fd()) };
+    image::changes(&stack, changes).map_err(|error| unread(&container.record, error))
 }
 
 /// Writes a container's files as one tar, without what is mounted in it (volumes, binds), as Docker does.
@@ -32,9 +33,10 @@ pub fn export_container(engine: &Engine, name: &str, out: &mut dyn Write) -> Res
     let _reader = container.keep()?;
     let record = &container.record;
     let mut stack = stack(engine, &container)?;
-    let upper = container.folder.subfolder("upper")?;
+    let (upper, work) = (container.folder.subfolder("upper")?, container.folder.subfolder("work")?);
+    let changes = Changes { upper: upper.as_fd(), work: Some(work.as_fd()) };
     // One consistent view of files that may change while a slow reader takes the tar.
-    image::capture(engine.store(), &stack, upper.as_fd(), &record.user, None)
+    image::capture(engine.store(), &stack, changes, &record.user, None)
         .and_then(|captured| captured.push_onto(&mut stack, engine.store()))
         .map_err(|error| unread(record, error))?;
     let failed = |error: &(dyn std::error::Error + 'static)| {

@@ -1,4 +1,4 @@
-//! Lists what an upper folder changes, without reading a file's content.
+//! Lists what an upper folder, or a copied root, changes, without reading a file's content.
 
 use std::collections::HashSet;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -8,6 +8,7 @@ use rustix::fs::{FileType, Mode};
 use crate::descent::FOLDER;
 use crate::tree::Tree;
 
+use super::selection::Selection;
 use super::walk::{Found, Walk};
 use super::xattrs::{Source, XattrReader};
 use super::{DiffError, open_file, reading, status_at, type_of};
@@ -34,18 +35,22 @@ pub struct Change {
     pub size: u64,
 }
 
-/// Everything in `upper` that is not so in the layers below, ordered by path.
+/// Everything in `upper` that is not so in the layers below, ordered by path; of a whole root, what is selected.
 ///
 /// # Errors
 /// When the folder or the layers cannot be read.
-pub fn changes(upper: BorrowedFd<'_>, base: &Tree) -> Result<Vec<Change>, DiffError> {
+pub fn changes(upper: BorrowedFd<'_>, base: &Tree, selection: Option<&Selection>) -> Result<Vec<Change>, DiffError> {
     let root = rustix::fs::openat(upper, c".", FOLDER, Mode::empty()).map_err(reading(&[], "opening the folder"))?;
     let mut walk = Walk::new(root)?;
-    let mut lister = Lister { base, xattrs: XattrReader::new(false), seen: HashSet::new(), changes: Vec::new() };
+    let mut lister =
+        Lister { base, selection, xattrs: XattrReader::new(false), seen: HashSet::new(), changes: Vec::new() };
     while let Some(found) = walk.next_name()? {
         if let Some(folder) = lister.name(walk.folder(), &found)? {
             walk.descend(folder, &found)?;
         }
+    }
+    for path in selection.into_iter().flat_map(|selection| &selection.removed) {
+        lister.push(path.clone(), ChangeKind::Removed, 0);
     }
     lister.changes.sort_unstable_by(|one, other| one.path.cmp(&other.path));
     Ok(lister.changes)
@@ -53,6 +58,7 @@ pub fn changes(upper: BorrowedFd<'_>, base: &Tree) -> Result<Vec<Change>, DiffEr
 
 struct Lister<'a> {
     base: &'a Tree,
+    selection: Option<&'a Selection>,
     xattrs: XattrReader,
     /// Files with several names, by device and inode.
     seen: HashSet<(u32, u32, u64)>,
@@ -63,6 +69,10 @@ impl Lister<'_> {
     /// Notes one name; gives the folder to go into, if it is one.
     fn name(&mut self, parent: BorrowedFd<'_>, found: &Found) -> Result<Option<OwnedFd>, DiffError> {
         let path = &found.path;
+        let is_selected = |selection: &Selection| selection.written.contains(path) && !selection.removed.contains(path);
+        if !self.selection.is_none_or(is_selected) {
+            return Ok(None);
+        }
         let status = status_at(parent, found)?;
         let kind = type_of(&status);
         let is_device = kind == FileType::CharacterDevice && (status.stx_rdev_major, status.stx_rdev_minor) == (0, 0);
@@ -80,7 +90,11 @@ impl Lister<'_> {
         }
         let folder = rustix::fs::openat(parent, &found.name, FOLDER, Mode::empty())
             .map_err(reading(path, "opening a folder"))?;
-        if self.read_marks(Source::Open(folder.as_fd()), path)?.opaque {
+        let is_opaque = match self.selection {
+            Some(selection) => selection.opaque.contains(path),
+            None => self.read_marks(Source::Open(folder.as_fd()), path)?.opaque,
+        };
+        if is_opaque {
             self.hidden(&folder, path)?;
         }
         Ok(Some(folder))

@@ -58,6 +58,18 @@ impl Walk {
         Ok(None)
     }
 
+    /// Further names to visit in the folder that was just entered; nothing needs to be there.
+    pub(crate) fn add_names(&mut self, names: &[CString]) {
+        let Some(level) = self.levels.last_mut().filter(|_| !names.is_empty()) else { return };
+        for name in names {
+            // What a socket or the like is in the place of has its name already.
+            if !level.names.iter().any(|(known, _)| known == name) {
+                level.names.push((name.clone(), FileType::Unknown));
+            }
+        }
+        level.names.sort_unstable_by(|(one, _), (other, _)| other.cmp(one));
+    }
+
     /// The folder that the last name is in.
     pub(crate) fn folder(&self) -> BorrowedFd<'_> {
         self.descent.innermost()

@@ -87,7 +87,7 @@ fn set_xattrs(
     Ok(left_out)
 }
 
-fn times(mtime: Timestamp) -> Timestamps {
+pub(crate) fn times(mtime: Timestamp) -> Timestamps {
     let time = Timespec { tv_sec: mtime.secs, tv_nsec: mtime.nanos.into() };
     Timestamps { last_access: time, last_modification: time }
 }

@@ -12,7 +12,7 @@ use crate::flatten::tests::fixture;
 use crate::tar::forge::{Forged, Tarball};
 use crate::tree::tests::Fixture;
 
-const PLAIN: PopulateOptions = PopulateOptions { keeps_owners: false, removes_others: false };
+const PLAIN: PopulateOptions = PopulateOptions { keeps_owners: false, removes_others: false, leaves_out: false };
 
 fn fill(tree: &Tree, folder: &Path, options: PopulateOptions) -> Result<Populated, PopulateError> {
     populate(tree, File::open(folder).unwrap().as_fd(), options)

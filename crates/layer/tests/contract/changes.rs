@@ -13,7 +13,8 @@ use rustix::fs::{CWD, FileType, Mode, XattrFlags, makedev};
 use crate::stack::{Stack, both, entry, file, folder, hard_link, symlink, with};
 use crate::view::path_of;
 
-const PLAIN: DiffOptions<'_> = DiffOptions { skip: None, base: None, root: None, user_xattrs: false, owners: None };
+const PLAIN: DiffOptions<'_> =
+    DiffOptions { skip: None, base: None, root: None, user_xattrs: false, owners: None, selection: None };
 
 fn base(stack: &mut Stack) {
     stack.push(&[

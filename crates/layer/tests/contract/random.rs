@@ -12,11 +12,17 @@ use crate::stack::{both, entry, file, folder};
 use crate::view::{kernel_view, path_of};
 
 /// A small generator (Marsaglia's xorshift), so that a failure comes back with its seed.
-struct Chance(u64);
+pub(crate) struct Chance(u64);
 
 impl Chance {
-    fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15))
+    }
+
+    /// Uses up what one change would.
+    pub(crate) fn skip(&mut self, root: BorrowedFd<'_>) {
+        let (_one, _other) = (self.path(), self.path());
+        let _renaming = (self.below(10), root);
     }
 
     fn below(&mut self, most: u64) -> u64 {
@@ -37,7 +43,7 @@ impl Chance {
 type Made = (Entry, Vec<u8>);
 
 /// A layer in the order that a walk gives: each name once, parents before what is in them.
-fn layer_by_chance(chance: &mut Chance) -> Vec<Made> {
+pub(crate) fn layer_by_chance(chance: &mut Chance) -> Vec<Made> {
     let mut entries: BTreeMap<Vec<Vec<u8>>, Vec<Made>> = BTreeMap::new();
     for _ in 0..3 + chance.below(12) {
         let path = chance.path();
@@ -106,7 +112,8 @@ fn changes_by_chance_requires_root() {
             for _ in 0..4 {
                 stack.change(&DiffOptions::default(), |root| {
                     for _ in 0..12 {
-                        change_by_chance(&mut chance, root);
+                        // Names that are not there are part of the game.
+                        drop(change_by_chance(&mut chance, root));
                     }
                 });
             }
@@ -115,12 +122,11 @@ fn changes_by_chance_requires_root() {
 }
 
 /// Does one thing, if it can be done.
-fn change_by_chance(chance: &mut Chance, root: BorrowedFd<'_>) {
+pub(crate) fn change_by_chance(chance: &mut Chance, root: BorrowedFd<'_>) -> std::io::Result<()> {
     let place = |path: Vec<u8>| -> PathBuf { path_of(root).join(String::from_utf8(path).unwrap()) };
     let (one, other) = (place(chance.path()), place(chance.path()));
     let is_real = |path: &PathBuf| fs::symlink_metadata(path).is_ok_and(|status| status.is_file() || status.is_dir());
-    // Whether it worked does not matter: names that are not there are part of the game.
-    let _result = match chance.below(10) {
+    match chance.below(10) {
         0..3 if !one.exists() || is_real(&one) => fs::write(&one, vec![b'y'; chance.below(900) as usize]),
         3 => fs::create_dir_all(&one),
         4 => fs::remove_file(&one),
@@ -129,5 +135,5 @@ fn change_by_chance(chance: &mut Chance, root: BorrowedFd<'_>) {
         7 => fs::hard_link(&one, &other),
         8 => make_symlink("b", &one),
         _ => fs::remove_dir_all(&one).and_then(|()| fs::create_dir(&one)),
-    };
+    }
 }

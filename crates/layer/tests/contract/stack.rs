@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use layer::{
     Backend, DiffOptions, Entry, EntryKind, ExtractOptions, FinishedLayer, Index, IngestError, Layer, LayerDirectory,
-    LayerWriter, Metadata, OverlayOptions, Timestamp, Tree, Upper, diff, extract, ingest, mount_overlay, prepare_upper,
+    LayerWriter, Metadata, OverlayOptions, Snapshot, Timestamp, Tree, Upper, diff, extract, ingest, mount_overlay,
+    prepare_upper, select,
 };
 use tempfile::TempDir;
 
@@ -95,6 +96,19 @@ impl Stack {
         let copy = tempfile::tempfile().unwrap();
         let again = ingest(&mut tar, copy, Some(&self.tree())).unwrap();
         assert_eq!(finished, again, "ingest of a diff's tar");
+        self.take(tar, &finished);
+        finished
+    }
+
+    /// Adds what was changed in a copied root.
+    pub(crate) fn push_copy(&mut self, root: BorrowedFd<'_>, before: &Snapshot, ceiling: Timestamp) -> FinishedLayer {
+        let tar = self.new_tar();
+        let mut writer = LayerWriter::new(tar.try_clone().unwrap()).with_ceiling(Some(ceiling));
+        let tree = self.tree();
+        let selection = select(root, before, &tree).unwrap();
+        let options = DiffOptions { base: Some(&tree), selection: Some(&selection), ..DiffOptions::default() };
+        diff(root, &options, &mut writer).unwrap();
+        let finished = writer.finish_over(Some(&tree)).unwrap();
         self.take(tar, &finished);
         finished
     }

@@ -25,10 +25,12 @@ pub(super) fn run(args: &InfoArgs, session: &Session) -> Result<u8, Failure> {
 
 /// One fact a line, called as Docker calls it.
 fn describe(info: &Info) -> String {
-    let backend = match (info.backend, &info.backend_reason) {
-        (Backend::Erofs, _) => "erofs (the kernel mounts the layers' tars)".to_owned(),
-        (Backend::Extracted, None) => "extracted folders".to_owned(),
-        (Backend::Extracted, Some(reason)) => format!("extracted folders ({reason})"),
+    let backend = match info.backend {
+        Backend::Erofs => "erofs (the kernel mounts the layers' tars)".to_owned(),
+        Backend::Extracted => with_reason("extracted folders", info),
+        Backend::Copied => with_reason("a copy for each root", info),
+        Backend::Folder => with_reason("a copy for each RUN, which is run in a folder; no containers", info),
+        Backend::Nothing => with_reason("no containers and no RUN", info),
     };
     let facts = [
         ("Containers", info.containers.to_string()),
@@ -57,11 +59,21 @@ fn describe(info: &Info) -> String {
     facts.iter().map(|(name, value)| format!("{name}: {value}\n")).collect()
 }
 
+fn with_reason(what: &str, info: &Info) -> String {
+    info.backend_reason.as_ref().map_or_else(|| what.to_owned(), |reason| format!("{what} ({reason})"))
+}
+
 /// The same with the names of Docker's API, where it has one, so that scripts find what they ask for (C314).
 fn data(info: &Info) -> Value {
     let runtimes: serde_json::Map<_, _> =
         info.runtimes.iter().map(|name| (name.clone(), json!({ "path": name }))).collect();
-    let layers = if info.backend == Backend::Erofs { "erofs" } else { "extracted" };
+    let layers = match info.backend {
+        Backend::Erofs => "erofs",
+        Backend::Extracted => "extracted",
+        Backend::Copied => "copied",
+        Backend::Folder => "folder",
+        Backend::Nothing => "none",
+    };
     json!({
         "Containers": info.containers,
         "ContainersRunning": info.containers_running,

@@ -84,6 +84,7 @@ mod run_secrets;
 mod run_surroundings;
 mod run_terminal;
 mod run_traces;
+mod rungs;
 mod security;
 mod single_identity;
 mod transfer_crash;

@@ -19,6 +19,7 @@ mod disk;
 mod express_story;
 mod hello_name;
 mod http;
+mod nested;
 mod peers;
 mod registries;
 mod scenes;

@@ -24,7 +24,7 @@ use crate::spec::{Namespace, NetworkNamespace};
 use crate::sys::{self, MountAttributes};
 
 pub(super) use mounts::{attach, is_proc};
-pub(super) use parent::Parent;
+pub(super) use parent::{Parent, parent_in};
 
 /// Where the pipe to the parent is while the program is executed.
 const PIPE: i32 = 3;
@@ -63,6 +63,9 @@ fn prepare(plan: &Plan) -> Result<(), Failure> {
         process::write_score(score).at(Step::OomScore)?;
     }
     let parent = process::watch_parent(&plan.process)?;
+    if plan.is_chroot {
+        return prepare_chroot(plan);
+    }
     join(plan)?;
     mount_root(plan)?;
     let fresh = mounts::mount_all(plan)?;
@@ -83,6 +86,21 @@ fn prepare(plan: &Plan) -> Result<(), Failure> {
     process::standard_streams(&plan.process).at(Step::Stdio)?;
     enter_working_directory(cwd.as_fd()).at(Step::WorkingDirectory)?;
     process::drop_privileges(&plan.process, parent.as_ref())?;
+    rustix::process::umask(Mode::from_raw_mode(0o022));
+    Ok(())
+}
+
+/// Where there are neither mounts nor namespaces: the root is a folder, and all else is as around us.
+fn prepare_chroot(plan: &Plan) -> Result<(), Failure> {
+    begin_session(plan)?;
+    let cwd = plan
+        .cwd
+        .open_or_create(plan.rootfs.as_fd(), Symlinks::Follow, Missing::Directory)
+        .at(Step::WorkingDirectory)?;
+    rustix::process::fchdir(&plan.rootfs).and_then(|()| rustix::process::chroot(c".")).at(Step::PivotRoot)?;
+    process::standard_streams(&plan.process).at(Step::Stdio)?;
+    enter_working_directory(cwd.as_fd()).at(Step::WorkingDirectory)?;
+    process::drop_privileges(&plan.process, None)?;
     rustix::process::umask(Mode::from_raw_mode(0o022));
     Ok(())
 }
@@ -112,6 +130,10 @@ fn join(plan: &Plan) -> Result<(), Failure> {
     if plan.new_cgroup_namespace {
         sys::unshare(libc::CLONE_NEWCGROUP).at(Step::CgroupNamespace)?;
     }
+    begin_session(plan)
+}
+
+fn begin_session(plan: &Plan) -> Result<(), Failure> {
     rustix::process::setsid().at(Step::Session)?;
     match sys::join_session_keyring(&plan.keyring) {
         // No keyrings in this kernel, or a quota of another user's: then there is nothing to be searched either.

@@ -49,11 +49,14 @@ pub(super) enum PlannedMount {
     Dev {
         target: RootPath,
     },
-    /// With the host's sysfs where a new one may not be mounted.
     Sys {
         target: RootPath,
         read_only: bool,
-        host: Option<OwnedFd>,
+    },
+    /// The sysfs or procfs of our surroundings, where a new one may not be mounted.
+    Surrounding {
+        target: RootPath,
+        tree: OwnedFd,
     },
     MessageQueue {
         target: RootPath,
@@ -230,10 +233,10 @@ pub(super) fn plan(mounts: Vec<Mount>, conditions: MountConditions) -> Result<Ve
         Ok(match mount {
             Mount::Proc => PlannedMount::Proc { target },
             Mount::Dev => PlannedMount::Dev { target },
-            Mount::Sys { read_only } => {
-                let host = conditions.is_network_foreign.then(|| host_sysfs(read_only)).transpose()?;
-                PlannedMount::Sys { target, read_only, host }
+            Mount::Sys { read_only } if conditions.is_network_foreign => {
+                PlannedMount::Surrounding { target, tree: surrounding("/sys", read_only)? }
             }
+            Mount::Sys { read_only } => PlannedMount::Sys { target, read_only },
             Mount::MessageQueue => PlannedMount::MessageQueue { target },
             Mount::Cgroup { read_only } if conditions.has_cgroup_v2 => PlannedMount::CgroupV2 { target, read_only },
             Mount::Cgroup { read_only } => match cgroup_folders.take() {
@@ -248,9 +251,25 @@ pub(super) fn plan(mounts: Vec<Mount>, conditions: MountConditions) -> Result<Ve
     planned.collect()
 }
 
-fn host_sysfs(read_only: bool) -> Result<OwnedFd, StartError> {
-    let (source, target) = (BindSource::Path("/sys".into()), PathBuf::from("/sys"));
+/// With all that is mounted below: what is hidden there stays so.
+fn surrounding(path: &str, read_only: bool) -> Result<OwnedFd, StartError> {
+    let (source, target) = (BindSource::Path(path.into()), PathBuf::from(path));
     bind_tree(&target.clone(), BindMount { source, target, read_only, recursive: true }, false)
+}
+
+impl PlannedMount {
+    /// What to mount in place of a file system of the kernel that may not be mounted anew; `None` for all others.
+    /// The kernel refuses a new procfs or sysfs to a user namespace in which something hides parts of the old one, as in
+    /// every container (`mount_too_revealing`).
+    pub(super) fn in_its_place(&self) -> Result<Option<Self>, StartError> {
+        let (path, target, read_only) = match self {
+            Self::Proc { target } => ("/proc", target, false),
+            Self::Sys { target, read_only } => ("/sys", target, *read_only),
+            _ => return Ok(None),
+        };
+        let target = target.clone();
+        Ok(Some(Self::Surrounding { target, tree: surrounding(path, read_only)? }))
+    }
 }
 
 fn plan_tmpfs(target: RootPath, tmpfs: &TmpfsMount) -> Result<PlannedMount, StartError> {

@@ -21,6 +21,10 @@ use crate::sys::FilterInstruction;
 /// A container, ready for the clone.
 #[derive(Debug)]
 pub(super) struct Plan {
+    /// A folder is the root, and there are neither mounts nor namespaces.
+    pub(super) is_chroot: bool,
+    /// No PID namespace ends what the first process leaves behind: a process of ours does.
+    pub(super) is_kept: bool,
     /// Ask the parent to look at the program before its first instruction.
     pub(super) traced: bool,
     pub(super) cgroup_tasks: Vec<OwnedFd>,
@@ -98,6 +102,8 @@ impl Plan {
         };
         let mounts = mount_plan::plan(spec.mounts, conditions)?;
         Ok(Self {
+            is_chroot: false,
+            is_kept: false,
             traced: true,
             cgroup_tasks: surroundings.cgroup_tasks,
             new_cgroup_namespace: spec.own_cgroup_namespace.unwrap_or(surroundings.has_cgroup_v2),
@@ -120,6 +126,33 @@ impl Plan {
             process,
             words,
         })
+    }
+}
+
+impl Plan {
+    /// Shows the procfs and sysfs of our surroundings, where new ones may not be mounted. With their procfs it is in their
+    /// PID namespace, so that nothing shows what is not so.
+    pub(super) fn share_kernel_mounts(&mut self) -> Result<(), StartError> {
+        for mount in &mut self.mounts {
+            if let Some(other) = mount.in_its_place()? {
+                *mount = other;
+            }
+        }
+        if matches!(self.pid, Namespace::New) {
+            self.pid = Namespace::Host;
+            self.keep();
+        }
+        // Settings are written through a procfs of our own; the one that everybody gets is not asked for by anybody.
+        self.sysctls.retain(|(path, _)| path.as_c_str() != c"sys/net/ipv4/ip_unprivileged_port_start");
+        Ok(())
+    }
+
+    /// Has a process of ours look after the first one.
+    pub(super) fn keep(&mut self) {
+        self.is_kept = true;
+        self.traced = false;
+        // It ends with the keeper, who sees us go.
+        self.process.dies_with = None;
     }
 }
 

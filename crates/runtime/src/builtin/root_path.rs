@@ -14,7 +14,7 @@ use rustix::fs::{Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
 /// A path below a root, without `.` and `..`.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct RootPath {
     /// Relative to the root; `.` is the root itself.
     relative: CString,

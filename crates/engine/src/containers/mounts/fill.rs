@@ -62,7 +62,7 @@ impl<'e> Filling<'e> {
         let tree = self.tree()?;
         let node = tree.resolve(target.as_bytes(), true).map_err(|error| failed(&error))?.node;
         let Some(node) = node.filter(layer::Node::is_directory) else { return Ok(false) };
-        let options = PopulateOptions { keeps_owners: true, removes_others: false };
+        let options = PopulateOptions { keeps_owners: true, removes_others: false, leaves_out: false };
         layer::populate_from(tree, &node, folder.as_fd(), options).map_err(|error| failed(&error))?;
         Ok(true)
     }

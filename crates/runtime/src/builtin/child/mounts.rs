@@ -53,10 +53,10 @@ pub(super) fn mount_all(plan: &Plan) -> Result<Fresh, Failure> {
             PlannedMount::Proc { target } => {
                 fresh.proc = Some(mount_kernel(plan, c"proc", target, false).at_index(Step::Mount, index)?);
             }
-            PlannedMount::Sys { target, read_only, host: None } => {
+            PlannedMount::Sys { target, read_only } => {
                 fresh.sys = Some(mount_kernel(plan, c"sysfs", target, *read_only).at_index(Step::Mount, index)?);
             }
-            PlannedMount::Sys { target, host: Some(tree), .. } => {
+            PlannedMount::Surrounding { target, tree } => {
                 attach_at(plan, tree.as_fd(), target, Symlinks::Refuse).at_index(Step::Mount, index)?;
             }
             PlannedMount::Dev { target } => fresh.dev = Some(mount_dev(plan, target, index)?),
@@ -116,6 +116,7 @@ fn mount_other(plan: &Plan, mount: &PlannedMount) -> Result<(), Errno> {
         }
         PlannedMount::Proc { .. }
         | PlannedMount::Sys { .. }
+        | PlannedMount::Surrounding { .. }
         | PlannedMount::Dev { .. }
         | PlannedMount::Tree { .. }
         | PlannedMount::File { .. }

@@ -34,7 +34,7 @@ impl Parent {
     }
 }
 
-fn parent_in(text: &[u8]) -> Option<u32> {
+pub(in crate::builtin) fn parent_in(text: &[u8]) -> Option<u32> {
     let end_of_name = text.iter().rposition(|byte| *byte == b')')?;
     let mut words = text.get(end_of_name + 1..)?.split(|byte| *byte == b' ').skip(2);
     std::str::from_utf8(words.next()?).ok()?.parse().ok()
