@@ -103,6 +103,8 @@ pub struct ProcessSpec {
     pub oom_score_adj: Option<i32>,
     /// Kill it when the thread that started it ends.
     pub die_with_parent: bool,
+    /// Whoever starts it stays until it ends, and so can give its files to owners whom the user namespace does not have.
+    pub is_attended: bool,
 }
 
 impl ContainerSpec {
@@ -119,6 +121,7 @@ impl ContainerSpec {
             rlimits: std::mem::take(&mut self.rlimits),
             oom_score_adj: self.oom_score_adj,
             die_with_parent: self.die_with_parent,
+            is_attended: true,
         }
     }
 }

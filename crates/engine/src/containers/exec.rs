@@ -174,6 +174,7 @@ pub(crate) fn process(
         rlimits: record.limits.rlimits(),
         oom_score_adj: record.limits.oom_score_adj.filter(|score| *score != 0),
         die_with_parent: false,
+        is_attended: !options.detach,
     })
 }
 

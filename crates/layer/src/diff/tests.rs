@@ -95,3 +95,62 @@ fn paths_longer_than_linux_takes_are_refused() {
     assert!(matches!(error, DiffError::TooLong { length: 4220, .. }), "{error:?}");
     assert!(error.to_string().len() < 400, "{error}");
 }
+
+/// Marks count on what is root's only; a link that is as it was has the owner that it had; the rest is the author's.
+#[test]
+#[ignore = "requires root"]
+fn n053_owners_come_from_marks_layers_and_the_author_requires_root() {
+    let own = |tree: &Tree, path: &[u8]| {
+        let metadata = tree.entry(&tree.lookup(path).unwrap().unwrap(), path).unwrap().metadata;
+        assert_eq!(metadata.xattrs, [], "a mark is no attribute");
+        (metadata.uid, metadata.gid)
+    };
+    let below = TempDir::new().unwrap();
+    for (name, owner) in [("same", 1000), ("other", 1000), ("known", 5)] {
+        let path = below.path().join(name);
+        symlink("target", &path).unwrap();
+        std::os::unix::fs::lchown(&path, Some(owner), Some(owner)).unwrap();
+    }
+    let (_, base) = diffed(&below, &DiffOptions::default()).unwrap();
+    let upper = TempDir::new().unwrap();
+    for (name, target) in [("same", "target"), ("other", "elsewhere"), ("known", "target"), ("new", "target")] {
+        symlink(target, upper.path().join(name)).unwrap();
+    }
+    let set = |path: &std::path::Path, name: &str, value: &str| {
+        rustix::fs::setxattr(path, name, value.as_bytes(), rustix::fs::XattrFlags::empty()).unwrap();
+    };
+    for (name, mark) in
+        [("given", "70000:8"), ("nonsense", "x:y"), ("taken", "0:0"), ("foreign", "70000:8"), ("made", "")]
+    {
+        let path = upper.path().join(name);
+        fs::write(&path, "x").unwrap();
+        if !mark.is_empty() {
+            set(&path, "user.onggi.owner", mark);
+        }
+    }
+    std::os::unix::fs::chown(upper.path().join("foreign"), Some(7), Some(7)).unwrap();
+    fs::hard_link(upper.path().join("given"), upper.path().join("linked")).unwrap();
+    fs::write(upper.path().join("copied"), "x").unwrap();
+    set(&upper.path().join("copied"), "user.overlay.origin", "");
+    let expected: [(&str, Option<(u32, u32)>); 11] = [
+        ("same", Some((1000, 1000))),
+        ("other", None),
+        ("known", None),
+        ("new", None),
+        ("given", Some((70_000, 8))),
+        ("linked", Some((70_000, 8))),
+        ("nonsense", None),
+        ("taken", Some((0, 0))),
+        ("foreign", Some((7, 7))),
+        ("made", None),
+        ("copied", Some((0, 0))),
+    ];
+    for author in [None, Some((1000, 4))] {
+        let owners = Some(crate::Owners { mapped: 10, author });
+        let options = DiffOptions { base: Some(&base), user_xattrs: true, owners, ..DiffOptions::default() };
+        let (_, tree) = diffed(&upper, &options).unwrap();
+        for (name, owner) in expected {
+            assert_eq!(own(&tree, name.as_bytes()), owner.or(author).unwrap_or((0, 0)), "{name} by {author:?}");
+        }
+    }
+}

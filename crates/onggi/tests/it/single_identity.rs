@@ -198,7 +198,7 @@ fn n053_no_owner_outside_is_changed_requires_root() {
          racer=$!
          n=0; while [ $n -lt 300 ]; do chown 5:6 race/{outside}/sentinel 2>/dev/null || :; n=$((n+1)); done
          kill $racer; wait $racer || :
-         chown 7:8 /rw/file"
+         (chown 7:8 /rw/file); true"
     );
     let (ro, rw) = (sandbox.work().join("read-only"), sandbox.work().join("writable"));
     let ro = format!("{}:/ro:ro", ro.display());

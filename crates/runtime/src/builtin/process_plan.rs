@@ -68,6 +68,7 @@ impl ProcessPlan {
         let keep = |mapped| OwnerPlan::new(mapped, identity.stands_for.then(|| spec.user.clone()));
         let owners = rights
             .mapped
+            .filter(|_| spec.is_attended)
             .map(keep)
             .transpose()
             .map_err(|source| StartError::Setup { action: "open a pair of sockets".to_owned(), source })?;

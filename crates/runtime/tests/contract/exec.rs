@@ -63,6 +63,7 @@ fn process(args: &[&str]) -> ProcessSpec {
         rlimits: Vec::new(),
         oom_score_adj: None,
         die_with_parent: true,
+        is_attended: true,
     }
 }
 
