@@ -159,12 +159,13 @@ fn subordinate_ids(facts: &Facts) -> Point {
 }
 
 fn proc(facts: &Facts) -> Point {
-    let make = |state, found: &str| point("proc", "containers, also within containers", state, found).required();
+    let make =
+        |state, found: &str| point("proc", "a /proc of each container's own, also within containers", state, found);
     match facts.trial.as_ref().and_then(|trial| trial.proc.as_ref()) {
         Some(Ok(())) => make(PointState::Ok, "a new one can be mounted"),
         Some(Err(reason)) => {
-            let found = format!("a new one cannot be mounted: {reason}");
-            make(PointState::Missing, &found).with_remedy(remedies::proc(&facts.machine))
+            let found = format!("the one around is shown, for a new one cannot be mounted: {reason}");
+            make(PointState::Limited, &found).with_remedy(remedies::proc(&facts.machine))
         }
         None => make(PointState::Missing, "not tried: there is no namespace to try it in"),
     }
@@ -214,12 +215,12 @@ fn size(bytes: u64) -> String {
 }
 
 fn overlay(facts: &Facts) -> Point {
-    let make = |state, found| point("overlay", "layers stacked into a root file system", state, found).required();
+    let make = |state, found| point("overlay", "layers stacked into a root file system", state, found);
     let disk = &facts.disk;
     match &disk.attempts {
         Some(attempts) => match &attempts.overlay {
             None => make(PointState::Ok, "two folders were stacked".to_owned()),
-            Some(reason) => make(PointState::Missing, format!("{reason} (on {})", disk.file_system))
+            Some(reason) => make(PointState::Missing, format!("{reason} (on {}): roots are copies", disk.file_system))
                 .with_remedy(remedies::overlay(&facts.machine, &disk.file_system, &disk.root, reason)),
         },
         None => make(PointState::Missing, "not tried".to_owned()),

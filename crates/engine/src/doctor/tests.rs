@@ -94,9 +94,9 @@ rights ok!: mina (1000), by a user namespace of its own
 user-namespaces ok!: one was made
 id-helpers ok: /usr/bin/newuidmap, /usr/bin/newgidmap
 subordinate-ids ok: 65536 users, 65536 groups
-proc ok!: a new one can be mounted
+proc ok: a new one can be mounted
 disk ok!: /home/mina/.local/share/onggi: ext4, 50GiB of 100GiB free
-overlay ok!: two folders were stacked
+overlay ok: two folders were stacked
 extended-attributes ok: `user.*` can be set
 erofs limited: for root only
 reflink limited: not on ext4: files are copied
@@ -116,9 +116,9 @@ fn the_report_of_root() {
 kernel ok!: 6.12.1-amd64
 rights ok!: root (0)
 user-namespaces ok: not needed by root
-proc ok!: a new one can be mounted
+proc ok: a new one can be mounted
 disk ok!: /var/lib/onggi: ext4, 50GiB of 100GiB free
-overlay ok!: two folders were stacked
+overlay ok: two folders were stacked
 extended-attributes ok: `user.*` can be set
 erofs ok: a layer was mounted
 reflink ok: files can share bytes
@@ -292,7 +292,7 @@ const OF_A_USER: &[Case] = &[
             facts.disk.attempts = Some(Attempts { overlay: Some("kernel refuses".to_owned()), ..Attempts::default() });
         },
         ("overlay", Missing),
-        false,
+        true,
         "`onggi --root DIR …` keeps the store in a folder of a local disk: nfs4 cannot hold what containers write",
     ),
     (
@@ -407,8 +407,8 @@ const IN_A_CONTAINER: &[Case] = &[
             facts.machine.container = Some(Container::Podman);
             facts.trial.as_mut().unwrap().proc = Some(Err("Operation not permitted".to_owned()));
         },
-        ("proc", Missing),
-        false,
+        ("proc", Limited),
+        true,
         "`podman run --security-opt unmask=ALL …` uncovers /proc, without which no new one can be mounted",
     ),
     (
@@ -421,7 +421,7 @@ const IN_A_CONTAINER: &[Case] = &[
             facts.disk.attempts = Some(Attempts { overlay: Some("kernel refuses".to_owned()), ..Attempts::default() });
         },
         ("overlay", Missing),
-        false,
+        true,
         "`docker run -v onggi:/var/lib/onggi …` keeps the store outside of the container's own layers, which cannot be \
              stacked upon",
     ),
@@ -450,7 +450,7 @@ const OF_ROOT: &[Case] = &[
             facts.disk.attempts = Some(Attempts { overlay: Some(reason), ..Attempts::default() });
         },
         ("overlay", Missing),
-        false,
+        true,
         "`modprobe overlay` loads the file system that stacks layers",
     ),
     (
@@ -491,8 +491,8 @@ fn what_keeps_containers_from_running_comes_first() {
     let mut facts = user();
     facts.network = Network::Program { name: None, tun: Ok(()) };
     facts.machine.ids.newuidmap = Helper::Absent;
-    facts.disk.attempts = Some(Attempts { overlay: Some("no file system".to_owned()), ..Attempts::default() });
-    assert!(hint(&points::report(&facts)).contains("modprobe overlay"));
-    facts.disk.attempts = Some(Attempts::default());
+    facts.disk.unwritable = Some("/var/lib: Permission denied".to_owned());
+    assert!(hint(&points::report(&facts)).contains("in a folder that is yours"));
+    facts.disk.unwritable = None;
     assert!(hint(&points::report(&facts)).contains("apt-get install uidmap"));
 }
