@@ -6,6 +6,7 @@
 use std::process::Command;
 
 use testkit::Dockerd;
+use testkit::peers::{self, LIMITS};
 
 use crate::project::Project;
 
@@ -19,6 +20,8 @@ const RUN: &str = "RUN echo new >/new && rm /etc/group && chown 7:8 file && id -
 /// An outer container engine, with an image that is nothing but links into `/usr`.
 struct Outer {
     command: Box<dyn Fn() -> Command>,
+    /// What its `run` wants besides.
+    limits: &'static [&'static str],
     _daemon: Option<Dockerd>,
 }
 
@@ -35,7 +38,14 @@ impl Outer {
             command.args(&words);
             command
         };
-        Self { command: Box::new(command), _daemon: Some(daemon) }
+        Self { command: Box::new(command), limits: &[], _daemon: Some(daemon) }
+    }
+
+    fn podman(project: &Project) -> Self {
+        let folder = project.sandbox.path().join("podman");
+        let import = peers::podman(&folder).unwrap().args(["import", &image(project), "nest"]).output().unwrap();
+        assert!(import.status.success(), "{}", String::from_utf8_lossy(&import.stderr));
+        Self { command: Box::new(move || peers::podman(&folder).unwrap()), limits: &LIMITS, _daemon: None }
     }
 
     fn onggi(project: &Project) -> Self {
@@ -46,7 +56,7 @@ impl Outer {
             command.arg("--root").arg(&root);
             command
         };
-        Self { command: Box::new(command), _daemon: None }
+        Self { command: Box::new(command), limits: &[], _daemon: None }
     }
 
     /// Runs the script in a container with these flags; what it wrote to both streams, one after the other.
@@ -57,7 +67,7 @@ impl Outer {
         let work = mount(&project.sandbox.work().display().to_string(), "/work");
         let mut command = (self.command)();
         command.args(["run", "--rm", "--network", "none", "-v", &mount("/usr", "/usr"), "-v", &binary, "-v", &work]);
-        command.args(["-w", "/work"]).args(flags).args(["nest", "sh", "script"]);
+        command.args(["-w", "/work"]).args(self.limits).args(flags).args(["nest", "sh", "script"]);
         let output = command.output().unwrap();
         format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
     }
@@ -100,16 +110,20 @@ fn expected(project: &Project, name: &str) -> String {
 
 const UNCONFINED: [&str; 2] = ["--security-opt", "seccomp=unconfined"];
 
+/// Flags, how roots are made with them, and whether RUN and containers work.
+type Row<'a> = (&'a [&'a str], &'a str, bool, bool);
+
+/// Containers that may make no user namespace unless told otherwise.
+const STRICT: [Row<'_>; 3] =
+    [(&[], "folder", true, false), (&["--user", "1000"], "none", false, false), (&UNCONFINED, "copied", true, true)];
+
 #[track_caller]
-fn check(outer: &Outer, project: &Project) {
+fn check(outer: &Outer, project: &Project, rows: &[Row<'_>]) {
     write_script(project);
     let (plain, full) = (expected(project, "Plain"), expected(project, "Full"));
     let load = "Loaded image: plain:latest";
-    for (flags, layers, full, run) in [
-        (&[][..], "folder", full.as_str(), "hint"),
-        (&["--user", "1000"], "none", "hint", "hint"),
-        (&UNCONFINED, "copied", full.as_str(), "in"),
-    ] {
+    for (flags, layers, builds, runs) in rows {
+        let (full, run) = (if *builds { &full } else { "hint" }, if *runs { "in" } else { "hint" });
         let found = outer.run(project, flags);
         let expected = format!("layers: {layers}\nplain: {plain}\nfull: {full}\nrun: {run}\nload: {load}\nleft: 0\n");
         assert_eq!(found, expected, "{flags:?}");
@@ -120,12 +134,22 @@ fn check(outer: &Outer, project: &Project) {
 #[ignore = "requires root: starts dockerd"]
 fn n050_in_a_container_of_docker_requires_root() {
     let project = Project::new();
-    check(&Outer::docker(&project), &project);
+    check(&Outer::docker(&project), &project, &STRICT);
 }
 
 #[test]
 #[ignore = "requires root: starts containers"]
 fn n050_in_a_container_of_our_own_requires_root() {
     let project = Project::new();
-    check(&Outer::onggi(&project), &project);
+    check(&Outer::onggi(&project), &project, &STRICT);
+}
+
+/// Its filter lets user namespaces pass.
+#[test]
+#[ignore = "requires root: starts podman"]
+fn n050_in_a_container_of_podman_requires_root() {
+    let project = Project::new();
+    let outer = Outer::podman(&project);
+    check(&outer, &project, &[(&[], "copied", true, true), (&UNCONFINED, "copied", true, true)]);
+    peers::release_storage(&project.sandbox.path().join("podman"));
 }

@@ -81,7 +81,11 @@ fn prepare(plan: &Plan) -> Result<(), Failure> {
     }
     enter_root(plan).at(Step::PivotRoot)?;
     if matches!(plan.uts, Namespace::New) {
-        rustix::system::sethostname(&plan.hostname).at(Step::Hostname)?;
+        match rustix::system::sethostname(&plan.hostname) {
+            // A filter of the surroundings (podman's) knows CAP_SYS_ADMIN in their namespace only; their name serves as well.
+            Err(Errno::PERM) if plan.may_keep_hostname => {}
+            set => set.at(Step::Hostname)?,
+        }
     }
     process::standard_streams(&plan.process).at(Step::Stdio)?;
     enter_working_directory(cwd.as_fd()).at(Step::WorkingDirectory)?;

@@ -35,6 +35,8 @@ pub(super) struct Plan {
     pub(super) uts: Namespace,
     pub(super) keyring: CString,
     pub(super) hostname: Vec<u8>,
+    /// In a user namespace, whose root a filter may keep from it.
+    pub(super) may_keep_hostname: bool,
     pub(super) rootfs: OwnedFd,
     pub(super) readonly_rootfs: bool,
     /// No control group guards the devices: no mount but those of single nodes may have any.
@@ -113,6 +115,7 @@ impl Plan {
             uts: spec.uts,
             keyring: c_string("id", spec.id.as_ref())?,
             hostname: spec.hostname.into_bytes(),
+            may_keep_hostname: rights.in_user_namespace,
             rootfs: spec.rootfs,
             readonly_rootfs: spec.readonly_rootfs,
             no_devices,
