@@ -5,8 +5,8 @@
 
 use std::process::Command;
 
-use testkit::Dockerd;
 use testkit::peers::{self, LIMITS};
+use testkit::{Dockerd, Registry};
 
 use crate::project::Project;
 
@@ -66,7 +66,7 @@ impl Outer {
         let binary = mount(&testkit::binary().display().to_string(), "/onggi");
         let work = mount(&project.sandbox.work().display().to_string(), "/work");
         let mut command = (self.command)();
-        command.args(["run", "--rm", "--network", "none", "-v", &mount("/usr", "/usr"), "-v", &binary, "-v", &work]);
+        command.args(["run", "--rm", "--network", "host", "-v", &mount("/usr", "/usr"), "-v", &binary, "-v", &work]);
         command.args(["-w", "/work"]).args(self.limits).args(flags).args(["nest", "sh", "script"]);
         let output = command.output().unwrap();
         format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
@@ -83,7 +83,7 @@ fn image(project: &Project) -> String {
 }
 
 /// Writes the words that every container gets; what the answers show is one line for each.
-fn write_script(project: &Project) {
+fn write_script(project: &Project, registry: &str) {
     project.file("file", "of the context").file("secret", "hidden").file("Plain", DOCKERFILE);
     project.file("Full", format!("{DOCKERFILE}{RUN}"));
     let build = "SOURCE_DATE_EPOCH=1700000000 $O build -q --no-cache --secret id=s,src=secret";
@@ -96,6 +96,8 @@ fn write_script(project: &Project) {
          {build} -t full -f Full . >/tmp/out 2>&1; say full\n\
          $O run --rm --network none busybox sh -c 'echo in; (sleep 1000 &)' >/tmp/out 2>&1; say run\n\
          $O save -o /tmp/saved plain && $O load -q -i /tmp/saved >/tmp/out 2>&1; say load\n\
+         name={registry}/plain; $O tag plain $name && $O push -q $name >/tmp/out 2>&1 && $O rmi $name >/dev/null && \
+         $O pull -q $name >/tmp/out 2>&1; say pull\n\
          echo \"left: $(ps -eo args | grep -c '[s]leep 1000')\"\n"
     );
     project.file("script", text);
@@ -119,13 +121,15 @@ const STRICT: [Row<'_>; 3] =
 
 #[track_caller]
 fn check(outer: &Outer, project: &Project, rows: &[Row<'_>]) {
-    write_script(project);
+    let registry = Registry::start().unwrap();
+    write_script(project, &registry.host());
     let (plain, full) = (expected(project, "Plain"), expected(project, "Full"));
     let load = "Loaded image: plain:latest";
     for (flags, layers, builds, runs) in rows {
         let (full, run) = (if *builds { &full } else { "hint" }, if *runs { "in" } else { "hint" });
         let found = outer.run(project, flags);
-        let expected = format!("layers: {layers}\nplain: {plain}\nfull: {full}\nrun: {run}\nload: {load}\nleft: 0\n");
+        let built = format!("layers: {layers}\nplain: {plain}\nfull: {full}\nrun: {run}\n");
+        let expected = format!("{built}load: {load}\npull: {}/plain:latest\nleft: 0\n", registry.host());
         assert_eq!(found, expected, "{flags:?}");
     }
 }
