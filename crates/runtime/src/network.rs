@@ -30,6 +30,7 @@ mod netlink;
 mod nftables;
 mod outer;
 mod ports;
+mod relay;
 mod reservation;
 mod resolver;
 mod rtnetlink;

@@ -71,8 +71,11 @@ impl Connection {
         ground.wait().map_err(|error| failed(container, &error))
     }
 
-    /// Begins to answer questions about names; called once the process runs.
+    /// Begins to answer questions about names, and to relay what comes to published ports; called once the process runs.
     pub(crate) fn started(&mut self, container: &Container) -> Result<(), Error> {
+        if let (Some(ground), Some(ports)) = (&self.ground, &mut self.ports) {
+            ground.relay(ports).map_err(|error| failed(container, &error))?;
+        }
         let Some(server) = self.silent.take() else { return Ok(()) };
         let path = container.folder.path().join(FILE);
         let name_servers = container.record.network.name_servers.clone();

@@ -31,6 +31,10 @@ pub(super) fn reserve(
             );
             return Err(Error::new(ErrorKind::Unsupported, message).with_exit_code(125));
         }
+        if engine.is_outer() && binding.container.transport == Transport::Sctp {
+            let message = format!("cannot publish port {}: SCTP needs root", binding.container);
+            return Err(Error::new(ErrorKind::Unsupported, message).with_exit_code(125));
+        }
         let (first, last) = binding.host_ports.unwrap_or((0, 0));
         let transport = binding.container.transport;
         let mut taken = (first..=last).map(|port| Reservation::take(transport, address, port));
@@ -72,6 +76,13 @@ fn refused(engine: &Engine, container: &Container, binding: &PortBinding, addres
     let message = format!("failed to bind host port {address}:{port}/{}", transport.name());
     let error = conflict(message).because(&errno);
     match errno {
+        Errno::ACCESS => {
+            let first = std::fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start").unwrap_or_default();
+            error.with_hint(format!(
+                "ports below {} are root's: choose a higher one, or `sudo sysctl net.ipv4.ip_unprivileged_port_start={port}`",
+                first.trim()
+            ))
+        }
         Errno::ADDRNOTAVAIL => error.with_hint("choose an address of this machine (`ip address`), or none for all"),
         Errno::PROTONOSUPPORT | Errno::SOCKTNOSUPPORT => {
             error.with_hint(format!("this kernel has no {}", transport.name().to_uppercase()))

@@ -9,8 +9,8 @@ use std::process::Command;
 use std::sync::{Arc, OnceLock};
 
 use runtime::network::{
-    Bridge, BridgeConfig, DEFAULT_BRIDGE, NetworkError, OUTER_MTU, OuterNetwork, Subnet, is_administrator,
-    uplink_address, used_subnets,
+    Bridge, BridgeConfig, DEFAULT_BRIDGE, NetworkError, OUTER_MTU, OuterNetwork, PublishedPorts, Subnet,
+    is_administrator, uplink_address, used_subnets,
 };
 
 use super::HostFiles;
@@ -138,6 +138,14 @@ impl Ground {
     /// The default bridge, if it is there.
     pub(super) fn find_bridge(&self, name: &str) -> Result<Option<(Ipv4Addr, Subnet)>, NetworkError> {
         self.run(|| Bridge::find(name))
+    }
+
+    /// Has ports of the host lead there, where the packet filter does not.
+    pub(super) fn relay(&self, ports: &mut PublishedPorts) -> Result<(), NetworkError> {
+        match self {
+            Self::Host => Ok(()),
+            Self::Outer(outer) => ports.relay(outer),
+        }
     }
 
     /// Waits until containers reach the world.

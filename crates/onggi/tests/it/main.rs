@@ -59,6 +59,7 @@ mod named_contexts;
 mod names;
 mod network_named;
 mod network_ports;
+mod network_rootless;
 mod noop;
 mod outputs;
 mod pause;

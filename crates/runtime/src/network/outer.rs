@@ -19,7 +19,7 @@ use std::fs;
 use std::io::{self, IoSliceMut, Read as _};
 use std::mem::MaybeUninit;
 use std::net::Ipv4Addr;
-use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -130,6 +130,12 @@ impl OuterNetwork {
     }
 }
 
+impl AsFd for OuterNetwork {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.namespace.as_fd()
+    }
+}
+
 /// Where the holder listens. One of another user namespace has another name: we could do nothing in its network.
 #[derive(Debug)]
 struct Socket {
@@ -165,7 +171,6 @@ impl Socket {
 
     /// Starts a holder and connects with it; the caller has the lock.
     fn start(&self, namespace: &NetworkNamespace, mut holder: Command) -> Result<UnixStream, NetworkError> {
-        use std::os::fd::AsFd as _;
         self.remove_dead()?;
         let listener = UnixListener::bind(self.address()).map_err(error("listen for users of"))?;
         let line = UnixStream::connect(self.address()).map_err(error("join"))?;

@@ -12,6 +12,7 @@
 use std::collections::HashMap;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
+use std::os::fd::AsFd as _;
 use std::path::PathBuf;
 
 use super::NetworkError;
@@ -23,6 +24,8 @@ use super::nftables::{
     Expression, ListedPort, OUTPUT, POSTROUTING, PREROUTING, PortChange, PortMap, PortRule, RAW, Rule,
     STATUS_DESTINATION_NAT, Table,
 };
+use super::outer::OuterNetwork;
+use super::relay::Relay;
 use super::reservation::Reservation;
 use super::subnet::Subnet;
 
@@ -41,8 +44,10 @@ pub struct PublishedPorts {
     bridge: String,
     state: PathBuf,
     comment: String,
-    #[expect(dead_code, reason = "held for its sockets")]
+    /// Held for their sockets, until they are relayed.
     forwards: Vec<PortForward>,
+    address: Ipv4Addr,
+    relay: Option<Relay>,
 }
 
 /// Publishes ports of a container that is attached to the bridge, all or none.
@@ -73,7 +78,14 @@ pub fn publish(
     let listed = listed.unwrap_or_default();
     let remove: Vec<PortRule> = listed.iter().filter(|port| same(port) || dead(port)).map(|port| port.rule).collect();
     socket.change_ports(&name, &PortChange { create, remove: &remove, add: &add, comment: &comment })?;
-    Ok(PublishedPorts { bridge: bridge.name.clone(), state: bridge.state.clone(), comment, forwards })
+    Ok(PublishedPorts {
+        bridge: bridge.name.clone(),
+        state: bridge.state.clone(),
+        comment,
+        forwards,
+        address: attachment.address,
+        relay: None,
+    })
 }
 
 /// Takes away what killed processes have left behind.
@@ -92,6 +104,16 @@ pub fn remove_dead_ports(bridge: &str, state: &std::path::Path) -> Result<(), Ne
 }
 
 impl PublishedPorts {
+    /// Has a thread of this process take what comes to the host's sockets, where the packet filter is that of another namespace, `outer`.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn relay(&mut self, outer: &OuterNetwork) -> Result<(), NetworkError> {
+        let forwards = std::mem::take(&mut self.forwards);
+        self.relay = Some(Relay::start(forwards, self.address, outer.as_fd())?);
+        Ok(())
+    }
+
     fn withdraw(&self) -> Result<(), NetworkError> {
         let _lock = StateLock::acquire(&self.state)?;
         let mut dead = dead();
@@ -101,6 +123,7 @@ impl PublishedPorts {
 
 impl Drop for PublishedPorts {
     fn drop(&mut self) {
+        drop(self.relay.take());
         // What stays is found to be a dead process's once this one has ended.
         self.withdraw().unwrap_or_default();
     }

@@ -4,7 +4,7 @@
 //! clash is found at once, whoever was first, and the kernel chooses among the free ports where any will do.
 
 use std::net::{IpAddr, SocketAddr};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::io::Errno;
 use rustix::net::{
@@ -64,6 +64,8 @@ pub struct Reservation {
 const ATTEMPTS: usize = 16;
 /// So many descriptors are moved out of the way of the rest of the program.
 const MANY: usize = 128;
+/// So many may wait to be taken.
+const BACKLOG: i32 = 4096;
 /// Where they go.
 const OUT_OF_THE_WAY: i32 = 1 << 16;
 
@@ -107,6 +109,20 @@ impl Reservation {
         Ok(Self { transport, address, port, socket })
     }
 
+    /// Takes what comes to the port from now on, where a program does so and not the packet filter.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub(super) fn open_for_all(&self) -> Result<(), Errno> {
+        rustix::io::ioctl_fionbio(&self.socket, true)?;
+        if self.transport == Transport::Tcp {
+            // As for `take`: connections that have ended do not count, and none can share a port that is listened at.
+            sockopt::set_socket_reuseaddr(&self.socket, true)?;
+            listen(&self.socket, BACKLOG)?;
+        }
+        Ok(())
+    }
+
     /// Moves the descriptors of many to high numbers, so that the rest of the program has room below the limit that
     /// it, and the container, were started with.
     ///
@@ -128,6 +144,12 @@ impl Reservation {
         });
         setrlimit(Resource::Nofile, limit)?;
         moved
+    }
+}
+
+impl AsFd for Reservation {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
     }
 }
 
