@@ -277,3 +277,20 @@ fn d011_without_the_program_it_says_so_requires_root() {
     without(&["run", "--rm", "--network", "host", "busybox", "true"]).success();
     wait_until("nothing runs any more", || world.holders().is_empty());
 }
+
+#[test]
+#[ignore = "requires root: to be another user"]
+fn d010_slirp4netns_does_where_pasta_is_missing_requires_root() {
+    let world = World::new();
+    let path = world.0.work().join("bin");
+    fs::create_dir(&path).unwrap();
+    for program in ["newuidmap", "newgidmap", "slirp4netns"] {
+        std::os::unix::fs::symlink(format!("/usr/bin/{program}"), path.join(program)).unwrap();
+    }
+    let (port, server) = server(own_address(), 1);
+    let ask = format!("wget -qO- http://{}:{port}/", own_address());
+    let said = world.onggi(&["run", "--rm", "busybox", "sh", "-c", &ask]).env("PATH", &path).run().success().stdout;
+    assert_eq!(said, "hello\n");
+    server.join().unwrap();
+    wait_until("nothing runs any more", || world.holders().is_empty());
+}

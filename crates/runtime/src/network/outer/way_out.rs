@@ -51,12 +51,12 @@ impl WayOut {
         if uplink.is_ok_and(|uplink| uplink.is_none()) {
             return Ok(None);
         }
-        let mut reasons = Vec::new();
-        match Self::spawn("pasta", &pasta(forwards_names), namespace) {
-            Ok(way_out) => return Ok(Some(way_out)),
-            Err(reason) => reasons.push(reason),
-        }
-        Err(reasons.join("; "))
+        Self::spawn("pasta", &pasta(forwards_names), namespace)
+            .or_else(|reason| {
+                let second = Self::spawn("slirp4netns", &slirp4netns(), namespace);
+                second.map_err(|other| format!("{reason}; {other}"))
+            })
+            .map(Some)
     }
 
     fn spawn(program: &'static str, arguments: &[String], namespace: BorrowedFd<'_>) -> Result<Self, String> {
@@ -144,5 +144,14 @@ fn pasta(forwards_names: bool) -> Vec<String> {
         // Versions before 2024 answer from this address also those who asked the host's server by its own.
         words.push_str(&format!(" --dns-forward {OUTER_NAME_SERVER}"));
     }
+    words.split_whitespace().map(str::to_owned).collect()
+}
+
+/// slirp4netns(1), where pasta is not installed. It answers who asks for names at [`OUTER_NAME_SERVER`], the third address of its network.
+fn slirp4netns() -> Vec<String> {
+    let words = format!(
+        "--configure --mtu {OUTER_MTU} --disable-host-loopback --cidr 169.254.77.0/24 --netns-type path \
+         --ready-fd 1 /proc/self/fd/0 tap0"
+    );
     words.split_whitespace().map(str::to_owned).collect()
 }
