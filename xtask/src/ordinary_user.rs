@@ -17,7 +17,7 @@ const EXCEPTIONS: &str = "crates/onggi/tests/not_without_root.txt";
 /// A test that needs root for good, or is not about the user.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Exception {
-    /// `it::network_ports::low_ports`
+    /// `it::network_ports::low_ports`, or the beginning of several.
     pub(crate) test: String,
     pub(crate) reason: String,
 }
@@ -42,7 +42,18 @@ pub(crate) fn ensure() -> Result<()> {
         say::line(&format!("    $ {}", process::line(&usermod)));
         process::output(&mut usermod)?;
     }
-    Ok(())
+    open_tun()
+}
+
+/// What udev does where it runs: pasta opens this device as the user.
+fn open_tun() -> Result<()> {
+    let device = Path::new("/dev/net/tun");
+    let everybody = fs::Permissions::from_mode(0o666);
+    if !device.exists() || fs::metadata(device).is_ok_and(|found| found.permissions().mode() & 0o666 == 0o666) {
+        return Ok(());
+    }
+    say::line(&format!("    $ chmod 0666 {}", device.display()));
+    fs::set_permissions(device, everybody).map_err(|error| format!("{}: {error}", device.display()))
 }
 
 /// The first ID above all that are granted.

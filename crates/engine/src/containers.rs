@@ -43,7 +43,7 @@ mod written;
 pub(crate) use create::random_id;
 
 pub use attach::{AttachOptions, Attached, attach};
-pub use commit::{CommitOptions, commit};
+pub use commit::{CommitOptions, Committed, commit};
 pub use copy::{CopyOptions, copy_from_container, copy_to_container, pack_from_container, unpack_to_container};
 pub use create::{CreateOptions, NeededImage, Pull, create_container, lacking_user, needed_image};
 pub use events::{EventFilter, EventsOptions, events};

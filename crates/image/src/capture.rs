@@ -101,10 +101,11 @@ pub fn capture(
 ///
 /// # Errors
 /// When something cannot be read.
-pub fn changes(stack: &Stack, changes: Changes<'_>) -> Result<Vec<Change>, CaptureError> {
+pub fn changes(store: &Store, stack: &Stack, changes: Changes<'_>) -> Result<Vec<Change>, CaptureError> {
+    store.want_identities()?;
     let tree = stack.tree();
     let selection = changes.selection(&tree)?;
-    Ok(layer::changes(changes.upper, &tree, selection.as_ref())?)
+    Ok(layer::changes(changes.upper, &tree, selection.as_ref(), store.user_xattrs())?)
 }
 
 /// Whom files may belong to that the kernel says are root's: nobody else where all IDs can be given to files.

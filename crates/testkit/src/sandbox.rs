@@ -92,7 +92,10 @@ impl Sandbox {
     /// Any program in the same surroundings: `docker`, `skopeo`, `tar`.
     #[must_use]
     pub fn command(&self, program: impl Into<OsString>) -> Command {
-        let mut command = Command::new(program, &self.work());
+        let program = program.into();
+        // Daemons, and what talks to them, stay root's; scripts call what the user calls.
+        let user = TestUser::current().filter(|_| SHELLS.iter().any(|shell| program == *shell));
+        let mut command = Command::new(program, &self.work()).user(user, self.path());
         for (name, value) in self.environment() {
             command = command.env(name, value);
         }
@@ -162,6 +165,9 @@ impl Sandbox {
         RECOMPUTED.lock().unwrap_or_else(PoisonError::into_inner).extend(images);
     }
 }
+
+/// Programs whose scripts call what is tested.
+const SHELLS: [&str; 4] = ["sh", "bash", "setsid", "timeout"];
 
 /// Bytes of layers from which on an image is saved and recomputed once in a process, and not after every test: those of a
 /// whole distribution.

@@ -32,11 +32,20 @@ pub struct CommitOptions {
     pub pause: bool,
 }
 
+/// An image of a container.
+#[derive(Debug)]
+pub struct Committed {
+    /// Its ID.
+    pub id: ImageId,
+    /// Why the container could not be paused meanwhile, where it should have been.
+    pub unrest: Option<Error>,
+}
+
 /// Makes an image of a container; its parent is the container's image.
 ///
 /// # Errors
 /// When there is no such container, a change or the name is wrong, or its files cannot be read. Nothing is listed then.
-pub fn commit(engine: &Engine, options: &CommitOptions) -> Result<ImageId, Error> {
+pub fn commit(engine: &Engine, options: &CommitOptions) -> Result<Committed, Error> {
     let name = options.name.as_deref().map(image_name).transpose()?;
     let store = engine.store();
     let container = Container::find(engine, &options.container)?;
@@ -51,7 +60,11 @@ pub fn commit(engine: &Engine, options: &CommitOptions) -> Result<ImageId, Error
     let stack = Stack::open(store, &image.rootfs.diff_ids)?;
     let (upper, work) = (container.folder.subfolder("upper")?, container.folder.subfolder("work")?);
     let changes = Changes { upper: upper.as_fd(), work: Some(work.as_fd()) };
-    let stillness = options.pause.then(|| hold_still(&container)).transpose()?;
+    // Without control groups nobody can be paused; then the image is what a copy of files in use is.
+    let (stillness, unrest) = match options.pause.then(|| hold_still(&container)).transpose() {
+        Err(error) if store.is_of_ordinary_user() => (None, Some(error)),
+        stillness => (stillness?, None),
+    };
     let captured = image::capture(store, &stack, changes, &record.user, None);
     let captured = captured.map_err(|error| unread(record, error))?;
     drop(stillness);
@@ -81,7 +94,7 @@ pub fn commit(engine: &Engine, options: &CommitOptions) -> Result<ImageId, Error
     let reference = options.name.clone().unwrap_or_default();
     let more = [("comment", options.message.as_str()), ("imageID", &id.to_string()), ("imageRef", &reference)];
     events::note(engine, &container, "commit", &more);
-    Ok(id)
+    Ok(Committed { id, unrest })
 }
 
 /// `REPOSITORY[:TAG]`.

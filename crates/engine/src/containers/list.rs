@@ -104,7 +104,7 @@ pub(super) fn container_size(
     let stack = Stack::open(engine.store(), &image.rootfs.diff_ids)?;
     let (upper, work) = (folder.subfolder("upper")?, folder.subfolder("work")?);
     let written = Changes { upper: upper.as_fd(), work: Some(work.as_fd()) };
-    let changes = image::changes(&stack, written).map_err(|error| unread(record, error))?;
+    let changes = image::changes(engine.store(), &stack, written).map_err(|error| unread(record, error))?;
     let written = changes.iter().map(|change| change.size).sum();
     Ok(ContainerSize { written, whole: written + Sizes::new(engine.store()).image(&image)? })
 }

@@ -21,7 +21,7 @@ pub fn container_changes(engine: &Engine, name: &str) -> Result<Vec<Change>, Err
     let stack = stack(engine, &container)?;
     let (upper, work) = (container.folder.subfolder("upper")?, container.folder.subfolder("work")?);
     let changes = Changes { upper: upper.as_fd(), work: Some(work.as_fd()) };
-    image::changes(&stack, changes).map_err(|error| unread(&container.record, error))
+    image::changes(engine.store(), &stack, changes).map_err(|error| unread(&container.record, error))
 }
 
 /// Writes a container's files as one tar, without what is mounted in it (volumes, binds), as Docker does.

@@ -36,14 +36,20 @@ pub struct Change {
 }
 
 /// Everything in `upper` that is not so in the layers below, ordered by path; of a whole root, what is selected.
+/// `user_xattrs` as in [`crate::DiffOptions`].
 ///
 /// # Errors
 /// When the folder or the layers cannot be read.
-pub fn changes(upper: BorrowedFd<'_>, base: &Tree, selection: Option<&Selection>) -> Result<Vec<Change>, DiffError> {
+pub fn changes(
+    upper: BorrowedFd<'_>,
+    base: &Tree,
+    selection: Option<&Selection>,
+    user_xattrs: bool,
+) -> Result<Vec<Change>, DiffError> {
     let root = rustix::fs::openat(upper, c".", FOLDER, Mode::empty()).map_err(reading(&[], "opening the folder"))?;
     let mut walk = Walk::new(root)?;
     let mut lister =
-        Lister { base, selection, xattrs: XattrReader::new(false), seen: HashSet::new(), changes: Vec::new() };
+        Lister { base, selection, xattrs: XattrReader::new(user_xattrs), seen: HashSet::new(), changes: Vec::new() };
     while let Some(found) = walk.next_name()? {
         if let Some(folder) = lister.name(walk.folder(), &found)? {
             walk.descend(folder, &found)?;

@@ -45,7 +45,7 @@ impl Copy {
 
     fn changes(&self, stack: &Stack) -> Vec<Change> {
         let selection = select(self.root.as_fd(), &self.snapshot, &stack.tree()).unwrap();
-        changes(self.root.as_fd(), &stack.tree(), Some(&selection)).unwrap()
+        changes(self.root.as_fd(), &stack.tree(), Some(&selection), false).unwrap()
     }
 }
 
@@ -98,7 +98,7 @@ fn same_layer(stack: &mut Stack, name: &str, change: impl Fn(BorrowedFd<'_>, boo
     );
     let sizeless =
         |changes: Vec<Change>| changes.into_iter().map(|change| (change.path, change.kind)).collect::<Vec<_>>();
-    let listed = sizeless(changes(writable.upper.as_fd(), &stack.tree(), None).unwrap());
+    let listed = sizeless(changes(writable.upper.as_fd(), &stack.tree(), None, false).unwrap());
     assert_eq!(listed, sizeless(copy.changes(stack)), "list of changes");
     found
 }

@@ -16,8 +16,12 @@ pub(super) fn commit(args: &CommitArgs, session: &Session) -> Result<u8, Failure
         changes: args.changes.clone(),
         pause: args.pause,
     };
-    let id = engine::commit(&session.engine()?, &options)?;
-    session.print(&format!("{id}\n"))?;
+    let committed = engine::commit(&session.engine()?, &options)?;
+    if let Some(error) = &committed.unrest {
+        let causes: String = error.causes.iter().map(|cause| format!(": {cause}")).collect();
+        session.note(&format!("warning: {error}{causes}; what it wrote meanwhile may be in the image in part"));
+    }
+    session.print(&format!("{}\n", committed.id))?;
     Ok(0)
 }
 

@@ -220,6 +220,8 @@ pub(super) struct MountConditions {
     pub(super) no_devices: bool,
     /// A network namespace that is not ours to describe: sysfs shows it, so a new sysfs is refused.
     pub(super) is_network_foreign: bool,
+    /// The same of a PID namespace and procfs.
+    pub(super) is_pid_foreign: bool,
 }
 
 /// Prepares the mounts of a specification, one for one.
@@ -231,6 +233,9 @@ pub(super) fn plan(mounts: Vec<Mount>, conditions: MountConditions) -> Result<Ve
             return Err(invalid("a mount must not replace the root"));
         }
         Ok(match mount {
+            Mount::Proc if conditions.is_pid_foreign => {
+                PlannedMount::Surrounding { target, tree: surrounding("/proc", false)? }
+            }
             Mount::Proc => PlannedMount::Proc { target },
             Mount::Dev => PlannedMount::Dev { target },
             Mount::Sys { read_only } if conditions.is_network_foreign => {

@@ -101,6 +101,7 @@ impl Plan {
             has_cgroup_v2: surroundings.has_cgroup_v2,
             no_devices,
             is_network_foreign: rights.in_user_namespace && matches!(spec.network, NetworkNamespace::Host),
+            is_pid_foreign: rights.in_user_namespace && matches!(spec.pid, Namespace::Host),
         };
         let mounts = mount_plan::plan(spec.mounts, conditions)?;
         Ok(Self {

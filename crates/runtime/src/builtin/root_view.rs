@@ -80,6 +80,7 @@ impl RootView {
             has_cgroup_v2: false,
             no_devices: true,
             is_network_foreign: false,
+            is_pid_foreign: false,
         };
         let mounts = plan(mounts.into_iter().map(Mount::Bind).collect(), conditions)?;
         let namespace = in_thread(|| {

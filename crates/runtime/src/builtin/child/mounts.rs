@@ -309,6 +309,11 @@ pub(super) fn write_settings(plan: &Plan, fresh: &Fresh) -> Result<(), Failure> 
         rustix::io::write(file, value).map(drop)
     };
     for (index, (path, value)) in plan.sysctls.iter().enumerate() {
+        if path.as_c_str() == c"sys/kernel/domainname" {
+            // The file belongs to the root of the machine, also in a user namespace; the call asks who owns the UTS namespace.
+            rustix::system::setdomainname(value).at_index(Step::Sysctl, index)?;
+            continue;
+        }
         write(path, value).at_index(Step::Sysctl, index)?;
     }
     Ok(())

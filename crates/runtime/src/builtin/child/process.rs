@@ -67,9 +67,6 @@ pub(in crate::builtin) fn watch_parent(plan: &ProcessPlan) -> Result<Option<Pare
 
 /// Limits, users, capabilities, filter.
 pub(in crate::builtin) fn drop_privileges(plan: &ProcessPlan, parent: Option<&Parent>) -> Result<(), Failure> {
-    for (index, (resource, limit)) in plan.rlimits.iter().enumerate() {
-        rustix::process::setrlimit(*resource, *limit).at_index(Step::Rlimit, index)?;
-    }
     let wanted = CapabilitySet::from_bits_retain(plan.capabilities.bits());
     for number in 0..64 {
         let one = CapabilitySet::from_bits_retain(1 << number);
@@ -110,6 +107,10 @@ pub(in crate::builtin) fn drop_privileges(plan: &ProcessPlan, parent: Option<&Pa
     if let Some(owners) = &plan.owners {
         // Before the other, which may not let us hand the listener over.
         owners.install().at(Step::Seccomp)?;
+    }
+    // Behind the listener, which is a descriptor more; before the filter, which may forbid it.
+    for (index, (resource, limit)) in plan.rlimits.iter().enumerate() {
+        rustix::process::setrlimit(*resource, *limit).at_index(Step::Rlimit, index)?;
     }
     if let Some(filter) = &plan.filter {
         sys::load_seccomp(filter).at(Step::Seccomp)?;
