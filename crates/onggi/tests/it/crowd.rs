@@ -43,13 +43,23 @@ impl Left {
         Self {
             files,
             devices: names(Path::new(&format!("/sys/class/net/{bridge}/brif"))),
-            rules: lines(&ruleset, bridge),
+            rules: lines(&without_counts(&ruleset), bridge),
             addresses: names(Path::new(&format!("/run/onggi/network/{bridge}"))),
             mounts: lines(&fs::read_to_string("/proc/self/mountinfo").unwrap(), &sandbox),
             processes: processes_with(&sandbox),
             groups: groups.into_iter().collect(),
         }
     }
+}
+
+/// What `iptables` counts goes up and up: `counter packets 3 bytes 180`.
+fn without_counts(ruleset: &str) -> String {
+    let mut counts = false;
+    let words = ruleset.split_inclusive(char::is_whitespace).filter(|word| {
+        let is_count = std::mem::replace(&mut counts, matches!(word.trim_end(), "packets" | "bytes"));
+        !is_count
+    });
+    words.collect()
 }
 
 fn names(folder: &Path) -> Vec<String> {

@@ -222,6 +222,8 @@ pub(super) struct MountConditions {
     pub(super) is_network_foreign: bool,
     /// The same of a PID namespace and procfs.
     pub(super) is_pid_foreign: bool,
+    /// The same of an IPC namespace and its message queues.
+    pub(super) is_ipc_foreign: bool,
 }
 
 /// Prepares the mounts of a specification, one for one.
@@ -242,6 +244,10 @@ pub(super) fn plan(mounts: Vec<Mount>, conditions: MountConditions) -> Result<Ve
                 PlannedMount::Surrounding { target, tree: surrounding("/sys", read_only)? }
             }
             Mount::Sys { read_only } => PlannedMount::Sys { target, read_only },
+            Mount::MessageQueue if conditions.is_ipc_foreign => match Path::new("/dev/mqueue").is_dir() {
+                true => PlannedMount::Surrounding { target, tree: surrounding("/dev/mqueue", false)? },
+                false => PlannedMount::Nothing,
+            },
             Mount::MessageQueue => PlannedMount::MessageQueue { target },
             Mount::Cgroup { read_only } if conditions.has_cgroup_v2 => PlannedMount::CgroupV2 { target, read_only },
             Mount::Cgroup { read_only } => match cgroup_folders.take() {

@@ -90,6 +90,10 @@ impl Plan {
             // Docker's default names groups that a user namespace does not have, and leaves it out there too.
             spec.sysctls.retain(|(name, value)| (name.as_str(), value.as_str()) != PING_GROUPS);
         }
+        let is_pid_foreign = rights.in_user_namespace && matches!(spec.pid, Namespace::Host);
+        if is_pid_foreign {
+            spec.sysctls.retain(|(name, _)| !is_for_everybody(name));
+        }
         mount_plan::add_init(&mut spec);
         let words = words(&spec);
         let terminal = spec.terminal.map(Terminal::open).transpose()?;
@@ -101,10 +105,11 @@ impl Plan {
             has_cgroup_v2: surroundings.has_cgroup_v2,
             no_devices,
             is_network_foreign: rights.in_user_namespace && matches!(spec.network, NetworkNamespace::Host),
-            is_pid_foreign: rights.in_user_namespace && matches!(spec.pid, Namespace::Host),
+            is_pid_foreign,
+            is_ipc_foreign: rights.in_user_namespace && matches!(spec.ipc, Namespace::Host),
         };
         let mounts = mount_plan::plan(spec.mounts, conditions)?;
-        Ok(Self {
+        let mut plan = Self {
             is_chroot: false,
             is_kept: false,
             traced: true,
@@ -129,7 +134,12 @@ impl Plan {
             cwd: root_path("cwd", &spec.cwd)?,
             process,
             words,
-        })
+        };
+        if is_pid_foreign {
+            // No end of a namespace ends its processes, and no control group may be ours to do so.
+            plan.keep();
+        }
+        Ok(plan)
     }
 }
 
@@ -146,7 +156,6 @@ impl Plan {
             self.pid = Namespace::Host;
             self.keep();
         }
-        // Settings are written through a procfs of our own; the one that everybody gets is not asked for by anybody.
         self.sysctls.retain(|(path, _)| path.as_c_str() != c"sys/net/ipv4/ip_unprivileged_port_start");
         Ok(())
     }
@@ -158,6 +167,11 @@ impl Plan {
         // It ends with the keeper, who sees us go.
         self.process.dies_with = None;
     }
+}
+
+/// Settings are written through a procfs of our own; where there is none, this one, which nobody has asked for, is left as it is.
+fn is_for_everybody(name: &str) -> bool {
+    name == "net.ipv4.ip_unprivileged_port_start"
 }
 
 /// Refuses what makes no sense before anything is made.

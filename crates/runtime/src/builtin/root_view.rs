@@ -81,6 +81,7 @@ impl RootView {
             no_devices: true,
             is_network_foreign: false,
             is_pid_foreign: false,
+            is_ipc_foreign: false,
         };
         let mounts = plan(mounts.into_iter().map(Mount::Bind).collect(), conditions)?;
         let namespace = in_thread(|| {
