@@ -54,6 +54,6 @@ pub(crate) fn require_root(what: &str) -> Result<()> {
     if is_root() {
         return Ok(());
     }
-    say::line(&format!("{what} mounts file systems and starts containers, which needs root on this version of Onggi."));
+    say::line(&format!("{what} installs packages and shows what Onggi does for root."));
     Err(format!("{what} needs root: run `sudo -E env PATH=\"$PATH\" cargo xtask {what}`"))
 }
