@@ -100,15 +100,16 @@ impl TestUser {
         if folder == store && metadata.uid() != 0 {
             return;
         }
-        if metadata.uid() == 0 {
-            let (uid, gid) = (Uid::from_raw(self.uid), Gid::from_raw(self.gid));
-            // It may go at any moment: a command that was started before still runs.
-            rustix::fs::chownat(CWD, folder, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW).ok();
-        }
         if metadata.is_dir() {
             for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
                 self.own(&entry.path(), store);
             }
+        }
+        // Last: whoever finds the folder given away may use all in it.
+        if metadata.uid() == 0 {
+            let (uid, gid) = (Uid::from_raw(self.uid), Gid::from_raw(self.gid));
+            // It may go at any moment: a command that was started before still runs.
+            rustix::fs::chownat(CWD, folder, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW).ok();
         }
     }
 }

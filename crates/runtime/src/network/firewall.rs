@@ -11,7 +11,8 @@ use rustix::io::Errno;
 
 use super::NetworkError;
 use super::nftables::{
-    Expression, FORWARD, FilterSocket, POSTROUTING, Rule, STATE_ESTABLISHED_RELATED, STATUS_DESTINATION_NAT, Table,
+    Expression, FORWARD, FilterSocket, INPUT, POSTROUTING, Rule, STATE_ESTABLISHED_RELATED, STATE_INVALID,
+    STATUS_DESTINATION_NAT, Table,
 };
 use super::subnet::Subnet;
 use super::{iptables, ports};
@@ -35,6 +36,24 @@ pub(super) fn ensure(bridge: &str, subnet: Subnet, internal: bool, may_write: bo
     };
     iptables::ensure(bridge, subnet, may_write)
         .map_err(|iptables| NetworkError::NoPacketFilter { nftables: Box::new(unavailable), iptables })
+}
+
+/// Drops what comes in by `interface` and belongs to no connection, in the namespace of the calling thread.
+///
+/// Versions of pasta before 2024 send segments without any flag, which TCP ignores (RFC 9293, 3.10.7.4) and conntrack calls invalid: it does
+/// not hand them on to the container, and our own TCP, which knows nothing of the connection, would end it by a reset.
+pub(super) fn ignore_strays(interface: &str) -> Result<(), NetworkError> {
+    let rule = Rule {
+        chain: "input",
+        comment: "onggi: what belongs to no connection".to_owned(),
+        expressions: vec![
+            Expression::InputIs(interface.to_owned()),
+            Expression::ConnectionState(STATE_INVALID),
+            Expression::Drop,
+        ],
+    };
+    let table = Table { name: "onggi-outer".to_owned(), chains: vec![("input", INPUT)], rules: vec![rule] };
+    Ok(open()?.replace_table(&table)?)
 }
 
 /// Removes this bridge's rules; absent ones are no error.

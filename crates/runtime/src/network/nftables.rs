@@ -65,6 +65,8 @@ const ROUTE_LOCAL: u32 = 2;
 
 /// Connection states, as bits of the `ct state` register.
 pub(super) const STATE_ESTABLISHED_RELATED: u32 = 2 | 4;
+/// Packets that belong to no connection and begin none (`NF_CT_STATE_INVALID_BIT`).
+pub(super) const STATE_INVALID: u32 = 1;
 /// Connection status bit: the destination was rewritten, as for a published port.
 pub(super) const STATUS_DESTINATION_NAT: u32 = 1 << 5;
 
@@ -76,6 +78,8 @@ pub(super) struct Hook {
     pub(super) priority: i32,
 }
 
+/// Packets for this machine itself, at the usual place of filters.
+pub(super) const INPUT: Hook = Hook { kind: "filter", number: 1, priority: 0 };
 /// Forwarded packets, at the usual place of filters.
 pub(super) const FORWARD: Hook = Hook { kind: "filter", number: 2, priority: 0 };
 /// Packets that arrive, before anything has looked at them.

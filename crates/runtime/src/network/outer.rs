@@ -30,6 +30,7 @@ use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags};
 pub use self::holder::hold;
 use super::addresses::StateLock;
 use super::bridge::open_routes;
+use super::firewall;
 use super::namespace::NetworkNamespace;
 use super::{NetlinkError, NetworkError};
 
@@ -79,6 +80,8 @@ impl OuterNetwork {
             return Self::receive(line);
         }
         let namespace = NetworkNamespace::create()?;
+        // Where there is no nf_tables, bridges will say so.
+        namespace.run(|| firewall::ignore_strays(way_out::INTERFACE))?.ok();
         let line = socket.start(&namespace, holder)?;
         drop(lock);
         read_word(&line).map_err(error("join"))?;

@@ -20,6 +20,8 @@ use crate::sys;
 const ADDRESS: Ipv4Addr = Ipv4Addr::new(169, 254, 77, 2);
 const GATEWAY: Ipv4Addr = Ipv4Addr::new(169, 254, 77, 1);
 const PREFIX: &str = "29";
+/// The interface that the program makes.
+pub(super) const INTERFACE: &str = "tap0";
 /// So much of what it complains about is kept.
 const LONGEST_COMPLAINT: usize = 4096;
 
@@ -136,7 +138,7 @@ impl Drop for WayOut {
 /// host's 127.0.0.1 alone (`--no-map-gw`).
 fn pasta(forwards_names: bool) -> Vec<String> {
     let mut words = format!(
-        "-f -q -4 --config-net -I tap0 -a {ADDRESS} -n {PREFIX} -g {GATEWAY} -m {OUTER_MTU} \
+        "-f -q -4 --config-net -I {INTERFACE} -a {ADDRESS} -n {PREFIX} -g {GATEWAY} -m {OUTER_MTU} \
          -t none -u none -T none -U none --no-map-gw --no-dhcp --no-dhcpv6 --no-ndp --no-ra --no-netns-quit \
          -P /proc/self/fd/1 --netns /proc/self/fd/0"
     );
@@ -151,7 +153,7 @@ fn pasta(forwards_names: bool) -> Vec<String> {
 fn slirp4netns() -> Vec<String> {
     let words = format!(
         "--configure --mtu {OUTER_MTU} --disable-host-loopback --cidr 169.254.77.0/24 --netns-type path \
-         --ready-fd 1 /proc/self/fd/0 tap0"
+         --ready-fd 1 /proc/self/fd/0 {INTERFACE}"
     );
     words.split_whitespace().map(str::to_owned).collect()
 }
