@@ -178,6 +178,8 @@ impl Client {
 
     /// Stays until the container has ended, or is left alone.
     pub(super) fn attend(mut self, container: &Container) -> Result<Attached, Error> {
+        // What we want to see, before anybody can take us for attached.
+        self.flush();
         self.signals = Some(signals::of_client(self.sig_proxy, self.has_terminal).map_err(|error| broken(&error))?);
         let raw = (self.has_terminal && self.has_input).then(RawMode::enter).flatten();
         let mut buffer = vec![0; CHUNK];

@@ -259,7 +259,7 @@ impl<'a> Supervisor<'a> {
             match source {
                 Source::Process => turn = Turn::Ended,
                 Source::Signals => self.take_signals(process),
-                Source::Listener => self.accept(),
+                Source::Listener => self.accept(process),
                 Source::Output(stream) => drop(self.read(stream)),
                 // All that is to be done comes after the rest.
                 Source::Health => {}
@@ -378,10 +378,12 @@ impl<'a> Supervisor<'a> {
         }
     }
 
-    fn accept(&mut self) {
+    fn accept(&mut self, process: Option<&Process>) {
         if let Some(socket) = self.listener.as_ref().and_then(Listener::accept) {
             self.next_client += 1;
             self.clients.push(Client::new(self.next_client, socket));
+            // What it wants to see is known before anything more is shown.
+            self.serve(self.clients.len() - 1, PollFlags::IN, process);
         }
     }
 
