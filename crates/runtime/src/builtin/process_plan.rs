@@ -69,8 +69,8 @@ impl ProcessPlan {
         let owners = rights
             .mapped
             .filter(|_| spec.is_attended)
-            // Whoever asks for no filter gets none, but for the one without which chown does nothing at all.
-            .filter(|mapped| *mapped == 1 || !matches!(spec.seccomp, Seccomp::Unconfined))
+            // Whoever asks for no filter gets none.
+            .filter(|_| !matches!(spec.seccomp, Seccomp::Unconfined))
             .map(keep)
             .transpose()
             .map_err(|source| StartError::Setup { action: "open a pair of sockets".to_owned(), source })?;
