@@ -9,6 +9,7 @@ use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::base_image::cache_folder;
@@ -78,7 +79,20 @@ pub struct Dockerd {
     newer: Option<NewerDocker>,
     // A socket's name has at most 107 bytes, and containerd's lies deep below.
     sockets: tempfile::TempDir,
-    bridge_was_there: bool,
+    is_bridged: bool,
+}
+
+/// The daemons of this process that share `docker0`.
+#[derive(Debug)]
+struct Bridged {
+    count: usize,
+    was_there: bool,
+}
+
+static BRIDGED: Mutex<Bridged> = Mutex::new(Bridged { count: 0, was_there: false });
+
+fn bridged() -> MutexGuard<'static, Bridged> {
+    BRIDGED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Dockerd {
@@ -88,7 +102,15 @@ impl Dockerd {
     /// When it does not come up, with the last line that it said.
     pub fn start(data: &Path) -> Result<Option<Self>, String> {
         let Some(program) = find("dockerd") else { return Ok(None) };
-        Self::start_program(Command::new(program), None, data).map(Some)
+        // One after the other: each sets up the bridge that it finds, or makes it.
+        let mut bridged = bridged();
+        if bridged.count == 0 {
+            bridged.was_there = bridge().exists();
+        }
+        let mut daemon = Self::start_program(Command::new(program), None, data)?;
+        daemon.is_bridged = true;
+        bridged.count += 1;
+        Ok(Some(daemon))
     }
 
     /// The same without networks: for tests that run beside others and start no container in it.
@@ -99,10 +121,7 @@ impl Dockerd {
         let Some(program) = find("dockerd") else { return Ok(None) };
         let mut command = Command::new(program);
         command.args(WITHOUT_NETWORK);
-        let mut daemon = Self::start_program(command, None, data)?;
-        // Whoever has made a bridge meanwhile takes it away.
-        daemon.bridge_was_there = true;
-        Ok(Some(daemon))
+        Self::start_program(command, None, data).map(Some)
     }
 
     /// Starts a newer dockerd with its data in this folder, without networks, and waits for its socket.
@@ -127,10 +146,9 @@ impl Dockerd {
         let open = || std::fs::File::options().create(true).append(true).open(&log).map_err(|error| error.to_string());
         command.arg("--data-root").arg(data).arg("--exec-root").arg(sockets.path().join("exec"));
         command.arg("--pidfile").arg(sockets.path().join("pid")).arg("--host").arg(host(sockets.path()));
-        let bridge_was_there = bridge().exists();
         let child = command.stdin(Stdio::null()).stdout(open()?).stderr(open()?).spawn();
         let child = child.map_err(|error| format!("cannot start dockerd: {error}"))?;
-        let mut daemon = Self { child, newer, sockets, bridge_was_there };
+        let mut daemon = Self { child, newer, sockets, is_bridged: false };
         daemon.wait(&log)?;
         Ok(daemon)
     }
@@ -180,8 +198,13 @@ impl Drop for Dockerd {
         if rustix::process::kill_process(pid, rustix::process::Signal::TERM).is_ok() {
             drop(self.child.wait());
         }
-        // Its bridge outlives it; a machine that had none before should have none afterwards.
-        if self.newer.is_none() && !self.bridge_was_there && bridge().exists() {
+        if !self.is_bridged {
+            return;
+        }
+        let mut bridged = bridged();
+        bridged.count -= 1;
+        // The bridge outlives the last of them; a machine that had none before should have none afterwards.
+        if bridged.count == 0 && !bridged.was_there && bridge().exists() {
             drop(Command::new("ip").args(["link", "delete", "docker0"]).status());
         }
     }
