@@ -76,8 +76,7 @@ impl Engine {
                 with_namespace(store, Arc::new(namespace), caller)
             }
             Err(error) if user_namespace::may_change_root() => {
-                let causes = std::iter::successors(std::error::Error::source(&error), |error| error.source());
-                self.no_namespaces = Some(causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}")));
+                self.no_namespaces = Some(chain(&error));
                 store.with_user_xattrs(false)
             }
             // What is missing is looked for when somebody needs it.

@@ -33,6 +33,7 @@
 //!   volumes/NAME/                  a volume: volume.json, _data/; arriving/ while an empty one is filled
 //!   settings.json                  limits of the store, where some are set
 //!   namespace                      without root: the processes in the user namespace of the store, `PID START` a line
+//!   outer/                         without root: addresses of networks, and the socket of the process that holds their namespace
 //!   runtimes/                      without root: what external runtimes keep of running containers
 //!   events, events.1               what happened to containers, a JSON object a line; the older file goes when the newer is full
 //!   failures/ID/                   a build step that failed: record.json, layers, order, upper/, mount-N-…/
@@ -106,6 +107,9 @@ pub struct Store {
 }
 
 const VERSION: &[u8] = b"onggi store 1\n";
+/// Beside [`FOLDERS`]: what not every store has, and, last, what tells that it is one.
+pub(crate) const FURTHER: [&str; 8] =
+    ["networks", "outer", "runtimes", "events", "events.1", "settings.json", "namespace", "version"];
 pub(crate) const FOLDERS: [&str; 23] = [
     "images",
     "pins",

@@ -8,7 +8,7 @@ use rustix::io::Errno;
 
 use crate::layers::index_path;
 use crate::lock::Lock;
-use crate::{FOLDERS, Store, StoreError, file};
+use crate::{FOLDERS, FURTHER, Store, StoreError, file};
 
 /// What an entry is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,8 +27,6 @@ impl Store {
     /// # Errors
     /// When the folder cannot be read.
     pub fn strangers(&self) -> Result<Vec<String>, StoreError> {
-        const FURTHER: [&str; 8] =
-            ["version", "networks", "events", "events.1", "settings.json", "namespace", "runtimes", "outer"];
         let is_known = |name: &String| FOLDERS.contains(&name.as_str()) || FURTHER.contains(&name.as_str());
         Ok(file::list(self, ".")?.into_iter().filter(|name| !is_known(name)).collect())
     }

@@ -7,10 +7,7 @@ use std::path::Path;
 use rustix::fs::{AtFlags, CWD};
 use rustix::io::Errno;
 
-use crate::{FOLDERS, ProcessIdentity, Store, StoreError, VERSION, file};
-
-/// Files and folders beside [`FOLDERS`]: those that not every store has, and what tells that it is one.
-const FURTHER: [&str; 7] = ["networks", "outer", "events", "events.1", "settings.json", "namespace", "version"];
+use crate::{FOLDERS, FURTHER, ProcessIdentity, Store, StoreError, VERSION, file};
 
 impl Store {
     /// Whether a folder holds a store of this version. Nothing is made there.
