@@ -50,6 +50,23 @@ fn a_store_is_private_and_opens_again() {
 }
 
 #[test]
+fn a_reset_leaves_nothing_of_its_own_and_all_that_is_not() {
+    let (_folder, store) = store();
+    let path = store.path().to_owned();
+    for name in FURTHER {
+        // Those that are there stay what they are.
+        if !path.join(name).exists() {
+            std::fs::create_dir(path.join(name)).unwrap();
+            std::fs::write(path.join(name).join("file"), "").unwrap();
+        }
+    }
+    assert!(store.strangers().unwrap().is_empty());
+    std::fs::write(path.join("notes.txt"), "").unwrap();
+    assert_eq!(store.remove_all().unwrap(), ["notes.txt"]);
+    assert_eq!(names_below(&path), ["notes.txt"]);
+}
+
+#[test]
 fn another_version_is_refused() {
     let (_home, store) = store();
     std::fs::write(store.path().join("version"), "onggi store 99\n").unwrap();
